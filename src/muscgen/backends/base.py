@@ -1,0 +1,86 @@
+"""What an engine needs of a backend, and nothing more.
+
+A *frame* is 1/50 s of audio, a *code* one token of one codebook, a *step* one pass of the language model, a *row* one
+line of the batch. The backend owns tensors (weights, the KV slab, codec state); the engine owns policy (who sits in
+which row, what is sampled). Rows in use are always the prefix 0..R-1 of the slab.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]  # [K, F], or [R, K] for one step
+Logits = NDArray[np.float32]  # [R, K, V]
+Samples = NDArray[np.float32]  # [C, T]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What the engine must know of a model."""
+
+    codebooks: int  # K
+    vocabulary: int  # V: codes 0..V-1
+    special: int  # the token that starts every codebook and stands where no code is yet
+    delays: tuple[int, ...]  # steps that each codebook lags; (0, 1, 2, 3) for mono
+    frame_rate: int  # frames a second
+    sample_rate: int  # Hz
+    channels: int  # C
+    hop: int  # samples a frame
+    max_steps: int  # positions a row of the slab can hold
+    max_text_tokens: int
+
+    @property
+    def max_frames(self) -> int:
+        return self.max_steps - max(self.delays)
+
+
+class TextStates(Protocol):
+    """An encoded prompt, opaque to the engine; made by `encode_text`, handed to `open_row`."""
+
+
+class CodecStream(Protocol):
+    """Codes to sound, one song, in order. Carries the codec's state and context from chunk to chunk."""
+
+    def push(self, codes: Codes, *, last: bool) -> Samples:
+        """codes [K, F] (F may be 0 with last=True) -> the samples [C, T] that are now certain. All pushes together
+        give F_total x hop samples, equal within 1e-4 to decoding everything in one push."""
+        ...
+
+
+class Backend(Protocol):
+    """One loaded model. `encode_text` and codec streams may be called from other threads than `step`'s."""
+
+    @property
+    def shape(self) -> ModelShape: ...
+
+    @property
+    def rows(self) -> int:
+        """Rows in the slab."""
+        ...
+
+    def encode_text(self, text: str) -> TextStates:
+        """Raises PromptTooLong when the text has more than max_text_tokens tokens. Never truncates."""
+        ...
+
+    def open_row(self, row: int, text: TextStates | None) -> None:
+        """Begin a sequence at position 0 in `row`; None is the null text of guidance."""
+        ...
+
+    def move_row(self, source: int, target: int, length: int) -> None:
+        """Copy a row's whole state (its first `length` positions, its text) from source to target."""
+        ...
+
+    def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
+        """tokens [R, K] at positions [R] (= tokens already in each row) for rows 0..R-1 -> logits [R, K, V].
+
+        A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours (CPU: bit for bit).
+        """
+        ...
+
+    def open_codec(self) -> CodecStream: ...
+
+    def close(self) -> None: ...

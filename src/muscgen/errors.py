@@ -1,0 +1,188 @@
+"""Every error muscgen raises on purpose: a noun with consequences.
+
+    MuscgenError
+    ├── Rejected                    the request cannot be honoured as it stands
+    │   ├── InvalidRequest          422  a field is unknown, malformed or out of range
+    │   │   ├── DurationTooLong     422
+    │   │   ├── PromptTooLong       422
+    │   │   ├── UnknownModel        422
+    │   │   └── IdempotencyConflict 422  one key, two bodies
+    │   ├── Unauthorized            401
+    │   ├── NotFound                404
+    │   │   ├── JobNotFound         404
+    │   │   ├── ArtifactNotFound    404
+    │   │   └── ModelNotFound       404
+    │   ├── JobExpired              410
+    │   ├── JobNotFinished          409
+    │   ├── BodyTooLarge            413
+    │   ├── UnsupportedMediaType    415
+    │   ├── RangeNotSatisfiable     416
+    │   └── QueueFull               429  retry after a while
+    ├── Unavailable                 503
+    │   ├── NoWorker                503  nobody serves that model now
+    │   └── QueueUnavailable        503  Redis does not answer
+    ├── Failed                      the job was tried and has no song to show
+    │   ├── BadSong                 500  silent, not finite, clipped or dead at the end, twice
+    │   ├── AttemptsExhausted       500  every worker that took it died
+    │   ├── DeadlineExceeded        504
+    │   └── InternalError           500  anything nobody foresaw
+    ├── Cancelled                   409  by the client: a normal ending
+    ├── LeaseLost                   409  another worker owns the job now; a stale token changes nothing
+    ├── CheckpointInvalid           500  tensors are missing, unknown or of another shape
+    └── ConfigurationError          500  settings, Redis or files that cannot work together
+
+`code` is for programs and stays the same for ever, `status` is the HTTP status, and `retryable` says whether the
+same request may succeed later. Nobody looks into a message to decide.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MuscgenError(Exception):
+    """Base of the tree. `param` names the offending field in wire names, `suggestion` says what would work."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        param: str | None = None,
+        suggestion: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.param = param
+        self.suggestion = suggestion
+        self.retry_after_s = retry_after_s
+
+    def to_dict(self) -> dict[str, str | bool | None]:
+        """The error as it is stored in a job and shown to clients."""
+        return {
+            "code": self.code,
+            "detail": self.detail,
+            "param": self.param,
+            "suggestion": self.suggestion,
+            "retryable": self.retryable,
+        }
+
+
+class Rejected(MuscgenError):
+    code, status = "rejected", 400
+
+
+class InvalidRequest(Rejected):
+    code, status = "invalid_request", 422
+
+
+class DurationTooLong(InvalidRequest):
+    code = "duration_too_long"
+
+
+class PromptTooLong(InvalidRequest):
+    code = "prompt_too_long"
+
+
+class UnknownModel(InvalidRequest):
+    code = "unknown_model"
+
+
+class IdempotencyConflict(InvalidRequest):
+    code = "idempotency_conflict"
+
+
+class Unauthorized(Rejected):
+    code, status = "unauthorized", 401
+
+
+class NotFound(Rejected):
+    code, status = "not_found", 404
+
+
+class JobNotFound(NotFound):
+    code = "job_not_found"
+
+
+class ArtifactNotFound(NotFound):
+    code = "artifact_not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class JobExpired(Rejected):
+    code, status = "job_expired", 410
+
+
+class JobNotFinished(Rejected):
+    code, status, retryable = "job_not_finished", 409, True
+
+
+class BodyTooLarge(Rejected):
+    code, status = "body_too_large", 413
+
+
+class UnsupportedMediaType(Rejected):
+    code, status = "unsupported_media_type", 415
+
+
+class RangeNotSatisfiable(Rejected):
+    code, status = "range_not_satisfiable", 416
+
+
+class QueueFull(Rejected):
+    code, status, retryable = "queue_full", 429, True
+
+
+class Unavailable(MuscgenError):
+    code, status, retryable = "unavailable", 503, True
+
+
+class NoWorker(Unavailable):
+    code = "no_worker"
+
+
+class QueueUnavailable(Unavailable):
+    code = "queue_unavailable"
+
+
+class Failed(MuscgenError):
+    code = "failed"
+
+
+class BadSong(Failed):
+    code, retryable = "bad_song", True
+
+
+class AttemptsExhausted(Failed):
+    code, retryable = "attempts_exhausted", True
+
+
+class DeadlineExceeded(Failed):
+    code, status = "deadline_exceeded", 504
+
+
+class InternalError(Failed):
+    code, retryable = "internal_error", True
+
+
+class Cancelled(MuscgenError):
+    code, status = "cancelled", 409
+
+
+class LeaseLost(MuscgenError):
+    code, status = "lease_lost", 409
+
+
+class CheckpointInvalid(MuscgenError):
+    code = "checkpoint_invalid"
+
+
+class ConfigurationError(MuscgenError):
+    code = "configuration_error"

@@ -1,0 +1,81 @@
+"""Typed settings; the only reader of the environment.
+
+Every field is `MUSCGEN_<NAME>` in the environment and may be given by the command line, which wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from muscgen.errors import ConfigurationError
+
+PREFIX = "MUSCGEN_"
+
+
+def _default_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "muscgen"
+
+
+class Settings(BaseModel):
+    """Units are in the names; bytes, seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=_default_home, description="Queue data, artifacts, caches, models.")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
+    redis_url: str | None = Field(default=None, description="null starts an embedded Valkey in `home`.")
+    models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
+    default_model: str = "muscgen-tiny"
+    api_keys: tuple[str, ...] = Field(default=(), description="Comma-separated; none leaves the API open.")
+    precision: Literal["fp32", "int8"] = "fp32"
+    slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
+    threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
+    lease_s: float = Field(default=30.0, gt=0, le=600)
+    max_attempts: int = Field(default=3, ge=1, le=20)
+    max_queue_depth: int = Field(default=1_000, ge=1, description="Queued jobs a model; more are answered 429.")
+    max_body_bytes: int = Field(default=1_000_000, ge=1_024)
+    drain_s: float = Field(default=30.0, ge=0, le=3_600, description="Grace for running songs after SIGTERM.")
+    require_worker: bool = Field(default=False, description="Refuse jobs with 503 while no worker serves the model.")
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def models_path(self) -> Path:
+        return self.models_dir or self.home / "models"
+
+    @property
+    def artifacts_path(self) -> Path:
+        return self.home / "artifacts"
+
+    @property
+    def queue_path(self) -> Path:
+        return self.home / "queue"
+
+    @property
+    def cache_path(self) -> Path:
+        return self.home / "cache"
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment, overridden by arguments that are not None. An unknown MUSCGEN_ name is an error.
+
+    Raises ConfigurationError naming the variable, what was wrong and what is allowed.
+    """
+    source = os.environ if environment is None else environment
+    given: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value for name, value in source.items() if name.startswith(PREFIX) and value
+    }
+    if "api_keys" in given:
+        given["api_keys"] = tuple(key.strip() for key in given["api_keys"].split(",") if key.strip())
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise ConfigurationError(f"{PREFIX}{name.upper()}: {first['msg']}", param=name) from error
