@@ -1,0 +1,51 @@
+# One file of commands; each sets up what it needs. Nothing is installed outside .venv.
+
+PROMPT  ?= upbeat funk with slap bass and drums, 125 bpm, A minor
+SECONDS ?= 10
+OUT     ?= out
+PYTEST  ?= -n 2
+
+BIN  := .venv/bin
+BASE := .venv/.base
+DEV  := .venv/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve generate test check format wheel-test clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20
+	@$(BIN)/muscgen demo "$(PROMPT)" --seconds $(SECONDS) --out $(OUT)
+
+serve: $(BASE)  ## the service on http://127.0.0.1:8000 until Ctrl-C
+	@$(BIN)/muscgen serve
+
+test: $(DEV)  ## the tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(DEV)  ## lint, format, types, and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)  ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel-test: $(DEV)  ## build the wheel, install it in an empty environment, generate with it
+	scripts/wheel-test
+
+clean:  ## remove what these commands made
+	rm -rf .venv out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BASE): pyproject.toml scripts/setup
+	@echo "setting up .venv (about a minute) ..."
+	@scripts/setup base
+	@touch $@
+
+$(DEV): pyproject.toml scripts/setup
+	@echo "setting up .venv with the test dependencies (some minutes) ..."
+	@scripts/setup dev
+	@touch $@ $(BASE)
