@@ -1,0 +1,204 @@
+"""Artifacts in a directory.
+
+    ab/abcd….flac   the content, named by its digest
+    ab/abcd….json   the record: what it is and who owns it
+    ab/.lock        held by whoever changes anything in ab/
+
+A content without a record is not there. So a put writes the content before the record and the last release
+removes the record before the content: a crash between two steps leaves at most a file that the sweep clears.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from muscgen import telemetry
+from muscgen.artifacts import files
+from muscgen.artifacts.store import Artifact, checked
+from muscgen.errors import ArtifactNotFound, InternalError
+
+_EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is the record's
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An artifact and its owners, each with the time until which it wants the file."""
+
+    artifact: Artifact
+    owners: dict[str, float | None]
+
+    def owned_by(self, owner: str, until: float | None) -> _Record:
+        return _Record(self.artifact, self.owners | {owner: until})
+
+    def without(self, owner: str) -> _Record:
+        return _Record(self.artifact, {name: until for name, until in self.owners.items() if name != owner})
+
+    def to_json(self) -> bytes:
+        fields = {name: value for name, value in asdict(self.artifact).items() if name != "expires_at"}
+        return json.dumps({"version": 1, **fields, "owners": self.owners}, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> _Record:
+        fields = json.loads(text)
+        owners: dict[str, float | None] = fields.pop("owners")
+        del fields["version"]
+        times = [until for until in owners.values() if until is not None]
+        expires_at = max(times) if times and len(times) == len(owners) else None
+        return cls(Artifact(**fields, expires_at=expires_at), owners)
+
+
+class DirectoryStore:
+    """The store for one machine, or for several on one file system with working locks.
+
+    root: made when needed; files are readable for their owner alone.
+    """
+
+    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._root = root
+        self._clock = clock
+
+    def put(
+        self,
+        content: bytes,
+        *,
+        owner: str,
+        content_type: str,
+        extension: str,
+        duration_s: float,
+        sample_rate: int,
+        channels: int,
+        expires_at: float | None = None,
+    ) -> Artifact:
+        if not _EXTENSION.fullmatch(extension) or not owner:
+            raise ValueError(
+                f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}"
+            )
+        sha256 = hashlib.sha256(content).hexdigest()
+        made = Artifact(
+            sha256, content_type, extension, len(content), duration_s, sample_rate, channels, self._clock()
+        )
+        files.make_private(self._shard(sha256))
+        with files.locked(self._shard(sha256)):
+            record = self._read(sha256) or _Record(made, {})
+            # A file damaged on disk is written anew: its next maker has the right content at hand.
+            if not self._intact(record.artifact):
+                files.write(self._content(record.artifact), content)
+            self._write(record.owned_by(owner, expires_at))
+        return self.get(sha256)
+
+    def get(self, artifact_id: str) -> Artifact:
+        return self._record(artifact_id).artifact
+
+    def path(self, artifact_id: str) -> Path:
+        return self._content(self.get(artifact_id))
+
+    def open(self, artifact_id: str, *, verify: bool = False) -> BinaryIO:
+        try:
+            file = self.path(artifact_id).open("rb")
+        except FileNotFoundError as error:  # released since we looked, or lost
+            raise _not_found(artifact_id) from error
+        if verify:
+            if files.digest(file) != artifact_id:
+                file.close()
+                raise InternalError(f"the content of artifact {artifact_id} is damaged")
+            file.seek(0)
+        return file
+
+    def verify(self, artifact_id: str) -> bool:
+        return self._intact(self.get(artifact_id))
+
+    def owners(self, artifact_id: str) -> frozenset[str]:
+        return frozenset(self._record(artifact_id).owners)
+
+    def release(self, artifact_id: str, owner: str) -> bool:
+        shard = self._shard(checked(artifact_id))
+        if not shard.is_dir():
+            return False
+        with files.locked(shard):
+            record = self._read(artifact_id)
+            if record is None or owner not in record.owners:
+                return False
+            left = record.without(owner)
+            if left.owners:
+                self._write(left)
+                return False
+            self._remove(record.artifact)
+            return True
+
+    def sweep(self, live: Callable[[str], bool]) -> int:
+        # Owners are asked about outside the lock, since `live` may ask a server.
+        gone = 0
+        for artifact_id, record in self._records():
+            dead = [owner for owner in record.owners if not live(owner)]
+            gone += sum(self.release(artifact_id, owner) for owner in dead)
+        self._clear_leftovers()
+        return gone
+
+    def _shard(self, artifact_id: str) -> Path:
+        return self._root / artifact_id[:2]
+
+    def _content(self, artifact: Artifact) -> Path:
+        return self._shard(artifact.id) / artifact.filename
+
+    def _record_path(self, artifact_id: str) -> Path:
+        return self._shard(artifact_id) / f"{artifact_id}.json"
+
+    def _record(self, artifact_id: str) -> _Record:
+        record = self._read(checked(artifact_id))
+        if record is None:
+            raise _not_found(artifact_id)
+        return record
+
+    def _read(self, artifact_id: str) -> _Record | None:
+        path = self._record_path(artifact_id)
+        try:
+            return _Record.from_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:  # not by us: records are renamed into place
+            telemetry.warning("artifact.record_damaged", artifact=artifact_id, reason=str(error))
+            return None
+
+    def _write(self, record: _Record) -> None:
+        files.write(self._record_path(record.artifact.id), record.to_json())
+
+    def _intact(self, artifact: Artifact) -> bool:
+        try:
+            with self._content(artifact).open("rb") as file:
+                return files.digest(file) == artifact.id
+        except FileNotFoundError:
+            return False
+
+    def _remove(self, artifact: Artifact) -> None:
+        self._record_path(artifact.id).unlink()
+        files.sync(self._shard(artifact.id))
+        self._content(artifact).unlink(missing_ok=True)
+        files.sync(self._shard(artifact.id))
+
+    def _records(self) -> Iterator[tuple[str, _Record]]:
+        for path in sorted(self._root.glob("??/*.json")):
+            record = self._read(path.stem)
+            if record is not None:
+                yield path.stem, record
+
+    def _clear_leftovers(self) -> None:
+        """Remove unfinished files and contents without a record. Under the lock nobody is between two steps."""
+        for shard in sorted(self._root.glob("??/")):
+            with files.locked(shard):
+                for path in shard.iterdir():
+                    if path.name.startswith(files.TEMPORARY) or self._is_orphan(path):
+                        path.unlink()
+
+    def _is_orphan(self, path: Path) -> bool:
+        return not path.name.startswith(".") and not self._record_path(path.stem).exists()
+
+
+def _not_found(artifact_id: str) -> ArtifactNotFound:
+    return ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")

@@ -1,0 +1,101 @@
+"""What a kept file is, and what every store of them can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from muscgen.errors import ArtifactNotFound
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file and what it is. Times are Unix seconds; `expires_at` None is never."""
+
+    id: str
+    content_type: str
+    extension: str
+    bytes: int
+    duration_s: float
+    sample_rate: int
+    channels: int
+    created_at: float
+    expires_at: float | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The id is the digest of the content, in hex."""
+        return self.id
+
+    @property
+    def filename(self) -> str:
+        return f"{self.id}.{self.extension}"
+
+    def to_dict(self) -> dict[str, str | int | float | None]:
+        """The artifact in wire names, as results carry it."""
+        return {
+            "id": self.id,
+            "sha256": self.sha256,
+            "content_type": self.content_type,
+            "bytes": self.bytes,
+            "duration": self.duration_s,
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "expires_at": self.expires_at,
+        }
+
+
+class Store(Protocol):
+    """Content by its digest, kept as long as somebody owns it.
+
+    An owner is whoever may still hand the file out, usually a job id. Equal content is kept once and goes with
+    its last owner. Every method that takes an id raises ArtifactNotFound for one that is not there or no digest.
+    """
+
+    def put(
+        self,
+        content: bytes,
+        *,
+        owner: str,
+        content_type: str,
+        extension: str,
+        duration_s: float,
+        sample_rate: int,
+        channels: int,
+        expires_at: float | None = None,
+    ) -> Artifact:
+        """Keep the content for this owner; durable when it returns, and the same however often it is called."""
+
+    def get(self, artifact_id: str) -> Artifact: ...
+
+    def path(self, artifact_id: str) -> Path:
+        """A local file with the content, to read from."""
+
+    def open(self, artifact_id: str, *, verify: bool = False) -> BinaryIO:
+        """The content from its beginning; it stays readable when the artifact goes meanwhile.
+
+        With `verify`, raises InternalError where the content no longer has its digest.
+        """
+
+    def verify(self, artifact_id: str) -> bool:
+        """Whether the content still has its digest."""
+
+    def owners(self, artifact_id: str) -> frozenset[str]: ...
+
+    def release(self, artifact_id: str, owner: str) -> bool:
+        """Give up this owner's share; True when the content went with it. Nothing to give up is no error."""
+
+    def sweep(self, live: Callable[[str], bool]) -> int:
+        """Release every owner that is no longer live and clear what crashes left; how many artifacts went."""
+
+
+def checked(artifact_id: str) -> str:
+    """The id, if it is a digest in lower-case hex. Raises ArtifactNotFound: other names are nobody's file."""
+    if not _DIGEST.fullmatch(artifact_id):
+        raise ArtifactNotFound("artifact ids are 64 lower-case hexadecimal digits", param="id")
+    return artifact_id
