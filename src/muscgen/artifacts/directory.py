@@ -15,7 +15,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,29 +29,31 @@ _EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is the record's
 
 @dataclass(frozen=True)
 class _Record:
-    """An artifact and its owners, each with the time until which it wants the file."""
+    """An artifact and its owners, each with the time until which it wants the file; the latest counts."""
 
     artifact: Artifact
     owners: dict[str, float | None]
 
     def owned_by(self, owner: str, until: float | None) -> _Record:
-        return _Record(self.artifact, self.owners | {owner: until})
+        return self._with(self.owners | {owner: until})
 
     def without(self, owner: str) -> _Record:
-        return _Record(self.artifact, {name: until for name, until in self.owners.items() if name != owner})
+        return self._with({name: until for name, until in self.owners.items() if name != owner})
+
+    def _with(self, owners: dict[str, float | None]) -> _Record:
+        times = [until for until in owners.values() if until is not None]
+        expires_at = max(times) if times and len(times) == len(owners) else None
+        return _Record(replace(self.artifact, expires_at=expires_at), owners)
 
     def to_json(self) -> bytes:
-        fields = {name: value for name, value in asdict(self.artifact).items() if name != "expires_at"}
-        return json.dumps({"version": 1, **fields, "owners": self.owners}, indent=1).encode()
+        return json.dumps({"version": 1, **asdict(self.artifact), "owners": self.owners}, indent=1).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> _Record:
         fields = json.loads(text)
         owners: dict[str, float | None] = fields.pop("owners")
         del fields["version"]
-        times = [until for until in owners.values() if until is not None]
-        expires_at = max(times) if times and len(times) == len(owners) else None
-        return cls(Artifact(**fields, expires_at=expires_at), owners)
+        return cls(Artifact(**fields), owners)
 
 
 class DirectoryStore:
@@ -86,12 +88,12 @@ class DirectoryStore:
         )
         files.make_private(self._shard(sha256))
         with files.locked(self._shard(sha256)):
-            record = self._read(sha256) or _Record(made, {})
+            record = (self._read(sha256) or _Record(made, {})).owned_by(owner, expires_at)
             # A file damaged on disk is written anew: its next maker has the right content at hand.
             if not self._intact(record.artifact):
                 files.write(self._content(record.artifact), content)
-            self._write(record.owned_by(owner, expires_at))
-        return self.get(sha256)
+            self._write(record)
+        return record.artifact
 
     def get(self, artifact_id: str) -> Artifact:
         return self._record(artifact_id).artifact
@@ -100,16 +102,13 @@ class DirectoryStore:
         return self._content(self.get(artifact_id))
 
     def open(self, artifact_id: str, *, verify: bool = False) -> BinaryIO:
+        artifact = self.get(artifact_id)
+        if verify and not self._intact(artifact):
+            raise InternalError(f"the content of artifact {artifact_id} is damaged or lost")
         try:
-            file = self.path(artifact_id).open("rb")
+            return self._content(artifact).open("rb")
         except FileNotFoundError as error:  # released since we looked, or lost
             raise _not_found(artifact_id) from error
-        if verify:
-            if files.digest(file) != artifact_id:
-                file.close()
-                raise InternalError(f"the content of artifact {artifact_id} is damaged")
-            file.seek(0)
-        return file
 
     def verify(self, artifact_id: str) -> bool:
         return self._intact(self.get(artifact_id))
@@ -171,8 +170,7 @@ class DirectoryStore:
 
     def _intact(self, artifact: Artifact) -> bool:
         try:
-            with self._content(artifact).open("rb") as file:
-                return files.digest(file) == artifact.id
+            return files.digest(self._content(artifact)) == artifact.id
         except FileNotFoundError:
             return False
 
@@ -189,7 +187,7 @@ class DirectoryStore:
                 yield path.stem, record
 
     def _clear_leftovers(self) -> None:
-        """Remove unfinished files and contents without a record. Under the lock nobody is between two steps."""
+        """Remove unfinished files and contents without a record; under the lock nobody is at work."""
         for shard in sorted(self._root.glob("??/")):
             with files.locked(shard):
                 for path in shard.iterdir():

@@ -53,8 +53,9 @@ class Artifact:
 class Store(Protocol):
     """Content by its digest, kept as long as somebody owns it.
 
-    An owner is whoever may still hand the file out, usually a job id. Equal content is kept once and goes with
-    its last owner. Every method that takes an id raises ArtifactNotFound for one that is not there or no digest.
+    An owner is whoever may still hand the file out, usually a job id. Equal content is kept once and goes
+    with its last owner. A method that takes an id raises ArtifactNotFound for one that is not there or no
+    digest; `release` finds it enough that it is a digest.
     """
 
     def put(
@@ -69,7 +70,7 @@ class Store(Protocol):
         channels: int,
         expires_at: float | None = None,
     ) -> Artifact:
-        """Keep the content for this owner; durable when it returns, and the same however often it is called."""
+        """Keep the content for this owner; durable on return, and the same however often it is called."""
 
     def get(self, artifact_id: str) -> Artifact: ...
 
