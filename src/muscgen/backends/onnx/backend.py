@@ -1,0 +1,125 @@
+"""The backend for CPUs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, TextStates
+from muscgen.backends.onnx.cache import SessionCache
+from muscgen.backends.onnx.codec import frames_graph, samples_graph
+from muscgen.backends.onnx.exactness import signed_is_exact
+from muscgen.backends.onnx.prompts import Prompts
+from muscgen.backends.onnx.quantise import Linear, full_linear, rowwise_linear
+from muscgen.backends.onnx.slab import Slab, Text, null_text
+from muscgen.backends.onnx.step import step_graph
+from muscgen.backends.onnx.stream import OnnxCodecStream
+from muscgen.backends.onnx.text import text_graph
+from muscgen.models.checkpoint import Checkpoint
+from muscgen.models.config import ModelConfig
+
+Precision = Literal["fp32", "int8"]
+
+
+class OnnxBackend:
+    """One checkpoint on this machine's cores. Implements Backend. Only the language model's linear layers know int8;
+    text encoder and codec are float32 always."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        rows: int,
+        prompts: Prompts,
+        step: ort.InferenceSession,
+        frames: ort.InferenceSession,
+        samples: ort.InferenceSession,
+    ) -> None:
+        self._config, self._rows = config, rows
+        self._prompts, self._step, self._frames, self._samples = prompts, step, frames, samples
+        self._slab = Slab(config, rows)
+        self._null = null_text(config)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint_path: Path,
+        *,
+        precision: Precision,
+        rows: int,
+        threads: int = 0,
+        cache_dir: Path | None = None,
+    ) -> OnnxBackend:
+        """Raises CheckpointInvalid. threads 0: one a core. cache_dir: where prepared sessions are kept."""
+        checkpoint = Checkpoint(checkpoint_path)
+        config = checkpoint.config
+        cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
+        prompts = Prompts(
+            config.text, checkpoint_path / "tokenizer.json", cache.session(text_graph(checkpoint), threads)
+        )
+        codebooks = config.decoder.codebooks // config.decoder.channels
+        return cls(
+            config,
+            rows=rows,
+            prompts=prompts,
+            step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
+            frames=cache.session(frames_graph(checkpoint, codebooks), threads),
+            samples=cache.session(samples_graph(checkpoint), threads),
+        )
+
+    @property
+    def shape(self) -> ModelShape:
+        decoder, codec = self._config.decoder, self._config.codec
+        return ModelShape(
+            codebooks=decoder.codebooks,
+            vocabulary=decoder.vocabulary,
+            special=decoder.special,
+            delays=decoder.delays,
+            frame_rate=codec.sample_rate // codec.hop,
+            sample_rate=codec.sample_rate,
+            channels=decoder.channels,
+            hop=codec.hop,
+            max_steps=decoder.positions,
+            max_text_tokens=self._config.text.max_tokens,
+        )
+
+    @property
+    def rows(self) -> int:
+        return self._rows
+
+    def encode_text(self, text: str) -> Text:
+        return self._prompts.encode(text)
+
+    def open_row(self, row: int, text: TextStates | None) -> None:
+        if text is not None and not isinstance(text, Text):
+            raise TypeError(f"{type(text).__name__} was not made by this backend's encode_text")
+        self._slab.put_text(row, self._null if text is None else text)
+
+    def move_row(self, source: int, target: int, length: int) -> None:
+        self._slab.move(source, target, length)
+
+    def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
+        if not 0 < len(tokens) <= self._rows or len(positions) != len(tokens):
+            raise ValueError(
+                f"{len(tokens)} rows at {len(positions)} positions; the slab has {self._rows} rows"
+            )
+        if positions.min() < 0 or positions.max() >= self._config.decoder.positions:
+            raise ValueError(
+                f"positions are 0..{self._config.decoder.positions - 1}, not {positions.tolist()}"
+            )
+        return self._slab.step(self._step, tokens, positions)
+
+    def open_codec(self) -> CodecStream:
+        return OnnxCodecStream(self._config.codec, self._config.decoder.channels, self._frames, self._samples)
+
+    def close(self) -> None:
+        """Gives the memory back; the backend cannot be used afterwards."""
+        del self._slab, self._step, self._prompts, self._frames, self._samples
+
+
+def _linear(precision: Precision) -> Linear:
+    return full_linear if precision == "fp32" else rowwise_linear(signed=signed_is_exact())

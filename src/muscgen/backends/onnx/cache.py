@@ -1,0 +1,130 @@
+"""Prepared sessions on disk: made once a machine, then mapped in a fraction of a second.
+
+An entry is a folder that appears whole, by a rename. Its name is a digest of everything that it was made from. Two
+processes that race both prepare it, and the second to finish takes the first one's. What is damaged is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnxruntime as ort
+
+from muscgen.backends.onnx.graph import Graph
+from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, prepare
+
+RECIPE = 1  # count up when weights are prepared differently for an unchanged graph
+_MANIFEST = "manifest.json"
+_BLOCK_BYTES = 1 << 22
+
+
+class SessionCache:
+    """Sessions of the checkpoint whose weights have the digest `revision`. `directory` None: nothing is kept."""
+
+    def __init__(self, directory: Path | None, revision: str) -> None:
+        self._directory = directory
+        self._revision = revision
+
+    def session(self, graph: Graph, threads: int) -> ort.InferenceSession:
+        """A running session of `graph`, from the disk where it lies there whole."""
+        if self._directory is None:
+            with _workplace(None) as folder:
+                prepare(graph, folder)
+                return load(folder, threads)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        entry = self._directory / f"{graph.name}-{self._key(graph)}"
+        if not _whole(entry):
+            self._prepare(graph, entry)
+        return load(entry, threads)
+
+    def _key(self, graph: Graph) -> str:
+        parts = (str(RECIPE), ort.__version__, cpu_features(), self._revision)
+        digest = hashlib.sha256("\0".join(parts).encode())
+        digest.update(graph.model)  # says the precision, the shapes and the order of every operation
+        return digest.hexdigest()[:32]
+
+    def _prepare(self, graph: Graph, entry: Path) -> None:
+        with _workplace(self._directory) as folder:
+            prepare(graph, folder)
+            manifest = {
+                name: _checksum(folder / name) for name in (MODEL, WEIGHTS) if (folder / name).exists()
+            }
+            (folder / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
+            _put(folder, entry)
+
+
+def cpu_features() -> str:
+    """What packed weights depend on: the machine's architecture and its instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {' '.join(sorted(flags.split()))}"
+
+
+@contextmanager
+def _workplace(parent: Path | None) -> Iterator[Path]:
+    """A folder that is gone afterwards; a session over files in it lives on, for it has mapped them."""
+    folder = Path(tempfile.mkdtemp(prefix=".preparing-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(folder: Path, entry: Path) -> None:
+    """Renames `folder` to `entry`; a whole entry that is there already stays, a damaged one makes way."""
+    for name in os.listdir(folder):
+        _sync(folder / name)
+    with _workplace(folder.parent) as aside:
+        for _ in range(2):
+            try:
+                folder.rename(entry)
+            except OSError:
+                if _whole(entry):
+                    return
+                _move_aside(entry, aside)
+            else:
+                folder.mkdir()  # for the owner of the workplace to remove
+                return
+    raise OSError(f"cannot put a prepared session at {entry}")
+
+
+def _move_aside(entry: Path, aside: Path) -> None:
+    try:
+        entry.rename(aside / entry.name)
+    except FileNotFoundError:
+        return  # another process was faster
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _whole(entry: Path) -> bool:
+    """Whether every file of the entry has the bytes it was given."""
+    try:
+        manifest = json.loads((entry / _MANIFEST).read_text("utf-8"))
+        return MODEL in manifest and all(_checksum(entry / name) == value for name, value in manifest.items())
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
+def _checksum(path: Path) -> str:
+    """Size and CRC-32: against cut and rotten files, not against malice."""
+    checksum = size = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            checksum, size = zlib.crc32(block, checksum), size + len(block)
+    return f"{size}:{checksum:08x}"

@@ -1,0 +1,86 @@
+"""From a graph and its promised weights to a running session.
+
+The weights go to a file one by one, onnxruntime maps it, optimises the graph, packs the weights for this CPU and saves
+the result; what runs is a session over that result, mapped as well. So loading holds about the weights' size once,
+and processes that serve one model share its pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from muscgen.backends.onnx.graph import Graph, Weight
+
+MODEL, WEIGHTS = "model.onnx", "model.data"
+_PROVIDERS = ["CPUExecutionProvider"]
+_PAGE_BYTES = 4096  # mapped tensors begin on a page
+_INLINE_BYTES = 1024  # smaller tensors stay inside model.onnx
+_ERRORS_ONLY = 3
+
+
+def prepare(graph: Graph, folder: Path) -> None:
+    """Leaves MODEL and WEIGHTS in `folder`: the graph optimised for this CPU, its weights packed."""
+    raw, data = folder / "raw.onnx", folder / "raw.data"
+    raw.write_bytes(_kept_promises(graph, data))
+    options = session_options(threads=0)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.optimized_model_filepath = str(folder / MODEL)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", WEIGHTS)
+    options.add_session_config_entry(
+        "session.optimized_model_external_initializers_min_size_in_bytes", str(_INLINE_BYTES)
+    )
+    options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
+    ort.InferenceSession(str(raw), options, providers=_PROVIDERS)
+    raw.unlink()
+    data.unlink()
+
+
+def load(folder: Path, threads: int) -> ort.InferenceSession:
+    """A session over what `prepare` left. threads 0: one a core."""
+    options = session_options(threads)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when it was prepared
+    return ort.InferenceSession(str(folder / MODEL), options, providers=_PROVIDERS)
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    options.enable_mem_pattern = False  # shapes change from call to call
+    # Waiting threads sleep: the machine has other work (finishing, the API, another worker).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _kept_promises(graph: Graph, data: Path) -> bytes:
+    """Writes the weights to `data`, one at a time, and returns the model that points there."""
+    model = onnx.load_model_from_string(graph.model)
+    offsets = _write(graph.weights, data)
+    for tensor in model.graph.initializer:
+        if tensor.name in offsets:
+            del tensor.external_data[:]
+            place = {"location": data.name, "offset": offsets[tensor.name]}
+            for key, value in place.items():
+                tensor.external_data.add(key=key, value=str(value))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _write(weights: Mapping[str, Weight], data: Path) -> dict[str, int]:
+    """name -> its first byte."""
+    offsets = {}
+    with data.open("wb") as file:
+        for name, weight in weights.items():
+            array = np.ascontiguousarray(weight.make(), weight.dtype)
+            if array.shape != weight.shape:
+                raise ValueError(f"{name} has shape {array.shape}, {weight.shape} was promised")
+            file.seek(-file.tell() % _PAGE_BYTES, 1)
+            offsets[name] = file.tell()
+            file.write(memoryview(array).cast("B"))
+    return offsets

@@ -1,0 +1,93 @@
+"""The memory of all rows, and the bindings that let a session step a prefix of them in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from muscgen.backends.base import Codes, Logits
+from muscgen.backends.onnx.step import slab_names
+from muscgen.models.config import ModelConfig
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """An encoded prompt: cross-attention keys and values [layers, 2, heads, L, head width]."""
+
+    cross: Floats
+
+    @property
+    def tokens(self) -> int:
+        return int(self.cross.shape[3])
+
+
+def null_text(config: ModelConfig) -> Text:
+    """One token whose keys and values are zeros: attending to it gives exactly zero, as guidance's null text does."""
+    decoder = config.decoder
+    return Text(np.zeros((decoder.layers, 2, decoder.heads, 1, decoder.head_width), np.float32))
+
+
+class Slab:
+    """`rows` rows. Pages are taken from the system as positions are written, so long slabs cost what is used."""
+
+    def __init__(self, config: ModelConfig, rows: int) -> None:
+        decoder, text_tokens = config.decoder, config.text.max_tokens
+        self._layers, self._rows = decoder.layers, rows
+        self._slabs: dict[str, Floats] = {}  # [rows, heads, T, head width] by input name
+        self._outputs: dict[str, str] = {}
+        for attention, length in (("self", decoder.positions), ("cross", text_tokens)):
+            for source, target in (pair for n in range(self._layers) for pair in slab_names(attention, n)):
+                self._slabs[source] = np.zeros((rows, decoder.heads, length, decoder.head_width), np.float32)
+                self._outputs[source] = target
+        self._inputs: dict[str, NDArray[np.int32] | Floats] = {
+            "tokens": np.zeros((rows, decoder.codebooks), np.int32),
+            "positions": np.zeros(rows, np.int32),
+            "text_ends": np.zeros(rows, np.int32),
+            "last_text": np.zeros((rows, 2 * decoder.layers, decoder.width), np.float32),
+        }
+        self._logits = np.zeros((rows, decoder.codebooks, decoder.vocabulary), np.float32)
+        self._bindings: dict[int, ort.IOBinding] = {}
+
+    def put_text(self, row: int, text: Text) -> None:
+        length = text.tokens
+        for n in range(self._layers):
+            for part, (name, _) in enumerate(slab_names("cross", n)):
+                self._slabs[name][row, :, :length] = text.cross[n, part]
+        self._inputs["last_text"][row] = text.cross[:, :, :, -1].reshape(2 * self._layers, -1)
+        self._inputs["text_ends"][row] = length - 1
+
+    def move(self, source: int, target: int, length: int) -> None:
+        lengths = {"self": length, "cross": int(self._inputs["text_ends"][source]) + 1}
+        for name, slab in self._slabs.items():
+            used = lengths[name.partition("_")[0]]
+            slab[target, :, :used] = slab[source, :, :used]
+        for name in ("last_text", "text_ends"):
+            self._inputs[name][target] = self._inputs[name][source]
+
+    def step(self, session: ort.InferenceSession, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
+        """Steps rows 0..R-1; the logits are the caller's own."""
+        active = len(tokens)
+        self._inputs["tokens"][:active] = tokens
+        self._inputs["positions"][:active] = positions
+        if active not in self._bindings:
+            self._bindings[active] = self._bind(session, active)
+        session.run_with_iobinding(self._bindings[active])
+        return self._logits[:active].copy()
+
+    def _bind(self, session: ort.InferenceSession, active: int) -> ort.IOBinding:
+        binding = session.io_binding()
+        for name, array in (self._inputs | self._slabs).items():
+            binding.bind_input(
+                name, "cpu", 0, array.dtype.type, [active, *array.shape[1:]], array.ctypes.data
+            )
+        for name, target in self._outputs.items():  # in place: the same memory as the input
+            array = self._slabs[name]
+            binding.bind_output(target, "cpu", 0, np.float32, [active, *array.shape[1:]], array.ctypes.data)
+        shape = [active, *self._logits.shape[1:]]
+        binding.bind_output("logits", "cpu", 0, np.float32, shape, self._logits.ctypes.data)
+        return binding

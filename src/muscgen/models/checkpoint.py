@@ -1,0 +1,99 @@
+"""A checkpoint folder in transformers' MusicGen layout: checked once, then read tensor by tensor."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muscgen.errors import CheckpointInvalid
+from muscgen.models.config import read_config
+from muscgen.models.layout import Layout, Shape, layout, unused
+from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
+
+_NAMED_AT_MOST = 8
+# Direction and length of a weight-normed kernel, as old and as new files call them.
+_NORMED = (
+    (".weight_v", ".weight_g"),
+    (".parametrizations.weight.original1", ".parametrizations.weight.original0"),
+)
+
+
+class Checkpoint:
+    """`path` holds config.json, tokenizer.json and safetensors. Raises CheckpointInvalid naming what is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = read_config(path)
+        self._stored = stored_tensors(path)
+        self._sources = _sources(layout(self.config), self._stored)
+
+    def shape(self, name: str) -> Shape:
+        return self._sources[name][0].shape
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """The tensor as float32, read now; a weight-normed kernel `...conv.weight` comes folded."""
+        direction, *length = (stored.read() for stored in self._sources[name])
+        if not length:
+            return direction
+        return np.asarray(direction * (length[0] / _norm(direction)), np.float32)
+
+    def sha256(self) -> str:
+        """Of all weight files in order, hex; of the one file's content where there is one."""
+        return sha256(self.path)
+
+
+def sha256(folder: Path) -> str:
+    """The revision of the checkpoint in `folder`: SHA-256 of its weight files' content, hex."""
+    digest = hashlib.sha256()
+    for path in weight_files(folder):
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _norm(direction: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The length of each first-axis slice [N, ...] -> [N, 1, ...]; summed in float64, lest order matter."""
+    axes = tuple(range(1, direction.ndim))
+    return np.asarray(
+        np.sqrt(np.sum(np.square(direction, dtype=np.float64), axis=axes, keepdims=True)), np.float32
+    )
+
+
+def _sources(wanted: Layout, stored: dict[str, Stored]) -> dict[str, tuple[Stored, ...]]:
+    names = {name: _names(name, stored) for name in wanted}
+    if missing := sorted(name for name, found in names.items() if not found):
+        raise CheckpointInvalid(f"tensors are missing: {_some(missing)}")
+    used = {name for found in names.values() for name in found}
+    if unknown := sorted(name for name in stored if name not in used and not unused(name)):
+        raise CheckpointInvalid(f"unknown tensors: {_some(unknown)}")
+    sources = {name: tuple(stored[part] for part in found) for name, found in names.items()}
+    for name, shape in wanted.items():
+        if sources[name][0].shape != shape:
+            raise CheckpointInvalid(f"{name} has shape {list(sources[name][0].shape)}, not {list(shape)}")
+    return sources
+
+
+def _names(name: str, stored: dict[str, Stored]) -> tuple[str, ...]:
+    """The stored tensors that make up `name`: itself, or the two halves of a weight norm, or its alias."""
+    if name in stored:
+        return (name,)
+    if (
+        name == "text_encoder.shared.weight"
+        and (alias := "text_encoder.encoder.embed_tokens.weight") in stored
+    ):
+        return (alias,)
+    stem = name.removesuffix(".weight")
+    for halves in _NORMED:
+        parts = tuple(stem + half for half in halves)
+        if name.endswith("conv.weight") and all(part in stored for part in parts):
+            return parts
+    return ()
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

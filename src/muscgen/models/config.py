@@ -1,0 +1,200 @@
+"""A checkpoint's config.json as typed values. Any MusicGen with cross-attention; nothing is assumed about its size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log2, prod
+from pathlib import Path
+from typing import Any
+
+from muscgen.errors import CheckpointInvalid
+
+LONGEST_TEXT_TOKENS = 512  # T5 was trained on 512; its relative positions know no limit of their own
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """The T5 encoder."""
+
+    width: int  # d_model
+    layers: int
+    heads: int
+    head_width: int  # d_kv: heads x head_width need not be width
+    ffn: int
+    vocabulary: int
+    buckets: int
+    bucket_distance: int
+    epsilon: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderConfig:
+    """The language model over codes."""
+
+    width: int
+    layers: int
+    heads: int
+    ffn: int
+    codebooks: int
+    vocabulary: int
+    special: int
+    channels: int
+    positions: int
+    activation: str
+    embedding_scale: float
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def delays(self) -> tuple[int, ...]:
+        """Stereo codebooks come in pairs, left then right, that lag alike."""
+        return tuple(k // self.channels for k in range(self.codebooks))
+
+
+@dataclass(frozen=True, slots=True)
+class CodecConfig:
+    """The EnCodec: one channel each, run once a channel."""
+
+    sample_rate: int
+    codebooks: int
+    codebook_size: int
+    width: int  # of a code's vector
+    filters: int
+    ratios: tuple[int, ...]
+    kernel: int
+    last_kernel: int
+    residual_kernel: int
+    residual_layers: int
+    dilation_growth: int
+    compress: int
+    lstm_layers: int
+
+    @property
+    def hop(self) -> int:
+        return int(prod(self.ratios))
+
+    @property
+    def lstm_width(self) -> int:
+        return self.filters * 2 ** len(self.ratios)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    text: TextConfig
+    decoder: DecoderConfig
+    codec: CodecConfig
+
+
+def read_config(path: Path) -> ModelConfig:
+    """The configuration of the checkpoint folder `path`. Raises CheckpointInvalid for what this code cannot run."""
+    try:
+        source = _json(path / "config.json")
+        config = ModelConfig(
+            text=_text(source["text_encoder"], path),
+            decoder=_decoder(source["decoder"]),
+            codec=_codec(source["audio_encoder"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
+    _check(config)
+    return config
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def _only(source: Mapping[str, Any], name: str, default: object, *supported: object) -> object:
+    value = source.get(name, default)
+    if value not in supported:
+        allowed = " or ".join(repr(choice) for choice in supported)
+        raise CheckpointInvalid(f"config.json: {name} is {value!r}; only {allowed} is supported")
+    return value
+
+
+def _text(source: Mapping[str, Any], path: Path) -> TextConfig:
+    _only(source, "model_type", "t5", "t5")
+    _only(source, "feed_forward_proj", "relu", "relu")
+    tokenizer = path / "tokenizer_config.json"
+    longest = _json(tokenizer).get("model_max_length") if tokenizer.exists() else None
+    return TextConfig(
+        width=source["d_model"],
+        layers=source["num_layers"],
+        heads=source["num_heads"],
+        head_width=source["d_kv"],
+        ffn=source["d_ff"],
+        vocabulary=source["vocab_size"],
+        buckets=source.get("relative_attention_num_buckets", 32),
+        bucket_distance=source.get("relative_attention_max_distance", 128),
+        epsilon=source.get("layer_norm_epsilon", 1e-6),
+        max_tokens=int(min(longest or LONGEST_TEXT_TOKENS, LONGEST_TEXT_TOKENS)),
+    )
+
+
+def _decoder(source: Mapping[str, Any]) -> DecoderConfig:
+    _only(source, "model_type", "musicgen_decoder", "musicgen_decoder")
+    return DecoderConfig(
+        width=source["hidden_size"],
+        layers=source["num_hidden_layers"],
+        heads=source["num_attention_heads"],
+        ffn=source["ffn_dim"],
+        codebooks=source["num_codebooks"],
+        vocabulary=source["vocab_size"],
+        special=source.get("pad_token_id", source["vocab_size"]),
+        channels=source.get("audio_channels", 1),
+        positions=source.get("max_position_embeddings", 2048),
+        activation=str(_only(source, "activation_function", "gelu", "gelu", "relu")),
+        embedding_scale=float(source["hidden_size"]) ** 0.5 if source.get("scale_embedding") else 1.0,
+    )
+
+
+def _codec(source: Mapping[str, Any]) -> CodecConfig:
+    _only(source, "model_type", "encodec", "encodec")
+    _only(source, "norm_type", "weight_norm", "weight_norm")
+    _only(source, "pad_mode", "reflect", "reflect")
+    _only(source, "use_causal_conv", True, False)
+    _only(source, "use_conv_shortcut", True, False)
+    _only(source, "normalize", False, False)
+    _only(source, "audio_channels", 1, 1)
+    ratios = tuple(source["upsampling_ratios"])
+    frame_rate = ceil(source["sampling_rate"] / prod(ratios))
+    bits = ceil(log2(source["codebook_size"]))
+    return CodecConfig(
+        sample_rate=source["sampling_rate"],
+        codebooks=int(1000 * source["target_bandwidths"][-1] // (frame_rate * bits)),
+        codebook_size=source["codebook_size"],
+        width=source.get("codebook_dim") or source["hidden_size"],
+        filters=source["num_filters"],
+        ratios=ratios,
+        kernel=source["kernel_size"],
+        last_kernel=source["last_kernel_size"],
+        residual_kernel=source["residual_kernel_size"],
+        residual_layers=source["num_residual_layers"],
+        dilation_growth=source["dilation_growth_rate"],
+        compress=source["compress"],
+        lstm_layers=source["num_lstm_layers"],
+    )
+
+
+def _check(config: ModelConfig) -> None:
+    decoder, codec = config.decoder, config.codec
+    if decoder.channels not in (1, 2) or decoder.codebooks % decoder.channels:
+        raise CheckpointInvalid(f"config.json: {decoder.codebooks} codebooks for {decoder.channels} channels")
+    if decoder.codebooks // decoder.channels > codec.codebooks:
+        raise CheckpointInvalid(
+            f"config.json: {decoder.codebooks} codebooks, but the codec has {codec.codebooks}"
+        )
+    if decoder.width % decoder.heads or decoder.head_width % 8:
+        raise CheckpointInvalid(
+            f"config.json: heads of {decoder.width / decoder.heads:g}; a multiple of 8 is needed"
+        )
+    if codec.sample_rate % codec.hop:
+        raise CheckpointInvalid(
+            f"config.json: {codec.sample_rate} Hz is no multiple of the hop of {codec.hop}"
+        )

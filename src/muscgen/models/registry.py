@@ -1,0 +1,45 @@
+"""The models this installation knows: the built-in ones and those in the folder of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from muscgen.errors import CheckpointInvalid, ModelNotFound
+from muscgen.models.card import CARD, Card, read_card
+
+BUILTIN = Path(__file__).parent / "builtin"
+
+
+class Registry:
+    """Read once, when made. A folder counts when it holds a card and a config.json; two may not share an id."""
+
+    def __init__(self, models_path: Path) -> None:
+        self._cards: dict[str, Card] = {}
+        for folder in _checkpoints(BUILTIN) + _checkpoints(models_path):
+            self._add(read_card(folder))
+
+    def list(self) -> list[Card]:
+        return list(self._cards.values())
+
+    def get(self, model_id: str) -> Card:
+        """Raises ModelNotFound naming the models that there are."""
+        try:
+            return self._cards[model_id]
+        except KeyError:
+            known = ", ".join(self._cards)
+            raise ModelNotFound(
+                f"there is no model {model_id!r}", param="model", suggestion=f"known models: {known}"
+            ) from None
+
+    def _add(self, card: Card) -> None:
+        if other := self._cards.get(card.id):
+            raise CheckpointInvalid(f"{other.path} and {card.path} both call themselves {card.id!r}")
+        self._cards[card.id] = card
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if (path / CARD).is_file() and (path / "config.json").is_file()
+    )
