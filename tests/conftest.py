@@ -1,0 +1,1 @@
+"""For all tests. Its place also lets every test import `tiny`."""
