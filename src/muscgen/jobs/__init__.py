@@ -1,0 +1,36 @@
+"""The queue that many workers share and that survives crashes: leases and fencing tokens in Lua over Redis.
+
+queue = Queue(connect(url))
+enqueued = await queue.enqueue(request)            # a client
+for claim in await queue.claim([model], "w1", 4):  # a worker, which a LeaseKeeper keeps alive
+    await queue.finish(claim, result)
+job = await queue.wait(enqueued.job_id, timeout_s=60)
+"""
+
+from muscgen.jobs.connect import check_server, connect
+from muscgen.jobs.embedded import EmbeddedServer
+from muscgen.jobs.job import Claim, DeadLetter, Enqueued, Event, Job, Lease, LiveWorker, Page
+from muscgen.jobs.keys import new_job_id
+from muscgen.jobs.lease import LeaseKeeper
+from muscgen.jobs.queue import Queue
+from muscgen.jobs.states import LEGAL, TERMINAL, State
+
+__all__ = [
+    "LEGAL",
+    "TERMINAL",
+    "Claim",
+    "DeadLetter",
+    "EmbeddedServer",
+    "Enqueued",
+    "Event",
+    "Job",
+    "Lease",
+    "LeaseKeeper",
+    "LiveWorker",
+    "Page",
+    "Queue",
+    "State",
+    "check_server",
+    "connect",
+    "new_job_id",
+]

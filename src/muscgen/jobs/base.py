@@ -1,0 +1,76 @@
+"""What all sides of the queue share: the client, the rules, and how a reply is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import redis.asyncio
+
+from muscgen.errors import JobExpired, JobNotFound
+from muscgen.jobs.connect import outages
+from muscgen.jobs.job import Job
+from muscgen.jobs.keys import PREFIX, Keys, models_key, tag, tag_of
+from muscgen.jobs.scripts import Argument, Reply, run
+
+WEEK_S = 7 * 86_400
+
+
+class QueueBase:
+    """See `Queue`."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        *,
+        lease_s: float = 30.0,
+        max_attempts: int = 3,
+        max_depth: int = 1_000,
+        require_worker: bool = False,
+        ageing_s: float = 600.0,
+        backoff_cap_s: float = 60.0,
+        worker_ttl_s: float = 60.0,
+        tombstone_s: float = WEEK_S,
+        prefix: str = PREFIX,
+    ) -> None:
+        self.redis: Reply = client
+        self.lease_s = lease_s
+        self.max_attempts = max_attempts
+        self.max_depth = max_depth
+        self.require_worker = require_worker
+        self.ageing_s = ageing_s
+        self.backoff_cap_s = backoff_cap_s
+        self.worker_ttl_s = worker_ttl_s
+        self.tombstone_s = tombstone_s
+        self.prefix = prefix
+
+    def _keys(self, model: str) -> Keys:
+        return Keys(tag(model), self.prefix)
+
+    def _keys_of(self, job_id: str) -> Keys:
+        return Keys(tag_of(job_id), self.prefix)
+
+    async def _run(self, script: str, keys: Keys, *arguments: Argument) -> Reply:
+        return await run(self.redis, script, keys.queue, arguments)
+
+    async def _models(self) -> dict[str, str]:
+        """Tag -> model id."""
+        with outages():
+            known: dict[bytes, bytes] = await self.redis.hgetall(models_key(self.prefix))
+        return {key.decode(): model.decode() for key, model in known.items()}
+
+
+def ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def job_from(job_id: str, reply: Sequence[Reply]) -> Job:
+    """The job in a `snapshot` of a script. Raises JobExpired or JobNotFound where there is none."""
+    status = reply[0]
+    if status == b"gone":
+        raise JobExpired(f"job {job_id} has expired and its record is gone")
+    if status == b"missing":
+        raise JobNotFound(f"there is no job {job_id}")
+    _, flat, position, depth = reply
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    fields = {name.decode(): value.decode() for name, value in pairs}
+    return Job.read(job_id, fields, None if position < 0 else position, depth)

@@ -1,0 +1,107 @@
+"""Clients of Redis or Valkey, set up so that a wait can be cancelled and an outage is noticed."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis import exceptions
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.retry import Retry
+
+from muscgen.errors import ConfigurationError, QueueUnavailable
+
+HEALTH_CHECK_S = 15
+CONNECT_TIMEOUT_S = 5.0
+MAX_CONNECTIONS = 10_000  # each event stream holds one while it waits
+RETRIES = 3  # 0.05 to 0.5 s apart: a restart of the server, not an outage
+OUTAGE = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,  # a fail-over is under way
+    exceptions.OutOfMemoryError,
+    exceptions.ClusterDownError,
+    OSError,
+)
+
+
+def connect(url: str) -> redis.asyncio.Redis:
+    """A client; nothing is sent yet, so call `check_server` before trusting jobs to it.
+
+    Raises ConfigurationError for a URL that is none.
+    """
+    # socket_timeout=None: with a timeout redis-py swallows a cancellation that lands as a reply does.
+    retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
+    with _sound_url():
+        return redis.asyncio.Redis.from_url(url, socket_timeout=None, retry=retry, **_options(url))
+
+
+def connect_blocking(url: str, timeout_s: float) -> redis.Redis:
+    """A client for a thread: no retries of its own, and an answer or an error within `timeout_s`."""
+    with _sound_url():
+        return redis.Redis.from_url(
+            url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), **_options(url)
+        )
+
+
+async def check_server(client: redis.asyncio.Redis, *, durable: bool = True) -> None:
+    """Raise ConfigurationError if the server may evict or forget jobs, QueueUnavailable if it does not answer.
+
+    `durable=False` accepts such a server.
+    """
+    with outages():
+        memory = await client.info("memory")
+        persistence = await client.info("persistence")
+    if not durable:
+        return
+    if (policy := memory.get("maxmemory_policy")) != "noeviction":
+        raise ConfigurationError(
+            f"Redis would evict jobs: maxmemory-policy is {policy}",
+            param="redis_url",
+            suggestion="set maxmemory-policy noeviction",
+        )
+    if not persistence.get("aof_enabled"):
+        raise ConfigurationError(
+            "Redis would forget jobs when it restarts: appendonly is no",
+            param="redis_url",
+            suggestion="set appendonly yes and appendfsync everysec",
+        )
+
+
+@contextlib.contextmanager
+def outages() -> Iterator[None]:
+    """Turn what redis-py raises while the server is away into QueueUnavailable."""
+    try:
+        yield
+    except OUTAGE as error:
+        raise QueueUnavailable("the job queue does not answer", retry_after_s=1.0) from error
+
+
+@contextlib.contextmanager
+def _sound_url() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigurationError(f"not a Redis URL: {error}", param="redis_url") from error
+
+
+def _options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "health_check_interval": HEALTH_CHECK_S,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "max_connections": MAX_CONNECTIONS,
+    }
+    if not url.startswith("unix:"):
+        options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
+    return options
+
+
+def _keepalive() -> dict[int, int]:
+    """A silent peer is given up after 15 + 3 x 5 s, where the system lets us say so."""
+    wanted = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}

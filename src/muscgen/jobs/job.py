@@ -1,0 +1,156 @@
+"""What the queue hands out: frozen values, times in Unix seconds of the Redis server's clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from muscgen.jobs.states import TERMINAL, State
+from muscgen.request import SongRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was at one moment."""
+
+    id: str
+    model: str
+    state: State
+    request: SongRequest
+    created_at: float
+    started_at: float | None  # of the running or last attempt
+    completed_at: float | None
+    expires_at: float | None  # when the record goes; None until the job is final
+    deadline_at: float | None
+    attempts: int
+    worker: str | None
+    position: int | None  # 0 is next; None when not waiting, or waiting for a retry
+    queue_depth: int
+    progress: dict[str, Any]
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    cancel_requested: bool
+    tenant: str
+
+    @property
+    def terminal(self) -> bool:
+        return self.state in TERMINAL
+
+    @classmethod
+    def read(cls, job_id: str, fields: Mapping[str, str], position: int | None, depth: int) -> Job:
+        """From the fields of the `job:` hash."""
+        return cls(
+            id=job_id,
+            model=fields["model"],
+            state=State(fields["state"]),
+            request=SongRequest.from_json(fields["request"]),
+            created_at=int(fields["created"]) / 1000,
+            started_at=seconds(fields.get("started")),
+            completed_at=seconds(fields.get("completed")),
+            expires_at=seconds(fields.get("expires")),
+            deadline_at=seconds(fields.get("deadline")),
+            attempts=int(fields.get("attempts", 0)),
+            worker=fields.get("worker"),
+            position=position,
+            queue_depth=depth,
+            progress=json.loads(fields.get("progress", "{}")),
+            result=json.loads(fields["result"]) if "result" in fields else None,
+            error=json.loads(fields["error"]) if "error" in fields else None,
+            cancel_requested="cancel" in fields,
+            tenant=fields.get("tenant", ""),
+        )
+
+
+def seconds(milliseconds: str | None) -> float | None:
+    return int(milliseconds) / 1000 if milliseconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The answer to `enqueue`. `created` is False when an earlier job was found instead."""
+
+    job_id: str
+    created: bool
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on a job. `token` fences: once somebody else holds the job, it opens nothing."""
+
+    job_id: str
+    token: int
+    request: SongRequest
+    attempt: int  # 1 for the first
+    created_at: float
+    claimed_at: float
+    deadline_at: float | None
+    worker: str
+
+    @property
+    def model(self) -> str:
+        return self.request.model
+
+    @property
+    def waited_s(self) -> float:
+        return self.claimed_at - self.created_at
+
+
+class Lease(IntEnum):
+    """How a lease stands after a renewal."""
+
+    LOST = -1
+    HELD = 0
+    CANCEL = 1  # held, and the client wants it cancelled: stop, then confirm_cancel
+    OVERDUE = 2  # held, and the deadline has passed: stop, then confirm_cancel
+
+    @property
+    def stop(self) -> bool:
+        return self in (Lease.CANCEL, Lease.OVERDUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`id` is the stream's, fit for SSE and Last-Event-ID. `kind` is one of KINDS."""
+
+    id: str
+    kind: str
+    payload: dict[str, Any]
+
+
+WORKER_KINDS = frozenset({"progress", "audio", "warning", "output"})
+KINDS = WORKER_KINDS | {"queued", "started", "completed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Jobs, newest first; `next_cursor` is None at the end."""
+
+    jobs: list[Job]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWorker:
+    """A worker that was heard of within `worker_ttl_s`."""
+
+    id: str
+    model: str
+    slots: int
+    free: int
+    audio_s_per_s: float | None  # measured over all its slots; None while unknown
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that used up its attempts, kept 7 days for someone to look at or revive."""
+
+    job_id: str
+    request: SongRequest
+    error: dict[str, Any]
+    attempts: int
+    died_at: float

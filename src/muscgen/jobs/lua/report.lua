@@ -1,0 +1,6 @@
+-- running, still: progress; 1 if the work should stop
+local id, token, progress = unpack(ARGV)
+if standing(id, token) ~= 'held' then return 'lost' end
+redis.call('HSET', job(id), 'progress', progress)
+tell(id, 'progress', progress)
+return overruled(id) and 1 or 0

@@ -1,0 +1,2 @@
+-- upkeep alone: how many jobs moved
+return upkeep(tonumber(ARGV[1]), tonumber(ARGV[2]))

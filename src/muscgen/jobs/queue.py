@@ -1,0 +1,70 @@
+"""The queue: one object for clients, workers and the sweeper."""
+
+from __future__ import annotations
+
+import json
+
+from muscgen.errors import JobNotFound
+from muscgen.jobs.claims import Claiming
+from muscgen.jobs.connect import outages
+from muscgen.jobs.events import Following
+from muscgen.jobs.job import DeadLetter, Enqueued
+from muscgen.jobs.keys import Keys
+from muscgen.jobs.submit import Submitting
+from muscgen.request import SongRequest
+
+
+class Queue(Submitting, Claiming, Following):
+    """Jobs in Redis; every change of state is one Lua script, and the server's clock is the only one.
+
+    `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,
+    backoff_cap_s=60, worker_ttl_s=60, tombstone_s=7 days, prefix="muscgen")`; the client is one of `connect`.
+    Processes that share a queue share these numbers.
+
+    Every method raises QueueUnavailable while Redis does not answer.
+    """
+
+    async def sweep(self) -> int:
+        """Bring back what lost its lease or whose retry is due, end what is past its deadline, age, tidy.
+
+        Each claim does the same for its model; this is for models that nobody claims from. How many jobs moved.
+        """
+        moved = 0
+        for tag in await self._models():
+            moved += int(await self._run("sweep", Keys(tag, self.prefix), *self._upkeep()))
+        return moved
+
+    async def dead_letters(self, model: str) -> list[DeadLetter]:
+        """Jobs of the last 7 days that used up their attempts, oldest first."""
+        keys = self._keys(model)
+        with outages():
+            ids = [job_id.decode() for job_id in await self.redis.zrange(keys.dead, 0, -1)]
+            records = [await self.redis.hgetall(keys.letter(job_id)) for job_id in ids]
+        return [_letter(job_id, record) for job_id, record in zip(ids, records, strict=True) if record]
+
+    async def revive(self, job_id: str) -> Enqueued:
+        """Enqueue a dead letter's request as a new job; the letter goes. Raises JobNotFound, QueueFull."""
+        keys = self._keys_of(job_id)
+        with outages():
+            record = await self.redis.hgetall(keys.letter(job_id))
+        if not record:
+            raise JobNotFound(f"there is no dead letter {job_id}")
+        enqueued = await self.enqueue(_letter(job_id, record).request, tenant=record[b"tenant"].decode())
+        with outages():
+            await self.redis.zrem(keys.dead, job_id)
+            await self.redis.delete(keys.letter(job_id))
+        return enqueued
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.redis.aclose()
+
+
+def _letter(job_id: str, record: dict[bytes, bytes]) -> DeadLetter:
+    return DeadLetter(
+        job_id=job_id,
+        request=SongRequest.from_json(record[b"request"]),
+        error=json.loads(record[b"error"]),
+        attempts=int(record[b"attempts"]),
+        died_at=int(record[b"died"]) / 1000,
+    )

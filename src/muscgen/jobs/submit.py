@@ -1,0 +1,123 @@
+"""The clients' side that changes something: enqueue, cancel, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from muscgen.errors import IdempotencyConflict, InternalError, NoWorker, QueueFull
+from muscgen.jobs.base import WEEK_S, job_from, ms
+from muscgen.jobs.connect import outages
+from muscgen.jobs.job import Enqueued, Job
+from muscgen.jobs.keys import Keys, guard_key, idempotency_hash, models_key, new_job_id, tag
+from muscgen.jobs.read import Reading
+from muscgen.request import SongRequest
+
+CLASSES = {"interactive": 0, "normal": 1, "batch": 2}
+
+
+class Submitting(Reading):
+    """Enqueue, cancel, delete."""
+
+    async def enqueue(
+        self,
+        request: SongRequest,
+        *,
+        job_id: str | None = None,
+        idempotency_key: str | None = None,
+        body_hash: str = "",
+        tenant: str = "",
+    ) -> Enqueued:
+        """Put a job in the queue of its model, once.
+
+        The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for as long as
+        it is kept. The same `job_id` does too.
+
+        Raises QueueFull with `retry_after_s`, IdempotencyConflict for one key with two bodies, NoWorker where a
+        worker is required, QueueUnavailable.
+        """
+        keys = self._keys(request.model)
+        digest = idempotency_hash(tenant, idempotency_key) if idempotency_key is not None else ""
+        if digest:
+            await self._guard(keys, digest)
+        await self._note_model(request.model)
+        reply = await self._run(
+            "enqueue",
+            keys,
+            job_id or new_job_id(request.model),
+            request.model,
+            request.to_json(),
+            CLASSES[request.delivery.priority],
+            ms(request.delivery.deadline_s) if request.delivery.deadline_s else 0,
+            ms(request.delivery.ttl_s),
+            ms(self.tombstone_s),
+            self.max_attempts,
+            self.max_depth,
+            int(self.require_worker),
+            digest,
+            body_hash,
+            tenant,
+            request.duration_s * request.n,
+        )
+        return await self._enqueued(request.model, reply, fresh=job_id is None)
+
+    async def _enqueued(self, model: str, reply: list[Any], *, fresh: bool) -> Enqueued:
+        match reply:
+            case [b"created", found, position]:
+                return Enqueued(found.decode(), created=True, position=position)
+            case [b"known", found, position]:
+                # An id made for this very call is known only if the client lost the reply and sent it again.
+                return Enqueued(found.decode(), created=fresh, position=None if position < 0 else position)
+            case [b"same", found, position]:
+                return Enqueued(found.decode(), created=False, position=None if position < 0 else position)
+            case [b"conflict"]:
+                raise _conflict()
+            case [b"noworker"]:
+                raise NoWorker(
+                    f"no worker serves {model} now", param="model", retry_after_s=self.worker_ttl_s
+                )
+            case [b"full", depth]:
+                eta_s = await self.eta_s(model)
+                raise QueueFull(
+                    f"{depth} jobs already wait for {model}; the limit is {self.max_depth}",
+                    retry_after_s=min(max(1.0, eta_s or 60.0), 3_600.0),
+                )
+            case _:
+                raise InternalError(f"enqueue answered {reply!r}")
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel, once or again. A queued job ends now; a running one is flagged and its worker told.
+
+        A cancel that is asked for while a job runs is kept: a song that is finished after it is dropped.
+        Raises JobNotFound, JobExpired.
+        """
+        return job_from(job_id, await self._run("cancel", self._keys_of(job_id), job_id))
+
+    async def delete(self, job_id: str) -> Job:
+        """Remove the record now, taking the job from its worker if one has it; the job as it last was.
+
+        After this `get` raises JobNotFound. Raises JobNotFound, JobExpired.
+        """
+        return job_from(job_id, await self._run("delete", self._keys_of(job_id), job_id))
+
+    async def _guard(self, keys: Keys, digest: str) -> None:
+        """See that the key was not used with another model: that is another body, but in another slot."""
+        guard = guard_key(self.prefix, digest)
+        with outages():
+            other = await self.redis.set(guard, keys.tag, nx=True, get=True, ex=2 * WEEK_S)
+            if other is None or other.decode() == keys.tag:
+                return
+            if await self.redis.exists(Keys(other.decode(), self.prefix).idempotency(digest)):
+                raise _conflict()
+            await self.redis.set(guard, keys.tag, ex=2 * WEEK_S)
+
+    async def _note_model(self, model: str) -> None:
+        with outages():
+            await self.redis.hset(models_key(self.prefix), tag(model), model)
+
+
+def _conflict() -> IdempotencyConflict:
+    return IdempotencyConflict(
+        "this Idempotency-Key was used with another body",
+        param="Idempotency-Key",
+        suggestion="take a new key for a new request",
+    )
