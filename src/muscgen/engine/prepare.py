@@ -1,0 +1,45 @@
+"""Prompts to text states, in a thread of its own, so that a new song does not hold up those that run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from muscgen.backends.base import TextStates
+from muscgen.engine.failures import failure
+from muscgen.engine.lane import Lane
+from muscgen.engine.take import Take
+
+KEPT_PROMPTS = 4  # the outputs of one request arrive together and share a prompt; states may be large
+
+
+class Preparer:
+    """The text thread: takes go in, and come out at `ready` in the same order with their texts."""
+
+    def __init__(self, encode: Callable[[str], TextStates], ready: Callable[[Take], None]) -> None:
+        self._encode = lru_cache(KEPT_PROMPTS)(encode)
+        self._ready = ready
+        self._lane: Lane[Take] = Lane("muscgen-text", self._prepare)
+
+    def put(self, take: Take) -> None:
+        self._lane.put(take)
+
+    def close(self, timeout_s: float) -> None:
+        self._lane.close(timeout_s)
+
+    def _prepare(self, take: Take) -> None:
+        if take.handle.done:
+            return
+        try:
+            take.texts = self._texts(take)
+        except Exception as error:  # noqa: BLE001  (whatever an encoder raises belongs to this song)
+            take.handle.fail(failure("reading the prompt of", error))
+        else:
+            self._ready(take)
+
+    def _texts(self, take: Take) -> list[TextStates | None]:
+        """One a row: the prompt's; for a guided song also the negative prompt's, or None: the null text."""
+        song = take.song
+        texts: list[TextStates | None] = [self._encode(song.prompt)]
+        negative = None if song.negative_prompt is None else self._encode(song.negative_prompt)
+        return [*texts, negative] if song.guided else texts
