@@ -22,6 +22,8 @@ class Audio:
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.dtype != np.float32:
             raise ValueError(f"samples are float32 [C, T], not {self.samples.dtype} {self.samples.shape}")
+        if self.sample_rate <= 0:
+            raise ValueError(f"a sample rate is positive, not {self.sample_rate}")
 
     @property
     def channels(self) -> int:

@@ -31,9 +31,11 @@
     ├── CheckpointInvalid           500  tensors are missing, unknown or of another shape
     └── ConfigurationError          500  settings, Redis or files that cannot work together
 
-`code` is for programs and stays the same for ever, `status` is the HTTP status, and `retryable` says whether the
-same request may succeed later. Nobody looks into a message to decide.
+`code` is for programs and stays the same for ever, `status` is the HTTP status, and `retryable` says whether
+the same request may succeed later. Nobody looks into a message to decide.
 """
+
+# ruff: noqa: N818  (the names are what happened, as clients and logs say it)
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ from typing import ClassVar
 
 
 class MuscgenError(Exception):
-    """Base of the tree. `param` names the offending field in wire names, `suggestion` says what would work."""
+    """Base of the tree. `param` names the field at fault in wire names, `suggestion` says what would work."""
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
@@ -157,7 +159,13 @@ class Failed(MuscgenError):
 
 
 class BadSong(Failed):
+    """`reason` is one word for programs: not_finite, silent, clipped or dead_tail."""
+
     code, retryable = "bad_song", True
+
+    def __init__(self, detail: str, *, reason: str = "unusable", suggestion: str | None = None) -> None:
+        super().__init__(detail, suggestion=suggestion)
+        self.reason = reason
 
 
 class AttemptsExhausted(Failed):

@@ -29,19 +29,23 @@ class Settings(BaseModel):
     home: Path = Field(default_factory=_default_home, description="Queue data, artifacts, caches, models.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
-    redis_url: str | None = Field(default=None, description="null starts an embedded Valkey in `home`.")
+    redis_url: str | None = Field(default=None, repr=False, description="null starts an embedded Valkey in `home`.")
     models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
     default_model: str = "muscgen-tiny"
-    api_keys: tuple[str, ...] = Field(default=(), description="Comma-separated; none leaves the API open.")
+    api_keys: tuple[str, ...] = Field(default=(), repr=False, description="Comma-separated; none leaves the API open.")
     precision: Literal["fp32", "int8"] = "fp32"
     slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
     lease_s: float = Field(default=30.0, gt=0, le=600)
     max_attempts: int = Field(default=3, ge=1, le=20)
-    max_queue_depth: int = Field(default=1_000, ge=1, description="Queued jobs a model; more are answered 429.")
+    max_queue_depth: int = Field(
+        default=1_000, ge=1, description="Queued jobs a model; more are answered 429."
+    )
     max_body_bytes: int = Field(default=1_000_000, ge=1_024)
     drain_s: float = Field(default=30.0, ge=0, le=3_600, description="Grace for running songs after SIGTERM.")
-    require_worker: bool = Field(default=False, description="Refuse jobs with 503 while no worker serves the model.")
+    require_worker: bool = Field(
+        default=False, description="Refuse jobs with 503 while no worker serves the model."
+    )
     log_format: Literal["text", "json"] = "text"
 
     @property
@@ -61,14 +65,17 @@ class Settings(BaseModel):
         return self.home / "cache"
 
 
-def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment, overridden by arguments that are not None. An unknown MUSCGEN_ name is an error.
+def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Settings from the environment, overridden by arguments that are not None.
 
-    Raises ConfigurationError naming the variable, what was wrong and what is allowed.
+    An unknown MUSCGEN_ name is an error. Raises ConfigurationError naming the variable, what was wrong and what
+    is allowed.
     """
     source = os.environ if environment is None else environment
     given: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): value for name, value in source.items() if name.startswith(PREFIX) and value
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in source.items()
+        if name.startswith(PREFIX) and value
     }
     if "api_keys" in given:
         given["api_keys"] = tuple(key.strip() for key in given["api_keys"].split(",") if key.strip())

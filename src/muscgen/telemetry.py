@@ -31,12 +31,12 @@ REAL_TIME_FACTOR = Histogram(
 _log = logging.getLogger("muscgen")
 
 
-def event(name: str, **fields: Any) -> None:
+def event(name: str, **fields: object) -> None:
     """Log an event with fields: `event("job.claimed", job=job_id, waited_s=1.2)`."""
     _log.info(name, extra={"fields": fields})
 
 
-def warning(name: str, **fields: Any) -> None:
+def warning(name: str, **fields: object) -> None:
     _log.warning(name, extra={"fields": fields})
 
 
@@ -52,8 +52,16 @@ class _Formatter(logging.Formatter):
         if self._json:
             event = {"time": stamp, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
             return json.dumps(event | ({"trace": trace} if trace else {}), default=str)
-        pairs = " ".join(f"{name}={value}" for name, value in fields.items())
-        return f"{stamp} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip() + (f"\n{trace}" if trace else "")
+        pairs = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+        return f"{stamp} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip() + (
+            f"\n{trace}" if trace else ""
+        )
+
+
+def _quoted(value: object) -> str:
+    """One word in one line: quoted where it is more, so that no value can pass for another event."""
+    text = str(value)
+    return text if text and text.isprintable() and " " not in text else json.dumps(text)
 
 
 def configure_logging(style: Literal["text", "json"], level: int = logging.INFO) -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
 
 from muscgen.audio import Audio
-from muscgen.request import Output
+from muscgen.finishing import checks, encode, loudness, tags
+from muscgen.request import Output, file_rate_hz, refuse_impossible
+
+LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128 s1.0 allows that much to material made in one go
+_ENCODING_TRIES = 5  # lossy encoders add peaks; each pass removes what the last one added
+_PEAK_TOLERANCE_DB = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A file and what is in it.
 
-    audio: the final samples, before encoding. analysis: JSON-safe, measured on them. warnings: what the client
-    should know, for example that the loudness target was not reached.
+    audio: what a player of the file hears. analysis: its lufs, true_peak_db, silence_ratio, clipped_samples,
+    None where a number would be infinite. warnings: what the client should know, such as a loudness missed.
     """
 
     content: bytes
@@ -22,13 +32,224 @@ class Finished:
     extension: str
     audio: Audio
     analysis: dict[str, float | int | None]
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A song on its way."""
+
+    audio: Audio
+    output: Output
+    tags: Mapping[str, str]
+    content: bytes = b""
+    analysis: dict[str, float | int | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def finish(audio: Audio, output: Output, tags: Mapping[str, str] | None = None) -> Finished:
     """The song as the file that was asked for.
 
-    tags: any of title, model, license. Raises BadSong for a song that must not be handed out, and InvalidRequest
-    naming the parameter for an output that this format cannot be.
+    audio: mono or stereo. tags: any of `tags.ALLOWED` (title, model, license, ...), never the prompt. Raises
+    BadSong for a song that must not be handed out, and InvalidRequest naming the parameter for a file that
+    cannot be.
     """
-    raise NotImplementedError
+    refuse_impossible(
+        output, model_rate_hz=audio.sample_rate, channels=audio.channels, duration_s=audio.duration_s
+    )
+    work = _Work(audio, output, tags or {})
+    for step in STEPS:
+        work = step(work)
+    content_type = encode.CONTAINERS[output.format].content_type
+    return Finished(work.content, content_type, output.format, work.audio, work.analysis, work.warnings)
+
+
+def check(audio: Audio) -> None:
+    """Raise BadSong, whose `reason` is one word, for a song that must not be handed out."""
+    checks.check(audio)
+
+
+def _check(work: _Work) -> _Work:
+    checks.check(work.audio)
+    return work
+
+
+def _resample(work: _Work) -> _Work:
+    audio, rate = work.audio, file_rate_hz(work.output, work.audio.sample_rate)
+    if rate == audio.sample_rate:
+        return work
+    resampled = soxr.resample(audio.samples.T, audio.sample_rate, rate, quality="VHQ").T
+    # soxr rounds the length its own way; a song's length is exact.
+    count = round(audio.samples.shape[1] * rate / audio.sample_rate)
+    samples = np.pad(resampled[:, :count], ((0, 0), (0, max(0, count - resampled.shape[1]))))
+    return replace(work, audio=Audio(np.ascontiguousarray(samples, dtype=np.float32), rate))
+
+
+def _fade(work: _Work) -> _Work:
+    audio, count = work.audio, work.audio.samples.shape[1]
+    gain = np.ones(count, dtype=np.float32)
+    rise = _rise(min(count, round(work.output.fade_in_s * audio.sample_rate)))
+    fall = _rise(min(count, round(work.output.fade_out_s * audio.sample_rate)))[::-1]
+    gain[: rise.size] *= rise
+    gain[count - fall.size :] *= fall
+    return replace(work, audio=Audio(audio.samples * gain, audio.sample_rate))
+
+
+def _to_loudness(work: _Work) -> _Work:
+    wish = work.output.normalize
+    if wish.strategy == "none":
+        return work
+    room_db = wish.true_peak_db - loudness.true_peak_db(work.audio)
+    lufs = loudness.integrated(work.audio) if wish.strategy == "loudness" else -math.inf
+    return replace(work, audio=_louder(work.audio, min(room_db, wish.lufs - lufs)))
+
+
+def _encode(work: _Work) -> _Work:
+    """Encode, listen to the file, and take back what a lossy encoder adds to the peaks."""
+    output, wanted = work.output, work.audio
+    ceiling_db = math.inf if output.normalize.strategy == "none" else output.normalize.true_peak_db
+    for _ in range(_ENCODING_TRIES):
+        content = encode.encode(wanted, output.format, output.bitrate_kbps)
+        heard = encode.decode(content)
+        excess_db = loudness.true_peak_db(heard) - ceiling_db
+        if excess_db <= _PEAK_TOLERANCE_DB:
+            break
+        wanted = _louder(wanted, -excess_db - _PEAK_TOLERANCE_DB)
+    return replace(work, audio=heard, content=content)
+
+
+def _measure(work: _Work) -> _Work:
+    audio = work.audio
+    analysis = {
+        "lufs": _finite(loudness.integrated(audio)),
+        "true_peak_db": _finite(loudness.true_peak_db(audio)),
+        "silence_ratio": round(checks.silence_ratio(audio), 4),
+        "clipped_samples": checks.clipped_samples(audio),
+    }
+    return replace(work, analysis=analysis, warnings=tuple(_warnings(work, analysis)))
+
+
+def _tag(work: _Work) -> _Work:
+    return replace(work, content=tags.tag(work.content, work.output.format, work.tags))
+
+
+# Resampling moves peaks and fading lowers loudness, so both come before the gain. Tags come last, since whatever
+# wrote the file anew would drop them.
+STEPS:
+        work = step(work)
+    content_type = encode.CONTAINERS[output.format].content_type
+    return Finished(work.content, content_type, output.format, work.audio, work.analysis, work.warnings)
+
+
+def check(audio: Audio) -> None:
+    """Raise BadSong, whose `reason` is one word, for a song that must not be handed out."""
+    checks.check(audio)
+
+
+def _check(work: _Work) -> _Work:
+    checks.check(work.audio)
+    return work
+
+
+def _resample(work: _Work) -> _Work:
+    audio, rate = work.audio, file_rate_hz(work.output, work.audio.sample_rate)
+    if rate == audio.sample_rate:
+        return work
+    resampled = soxr.resample(audio.samples.T, audio.sample_rate, rate, quality="VHQ").T
+    # soxr rounds the length its own way; a song's length is exact.
+    count = round(audio.samples.shape[1] * rate / audio.sample_rate)
+    samples = np.pad(resampled[:, :count], ((0, 0), (0, max(0, count - resampled.shape[1]))))
+    return replace(work, audio=Audio(np.ascontiguousarray(samples, dtype=np.float32), rate))
+
+
+def _fade(work: _Work) -> _Work:
+    audio, count = work.audio, work.audio.samples.shape[1]
+    gain = np.ones(count, dtype=np.float32)
+    rise = _rise(min(count, round(work.output.fade_in_s * audio.sample_rate)))
+    fall = _rise(min(count, round(work.output.fade_out_s * audio.sample_rate)))[::-1]
+    gain[: rise.size] *= rise
+    gain[count - fall.size :] *= fall
+    return replace(work, audio=Audio(audio.samples * gain, audio.sample_rate))
+
+
+def _to_loudness(work: _Work) -> _Work:
+    wish = work.output.normalize
+    if wish.strategy == "none":
+        return work
+    room_db = wish.true_peak_db - loudness.true_peak_db(work.audio)
+    lufs = loudness.integrated(work.audio) if wish.strategy == "loudness" else -math.inf
+    return replace(work, audio=_louder(work.audio, min(room_db, wish.lufs - lufs)))
+
+
+def _encode(work: _Work) -> _Work:
+    """Encode, listen to the file, and take back what a lossy encoder adds to the peaks."""
+    output, wanted = work.output, work.audio
+    ceiling_db = math.inf if output.normalize.strategy == "none" else output.normalize.true_peak_db
+    for _ in range(_ENCODING_TRIES):
+        content = encode.encode(wanted, output.format, output.bitrate_kbps)
+        heard = encode.decode(content)
+        excess_db = loudness.true_peak_db(heard) - ceiling_db
+        if excess_db <= _PEAK_TOLERANCE_DB:
+            break
+        wanted = _louder(wanted, -excess_db - _PEAK_TOLERANCE_DB)
+    return replace(work, audio=heard, content=content)
+
+
+def _measure(work: _Work) -> _Work:
+    audio = work.audio
+    analysis = {
+        "lufs": _finite(loudness.integrated(audio)),
+        "true_peak_db": _finite(loudness.true_peak_db(audio)),
+        "silence_ratio": round(checks.silence_ratio(audio), 4),
+        "clipped_samples": checks.clipped_samples(audio),
+    }
+    return replace(work, analysis=analysis, warnings=tuple(_warnings(work, analysis)))
+
+
+def _tag(work: _Work) -> _Work:
+    return replace(work, content=tags.tag(work.content, work.output.format, work.tags))
+
+
+# Resampling moves peaks and fading lowers loudness, so both come before the gain. Tags come last: whatever wrote
+# the file anew would drop them.
+STEPS: tuple[Callable[[_Work], _Work], ...] = (
+    _check,
+    _resample,
+    _fade,
+    _to_loudness,
+    _encode,
+    _measure,
+    _tag,
+)
+
+
+def _rise(count: int) -> NDArray[np.float32]:
+    """From nothing to everything as sin², whose slope is nothing at both ends [count]."""
+    return np.asarray(np.sin(np.pi / 2 * (np.arange(count) + 0.5) / max(count, 1)) ** 2, dtype=np.float32)
+
+
+def _louder(audio: Audio, gain_db: float) -> Audio:
+    return Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 2) if math.isfinite(value) else None
+
+
+def _warnings(work: _Work, analysis: Mapping[str, float | int | None]) -> list[str]:
+    output, wish, found = work.output, work.output.normalize, []
+    lufs, peak_db = analysis["lufs"], analysis["true_peak_db"]
+    if wish.strategy == "loudness" and (lufs is None or abs(lufs - wish.lufs) > LOUDNESS_TOLERANCE_LU):
+        measured = "too quiet to measure" if lufs is None else f"{lufs:.1f} LUFS instead of {wish.lufs:g}"
+        found.append(f"loudness: {measured}; peaks reach {peak_db} dB and may reach {wish.true_peak_db:g} dB")
+    if wish.strategy != "none" and peak_db is not None and peak_db > wish.true_peak_db + 0.1:
+        found.append(
+            f"true peak: {peak_db:.1f} dB instead of {wish.true_peak_db:g}, which {output.format} added"
+        )
+    if analysis["clipped_samples"]:
+        found.append(f"clipping: {analysis['clipped_samples']} samples are at full scale")
+    if output.bitrate_kbps is not None:
+        kbps = encode.bitrate_kbps(work.content, output.format, work.audio.duration_s)
+        if abs(kbps / output.bitrate_kbps - 1) > 2 * encode.BITRATE_TOLERANCE:
+            found.append(f"bitrate: {kbps:.0f} kbit/s is as near to {output.bitrate_kbps} as this song comes")
+    return found

@@ -1,0 +1,143 @@
+"""Samples to bytes and back, in the five formats.
+
+wav is 16-bit PCM with TPDF dither: it plays everywhere, and its error is noise that never follows the music.
+flac is 24-bit, for those who go on to edit. Equal samples give equal bytes.
+
+libsndfile has one dial, `compression_level` from 0 to 1, and this file knows what it means to each encoder
+(libsndfile 1.2.2: src/mpeg_l3_encode.c, src/ogg_opus.c, src/ogg_vorbis.c).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from muscgen.audio import Audio
+from muscgen.finishing import ogg
+from muscgen.request import Format
+
+_DITHER_KEY = 0x6D757363  # any constant: equal songs are equal files
+_BLOCK = 1 << 14  # libvorbis keeps a whole write on the stack and dies of a long one
+_VORBIS_LEVEL = 0.4  # its quality 6, about 192 kbit/s for music in stereo at 44.1 kHz
+_VORBIS_TRIES = 6  # the bitrate follows the music, so it is sought
+BITRATE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """How libsndfile and the web call a format."""
+
+    format: str
+    subtype: str
+    content_type: str
+    lossy: bool
+
+
+CONTAINERS: Mapping[Format, Container] = {
+    "wav": Container("WAV", "PCM_16", "audio/wav", False),
+    "flac": Container("FLAC", "PCM_24", "audio/flac", False),
+    "mp3": Container("MP3", "MPEG_LAYER_III", "audio/mpeg", True),
+    "ogg": Container("OGG", "VORBIS", "audio/ogg", True),
+    "opus": Container("OGG", "OPUS", "audio/ogg", True),
+}
+
+
+def encode(audio: Audio, encoding: Format, bitrate_kbps: int | None = None) -> bytes:
+    """The file, without tags. Samples beyond full scale are cut off by formats of integers.
+
+    bitrate_kbps: over all channels, one that `request.refuse_impossible` lets pass; None takes 192 kbit/s for
+    mp3 (160 below 32 kHz, 64 below 16 kHz), 64 a channel for opus and quality 6 for ogg.
+    """
+    container = CONTAINERS[encoding]
+    match encoding:
+        case "wav":
+            return _written(_dithered(audio), audio.sample_rate, container)
+        case "flac":
+            return _written(audio.samples.clip(-1, 1 - 2**-23), audio.sample_rate, container)
+        case "mp3":
+            return _written(
+                audio.samples, audio.sample_rate, container, _mp3_level(audio, bitrate_kbps), "CONSTANT"
+            )
+        case "opus":
+            kbps = (bitrate_kbps or 64 * audio.channels) / audio.channels
+            # ogg_opus.c: each channel gets 6 kbit/s and up to 250 more.
+            return _written(audio.samples, audio.sample_rate, container, 1 - (min(kbps, 256) - 6) / 250)
+        case "ogg" if bitrate_kbps is None:
+            return _written(audio.samples, audio.sample_rate, container, _VORBIS_LEVEL)
+        case "ogg":
+            return _vorbis(audio, bitrate_kbps)
+
+
+def decode(content: bytes) -> Audio:
+    """What a player hears."""
+    samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    return Audio(np.ascontiguousarray(samples.T), rate)
+
+
+def bitrate_kbps(content: bytes, encoding: Format, duration_s: float) -> float:
+    """Measured, over all channels; an Ogg file's headers do not count."""
+    size = ogg.audio_bytes(content) if CONTAINERS[encoding].format == "OGG" else len(content)
+    return size * 8 / 1000 / duration_s
+
+
+def _vorbis(audio: Audio, kbps: int) -> bytes:
+    """The file nearest to the bitrate: Vorbis here knows qualities only, so bisect them by what comes out."""
+    low, high, best, error = 0.0, 1.0, b"", math.inf
+    for _ in range(_VORBIS_TRIES):
+        level = (low + high) / 2
+        content = _written(audio.samples, audio.sample_rate, CONTAINERS["ogg"], level)
+        ratio = bitrate_kbps(content, "ogg", audio.duration_s) / kbps
+        if abs(math.log(ratio)) < error:
+            best, error = content, abs(math.log(ratio))
+        if error < BITRATE_TOLERANCE:
+            break
+        low, high = (level, high) if ratio > 1 else (low, level)
+    return best
+
+
+def _mp3_level(audio: Audio, kbps: int | None) -> float:
+    """mpeg_l3_encode.c spreads the dial evenly over the bitrates of MPEG 1, 2 and 2.5."""
+    if audio.sample_rate >= 32_000:
+        low, high, usual = 32, 320, 192
+    elif audio.sample_rate >= 16_000:
+        low, high, usual = 8, 160, 160
+    else:
+        low, high, usual = 8, 64, 64
+    return (high - (kbps or usual)) / (high - low)
+
+
+def _dithered(audio: Audio) -> NDArray[np.int16]:
+    """Rounded to 16 bits after adding triangular noise of 2 LSB width (Lipshitz et al., JAES 40, 1992)."""
+    random = np.random.Generator(np.random.Philox(key=_DITHER_KEY))
+    shape = audio.samples.shape
+    noise = random.random(shape, np.float32) - random.random(shape, np.float32)
+    return np.rint(audio.samples * 32768 + noise).clip(-32768, 32767).astype(np.int16)
+
+
+def _written(
+    samples: NDArray[np.float32] | NDArray[np.int16],
+    rate: int,
+    container: Container,
+    level: float | None = None,
+    mode: str | None = None,
+) -> bytes:
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file,
+        "w",
+        rate,
+        samples.shape[0],
+        container.subtype,
+        format=container.format,
+        compression_level=level,
+        bitrate_mode=mode,
+    ) as sound:
+        for start in range(0, samples.shape[1], _BLOCK):
+            sound.write(np.ascontiguousarray(samples[:, start : start + _BLOCK].T))
+    return file.getvalue()
