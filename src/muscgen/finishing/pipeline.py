@@ -133,8 +133,8 @@ def _tag(work: _Work) -> _Work:
     return replace(work, content=tags.tag(work.content, work.output.format, work.tags))
 
 
-# Resampling moves peaks and fading lowers loudness, so both come before the gain. Tags come last, since whatever
-# wrote the file anew would drop them.
+# Resampling moves peaks and fading lowers loudness, so both come before the gain. Tags come last, since
+# whatever wrote the file anew would drop them.
 STEPS: tuple[Callable[[_Work], _Work], ...] = (
     _check,
     _resample,
