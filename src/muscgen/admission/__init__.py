@@ -1,0 +1,17 @@
+"""Between a request's bytes and a job: who asks, for what, and whether it can be made."""
+
+from muscgen.admission.effective import effective
+from muscgen.admission.gate import Admitted, Gate
+from muscgen.admission.principals import Principal, authenticate
+from muscgen.admission.reading import InvalidFields, MalformedBody, read
+
+__all__ = [
+    "Admitted",
+    "Gate",
+    "InvalidFields",
+    "MalformedBody",
+    "Principal",
+    "authenticate",
+    "effective",
+    "read",
+]

@@ -1,0 +1,73 @@
+"""The gate. The order of the checks is this file.
+
+Who asks is known before a byte of the body is read (`authenticate`, by the API). Then, cheapest first: the
+header's key, the body, the model, the request against the model. Depth, workers and the idempotency key are the
+queue's, in one script with the enqueueing, since each may change in between; so is a deadline that cannot be met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from muscgen import telemetry
+from muscgen.admission.effective import effective
+from muscgen.admission.principals import Principal
+from muscgen.admission.reading import read
+from muscgen.errors import InvalidRequest, ModelNotFound, UnknownModel
+from muscgen.jobs.queue import Queue
+from muscgen.models.card import Card
+from muscgen.models.registry import Registry
+from muscgen.request import GenerateRequest
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A job, and whether this request made it or an earlier one with the same idempotency key."""
+
+    job_id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Turns bodies into jobs."""
+
+    queue: Queue
+    registry: Registry
+    default_model: str
+
+    async def admit(
+        self, body: bytes, principal: Principal, *, idempotency_key: str | None = None
+    ) -> Admitted:
+        """The job for a body. Raises Rejected or Unavailable, and then nothing was enqueued."""
+        _check_key(idempotency_key)
+        wish = read(body)
+        card = self._card(wish)
+        request = effective(wish, card)
+        enqueued = await self.queue.enqueue(
+            request, idempotency_key=idempotency_key, body_hash=_hash(wish), tenant=principal.id
+        )
+        if enqueued.created:
+            telemetry.JOBS_ACCEPTED.labels(card.id).inc()
+            telemetry.event("job.accepted", job=enqueued.job_id, model=card.id, principal=principal.id)
+        return Admitted(enqueued.job_id, enqueued.created)
+
+    def _card(self, wish: GenerateRequest) -> Card:
+        try:
+            return self.registry.get(wish.model or self.default_model)
+        except ModelNotFound as error:
+            raise UnknownModel(error.detail, param="model", suggestion=error.suggestion) from None
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest("Idempotency-Key is 1 to 255 visible ASCII characters", param="Idempotency-Key")
+
+
+def _hash(wish: GenerateRequest) -> str:
+    """Of the wish, not of the bytes: white space and the order of fields do not make another request."""
+    return hashlib.sha256(wish.model_dump_json(by_alias=True).encode()).hexdigest()

@@ -1,0 +1,146 @@
+"""Bytes to a wish: strict JSON, then the schema, and every fault named in wire names."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from muscgen.errors import InvalidRequest, PromptTooLong, Rejected
+from muscgen.request import MAX_PROMPT_CHARS, GenerateRequest
+
+_MAX_LISTED = 20  # a body of nothing but unknown fields shall not be answered with a book
+_MAX_NAME_CHARS = 120
+_PROMPTS = ("prompt", "negative_prompt")
+
+
+class MalformedBody(Rejected):
+    """The body is not JSON at all, or JSON that two readers would read in two ways."""
+
+    code, status = "malformed_body", 400
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field that cannot be taken as it is."""
+
+    param: str | None
+    detail: str
+    suggestion: str | None = None
+
+
+class InvalidFields(InvalidRequest):
+    """Several faults at once; the error itself speaks of the first."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first = faults[0]
+        super().__init__(first.detail, param=first.param, suggestion=first.suggestion)
+        self.faults = tuple(faults)
+
+
+def read(body: bytes) -> GenerateRequest:
+    """The wish in a body.
+
+    Raises MalformedBody for what is not strict JSON in UTF-8, PromptTooLong, and InvalidFields naming every
+    field that is unknown, of a wrong type or out of range.
+    """
+    text = _decoded(body)
+    _check_json(text)
+    try:
+        # Python's names would be a second spelling of each field, so they are unknown here.
+        return GenerateRequest.model_validate_json(text, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False, include_input=False)) from None
+
+
+def _decoded(body: bytes) -> str:
+    if not body.strip():
+        raise MalformedBody("the body is empty", suggestion='a JSON object such as {"prompt": "calm piano"}')
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the body is not UTF-8: byte {error.start} cannot be read") from None
+
+
+def _check_json(text: str) -> None:
+    """pydantic's reader takes NaN and the last of two equal keys; strict JSON has neither."""
+    try:
+        json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise MalformedBody("the body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise MalformedBody(
+            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except ValueError:  # digits beyond Python's own limit
+        raise MalformedBody("the body holds a number with too many digits") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in known:
+            raise MalformedBody(f"{name[:_MAX_NAME_CHARS]!r} is there twice", param=name[:_MAX_NAME_CHARS])
+        known[name] = value
+    return known
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedBody(f"the body is not JSON: {name} is no JSON number")
+
+
+def _refusal(errors: Sequence[ErrorDetails]) -> Rejected:
+    first = errors[0]
+    if first["type"] == "json_invalid":  # too deep for its taste, or half a surrogate pair
+        return MalformedBody(f"the body is not JSON: {first['ctx']['error']}")
+    for error in errors:
+        if error["type"] == "string_too_long" and error["loc"][0] in _PROMPTS:
+            name = str(error["loc"][0])
+            return PromptTooLong(
+                f"{name} has more than {MAX_PROMPT_CHARS} characters",
+                param=name,
+                suggestion=f"at most {MAX_PROMPT_CHARS} characters",
+            )
+    return InvalidFields([_fault(error) for error in errors[:_MAX_LISTED]])
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    param = ".".join(str(part)[:_MAX_NAME_CHARS] for part in error["loc"]) or None
+    if error["type"] == "extra_forbidden":
+        return _unknown(error["loc"], param or "")
+    if error["type"] == "missing":
+        return Fault(param, f"{param} is missing")
+    message = error["msg"].removeprefix("Input ")
+    return Fault(param, f"{param or 'the body'} {message}", _allowed(error))
+
+
+def _allowed(error: ErrorDetails) -> str | None:
+    context = error.get("ctx", {})
+    if "expected" in context:
+        return f"one of {context['expected']}"
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    limits = [f"{sign} {context[name]:g}" for name, sign in signs.items() if name in context]
+    return " and ".join(limits) or None
+
+
+def _unknown(loc: tuple[int | str, ...], param: str) -> Fault:
+    names = _fields_at(loc[:-1])
+    near = difflib.get_close_matches(str(loc[-1])[:_MAX_NAME_CHARS], names, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return Fault(param, f"{param} is not a field of a request", f"{hint}known here: {', '.join(names)}")
+
+
+def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = GenerateRequest
+    for part in loc:
+        by_name = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        inner = by_name.get(str(part))
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,39 @@
+"""The application: the parts it is handed, the routes, and what every request passes."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+import muscgen
+from muscgen.api import problems
+from muscgen.api.house import House
+from muscgen.api.middleware import BodyLimit, LastResort, Metrics, RequestIds
+from muscgen.api.readiness import Readiness
+from muscgen.api.routes import ROUTERS
+from muscgen.artifacts.store import Store
+from muscgen.jobs.queue import Queue
+from muscgen.models.registry import Registry
+from muscgen.settings import Settings
+
+
+def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Registry) -> FastAPI:
+    """The API over a queue, a store and the known models; it owns none of them and closes none."""
+    app = FastAPI(
+        title="muscgen",
+        summary="Music from words.",
+        version=muscgen.__version__,
+        docs_url=None,  # ours comes without a CDN
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.house = House(settings, queue, store, registry)
+    app.state.readiness = Readiness(queue, [card.id for card in registry.list()])
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(LastResort)
+    app.add_middleware(Metrics)
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,109 @@
+"""Jobs to documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request, Response
+
+from muscgen.api.house import House
+from muscgen.api.problems import describe_stored
+from muscgen.api.ranges import etag, matches
+from muscgen.api.schemas import (
+    ArtifactLink,
+    JobDocument,
+    JobUrls,
+    ModelUsed,
+    OutputMade,
+    ProblemDocument,
+    Progress,
+    QueuePlace,
+)
+from muscgen.errors import ModelNotFound
+from muscgen.jobs.job import Job
+from muscgen.jobs.states import State
+
+
+def job_url(job_id: str, root: str = "") -> str:
+    """root: where the service is mounted, if not at the top."""
+    return f"{root}/jobs/{job_id}"
+
+
+async def document(job: Job, house: House, root: str = "") -> JobDocument:
+    """The job with the time it will take, which costs two more looks at the queue."""
+    waiting = job.state == State.QUEUED
+    eta_s = await house.queue.eta_s(job.model, position=job.position) if waiting else None
+    return describe(job, house, root, eta_s=eta_s)
+
+
+def describe(job: Job, house: House, root: str = "", *, eta_s: float | None = None) -> JobDocument:
+    """The job as clients see it."""
+    result = job.result or {}
+    url = job_url(job.id, root)
+    return JobDocument(
+        id=job.id,
+        status=job.state,
+        created_at=_time(job.created_at),
+        started_at=_time_or_none(job.started_at),
+        completed_at=_time_or_none(job.completed_at),
+        expires_at=_time_or_none(job.expires_at),
+        cancel_requested=job.cancel_requested,
+        queue=QueuePlace(position=job.position, eta_seconds=None if eta_s is None else round(eta_s, 1)),
+        progress=_progress(job),
+        attempts=job.attempts,
+        worker=job.worker,
+        request=job.request,
+        model=_model(job, result, house),
+        outputs=[_output(output, root) for output in result.get("outputs", [])],
+        warnings=list(result.get("warnings", [])),
+        usage=result.get("usage"),
+        error=ProblemDocument(**describe_stored(job.error)) if job.error else None,
+        urls=JobUrls(self=url, cancel=f"{url}/cancel", events=f"{url}/events"),
+    )
+
+
+async def answer(job: Job, house: House, request: Request) -> Response:
+    """200 with the document and its ETag, or 304 where the client has it."""
+    body = (await document(job, house, request.scope.get("root_path", ""))).to_json().encode()
+    tag = etag(hashlib.sha256(body).hexdigest()[:32])
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _time(unix_s: float) -> datetime:
+    return datetime.fromtimestamp(unix_s, UTC)
+
+
+def _time_or_none(unix_s: float | None) -> datetime | None:
+    return None if unix_s is None else _time(unix_s)
+
+
+def _progress(job: Job) -> Progress:
+    known = {name: job.progress[name] for name in Progress.model_fields if job.progress.get(name) is not None}
+    if job.state == State.SUCCEEDED:
+        known |= {"fraction": 1.0, "eta_seconds": 0.0}
+    return Progress(**known)
+
+
+def _model(job: Job, result: Mapping[str, Any], house: House) -> ModelUsed:
+    """What made it, or what the registry says of the model that will."""
+    if "model" in result:
+        return ModelUsed(**{name: result["model"].get(name) for name in ModelUsed.model_fields})
+    try:
+        card = house.registry.get(job.model)
+    except ModelNotFound:  # another replica knows it
+        return ModelUsed(id=job.model)
+    return ModelUsed(id=card.id, revision=card.revision, license=card.license)
+
+
+def _output(output: Mapping[str, Any], root: str) -> OutputMade:
+    artifact = output["artifact"]
+    link = ArtifactLink(**(artifact | {"url": f"{root}/artifacts/{artifact['id']}"}))
+    return OutputMade(
+        index=output["index"], seed=output["seed"], artifact=link, analysis=output.get("analysis", {})
+    )

@@ -1,0 +1,56 @@
+"""What the routes are handed: the parts of the service, and who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from muscgen.admission import Gate, Principal, authenticate
+from muscgen.artifacts.store import Store
+from muscgen.errors import InvalidRequest
+from muscgen.jobs.queue import Queue
+from muscgen.models.registry import Registry
+from muscgen.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts of the service that requests reach."""
+
+    settings: Settings
+    queue: Queue
+    store: Store
+    registry: Registry
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.queue, self.registry, self.settings.default_model)
+
+
+async def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+async def _principal(request: Request, house: Annotated[House, Depends(_house)]) -> Principal:
+    return authenticate(request.headers.get("authorization"), house.settings.api_keys)
+
+
+Parts = Annotated[House, Depends(_house)]
+Asker = Annotated[Principal, Depends(_principal)]
+KNOWN = Depends(_principal)  # for routers whose routes do not care who asks
+
+
+def query(*names: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses query parameters other than these: a misspelt filter must not be ignored."""
+
+    async def check(request: Request) -> None:
+        for name in request.query_params:
+            if name not in names:
+                known = f"known here: {', '.join(names)}" if names else "none is known here"
+                raise InvalidRequest(f"{name[:80]} is not a parameter", param=name[:80], suggestion=known)
+
+    return check

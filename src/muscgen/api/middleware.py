@@ -1,0 +1,170 @@
+"""What requests pass on their way in, and answers on their way out. Plain ASGI, so streams stay streams.
+
+RequestIds      an id for the request, on the answer and in the log; headers that browsers obey
+Metrics         time to the first byte, by route
+LastResort      anything unforeseen becomes a 500 that tells nothing
+BodyLimit       no body beyond the limit is read, nor one that never ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+import traceback
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from muscgen import telemetry
+from muscgen.api.problems import BodyTooSlow, request_id, to_problem
+from muscgen.errors import BodyTooLarge, InternalError
+
+BODY_PATIENCE_S = 30.0  # a megabyte at 300 kbit/s
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+
+
+class RequestIds:
+    """Takes the client's X-Request-Id where it is plain text, or draws one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        number = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = number
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = number
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Metrics:
+    """Observes the time to the head of the answer; a stream's length says nothing of the service."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def send_observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _observe(scope, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, send_observed)
+
+
+def _observe(scope: Scope, status: int, elapsed_s: float) -> None:
+    # The route's template, never the path: ids would make a series each.
+    route = getattr(scope.get("route"), "path", "unmatched")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    telemetry.HTTP_SECONDS.labels(method, route, str(status)).observe(elapsed_s)
+
+
+class LastResort:
+    """Logs where it happened, not the message: that may quote a prompt."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:  # noqa: BLE001  # the last resort
+            _log(error, scope)
+            if begun:  # only cutting the connection tells the client that the answer is not whole
+                raise ConnectionAbortedError from None
+            problem = to_problem(InternalError("something went wrong inside; it has been logged"), scope)
+            await problem(scope, receive, send)
+
+
+def _log(error: Exception, scope: Scope) -> None:
+    where = [
+        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    telemetry.warning(
+        "http.failed",
+        request=request_id(scope),
+        method=scope.get("method"),
+        kind=type(error).__name__,
+        where=" < ".join(reversed(where[-6:])),
+    )
+
+
+class BodyLimit:
+    """Refuses a body by its announced length, or as soon as more than the limit or than patience came."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, patience_s: float = BODY_PATIENCE_S) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._patience_s = patience_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdecimal() or int(announced) > self._max_bytes:
+            await to_problem(self._too_large(), scope)(scope, receive, send)
+            return
+        await self._app(scope, self._limited(receive), send)
+
+    def _limited(self, receive: Receive) -> Receive:
+        came, complete = 0, False
+        until = asyncio.get_running_loop().time() + self._patience_s
+
+        async def limited() -> Message:
+            nonlocal came, complete
+            if complete:  # the server's way to say that the client has gone
+                return await receive()
+            message = await _before(until, receive)
+            came += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if came > self._max_bytes:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body is larger than {self._max_bytes} bytes", suggestion=f"at most {self._max_bytes} bytes"
+        )
+
+
+async def _before(until: float, receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout_at(until):
+            return await receive()
+    except TimeoutError:
+        raise BodyTooSlow("the body did not come in time", retry_after_s=None) from None

@@ -1,0 +1,12 @@
+"""The routes, in the order of a song's way."""
+
+from muscgen.api.routes import artifacts, docs, generate, health, jobs, models
+
+ROUTERS = (
+    generate.router,
+    jobs.router,
+    artifacts.router,
+    models.router,
+    health.router,
+    docs.router,
+)

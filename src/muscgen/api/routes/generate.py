@@ -1,0 +1,59 @@
+"""POST /generate: a wish becomes a job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from muscgen.api.documents import document, job_url
+from muscgen.api.house import Asker, Parts, query
+from muscgen.api.preferences import preferences, require_json
+from muscgen.api.schemas import JobDocument, ProblemDocument
+from muscgen.api.sse import follow
+from muscgen.request import GenerateRequest
+
+router = APIRouter(tags=["songs"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": GenerateRequest.model_json_schema(by_alias=True)}},
+    }
+}
+_PREFER = Header(description="respond-async (the default) or wait=N, N <= 60 seconds.")
+
+
+@router.post(
+    "/generate",
+    status_code=202,
+    response_model=JobDocument,
+    responses={
+        200: {"model": JobDocument, "description": "The job ended within the wait."},
+        422: {"model": ProblemDocument, "description": "A field cannot be honoured."},
+        429: {"model": ProblemDocument, "description": "The queue is full; see Retry-After."},
+        503: {"model": ProblemDocument, "description": "No queue, or no worker."},
+    },
+    openapi_extra=_BODY,
+    dependencies=[Depends(query())],
+)
+async def generate(
+    request: Request,
+    house: Parts,
+    asker: Asker,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    prefer: Annotated[str | None, _PREFER] = None,  # noqa: ARG001  # for the schema; it may come in several lines
+) -> Response:
+    """Make songs from words. Waits, streams or answers at once, as Prefer and Accept say."""
+    require_json(request)
+    wanted = preferences(request)
+    admitted = await house.gate.admit(await request.body(), asker, idempotency_key=idempotency_key)
+    if wanted.stream:
+        return follow(admitted.job_id, house, request)
+    job = await house.queue.wait(admitted.job_id, wanted.wait_s)
+    root = request.scope.get("root_path", "")
+    headers = wanted.applied | {"Location": job_url(job.id, root), "Cache-Control": "no-store"}
+    if not admitted.created:
+        headers["Idempotent-Replayed"] = "true"
+    body = (await document(job, house, root)).to_json()
+    return Response(body, 200 if job.terminal else 202, headers, "application/json")

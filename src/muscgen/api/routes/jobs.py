@@ -1,0 +1,80 @@
+"""/jobs: what became of a wish."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from muscgen.api.documents import answer, describe
+from muscgen.api.house import KNOWN, Parts, query
+from muscgen.api.preferences import MAX_WAIT_S
+from muscgen.api.schemas import JobDocument, JobList
+from muscgen.api.sse import follow
+from muscgen.errors import InvalidRequest
+from muscgen.jobs.read import MAX_PAGE
+from muscgen.jobs.states import State
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[KNOWN])
+
+
+@router.get("", response_model=JobList, dependencies=[Depends(query("state", "model", "limit", "cursor"))])
+async def list_jobs(
+    request: Request,
+    house: Parts,
+    state: State | None = None,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Jobs, newest first."""
+    page = await house.queue.list(state=state, model=model, limit=limit, cursor=cursor)
+    root = request.scope.get("root_path", "")
+    found = JobList(jobs=[describe(job, house, root) for job in page.jobs], next_cursor=page.next_cursor)
+    return Response(found.model_dump_json(by_alias=True), media_type="application/json")
+
+
+@router.get("/{job_id}", response_model=JobDocument, dependencies=[Depends(query("wait"))])
+async def get_job(
+    job_id: str, request: Request, house: Parts, wait: Annotated[int, Query(ge=0, le=MAX_WAIT_S)] = 0
+) -> Response:
+    """The job; `wait` holds the answer back until it is final, or for that many seconds."""
+    return await answer(await house.queue.wait(job_id, wait), house, request)
+
+
+@router.post("/{job_id}/cancel", response_model=JobDocument, dependencies=[Depends(query())])
+async def cancel_job(job_id: str, request: Request, house: Parts) -> Response:
+    """Cancel, once or again: a finished job stays as it is."""
+    return await answer(await house.queue.cancel(job_id), house, request)
+
+
+@router.delete("/{job_id}", status_code=204, dependencies=[Depends(query())])
+async def delete_job(job_id: str, house: Parts) -> Response:
+    """Remove the record and what nobody else owns of its artifacts; a running job is cancelled first."""
+    job = await house.queue.delete(job_id)
+    for output in (job.result or {}).get("outputs", []):
+        await asyncio.to_thread(house.store.release, output["artifact"]["id"], job.id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}},
+    dependencies=[Depends(query())],
+)
+async def job_events(
+    job_id: str, request: Request, house: Parts, last_event_id: Annotated[str | None, Header()] = None
+) -> Response:
+    """The job's events from the first, or after Last-Event-ID; ends with `completed`."""
+    await house.queue.get(job_id)  # a problem can only be answered before the stream begins
+    if last_event_id is not None and not is_event_id(last_event_id):
+        raise InvalidRequest("Last-Event-ID is not the id of an event", param="Last-Event-ID")
+    return follow(job_id, house, request, after=last_event_id)
+
+
+def is_event_id(text: str) -> bool:
+    """Whether the text has the form of an id that our streams give."""
+    parts = text.split("-")
+    return len(parts) <= 2 and all(part.isascii() and part.isdecimal() and len(part) <= 20 for part in parts)

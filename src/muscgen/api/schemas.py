@@ -1,0 +1,108 @@
+"""The answers' shapes, in wire names. Times are ISO 8601 in UTC, lengths of time are seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from muscgen.jobs.states import State
+from muscgen.request import SongRequest
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class QueuePlace(_Wire):
+    position: int | None = Field(description="0 is next; null while not waiting, or waiting for a retry.")
+    eta_seconds: float | None = Field(description="Until the song is done; null while no worker is known.")
+
+
+class Progress(_Wire):
+    fraction: float = 0.0
+    stage: str | None = None
+    steps_done: int = 0
+    steps_total: int | None = None
+    audio_seconds_done: float = 0.0
+    eta_seconds: float | None = None
+
+
+class ModelUsed(_Wire):
+    id: str
+    revision: str | None = None
+    backend: str | None = None
+    dtype: str | None = None
+    license: str | None = None
+
+
+class ArtifactLink(_Wire):
+    id: str
+    url: str
+    sha256: str
+    content_type: str
+    bytes: int
+    duration: float
+    sample_rate: int
+    channels: int
+
+
+class OutputMade(_Wire):
+    index: int
+    seed: int
+    artifact: ArtifactLink
+    analysis: dict[str, Any] = {}
+
+
+class ProblemDocument(_Wire):
+    """RFC 9457, with what programs need to decide."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    param: str | None = None
+    suggestion: str | None = None
+    retryable: bool = False
+    request_id: str | None = None
+
+
+class JobUrls(_Wire):
+    self: str
+    cancel: str
+    events: str
+
+
+class JobDocument(_Wire):
+    """A job as clients see it."""
+
+    id: str
+    status: State
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    expires_at: datetime | None
+    cancel_requested: bool
+    queue: QueuePlace
+    progress: Progress
+    attempts: int
+    worker: str | None
+    request: SongRequest = Field(description="The effective request: every default filled in.")
+    model: ModelUsed
+    outputs: list[OutputMade]
+    warnings: list[Any]
+    usage: dict[str, Any] | None
+    error: ProblemDocument | None
+    urls: JobUrls
+
+    def to_json(self) -> str:
+        return self.model_dump_json(by_alias=True)
+
+
+class JobList(_Wire):
+    jobs: list[JobDocument]
+    next_cursor: str | None

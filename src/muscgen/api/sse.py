@@ -1,0 +1,89 @@
+"""A job's events as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import StreamingResponse
+
+from muscgen.api.documents import document, job_url
+from muscgen.api.house import House
+from muscgen.api.preferences import EVENT_STREAM
+from muscgen.api.problems import describe
+from muscgen.errors import JobExpired, JobNotFound, MuscgenError
+from muscgen.jobs.job import Event
+
+HEARTBEAT_S = 15.0  # below the 30 to 60 s after which proxies cut a silent connection
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def follow(
+    job_id: str,
+    house: House,
+    request: Request,
+    *,
+    after: str | None = None,
+    heartbeat_s: float = HEARTBEAT_S,
+) -> StreamingResponse:
+    """The events after the id `after`, up to `completed`, whose data also carries the finished job."""
+    root = request.scope.get("root_path", "")
+    lines = _lines(job_id, house, root, after, heartbeat_s)
+    headers = _HEADERS | {"Location": job_url(job_id, root)}
+    return StreamingResponse(lines, media_type=EVENT_STREAM, headers=headers)
+
+
+async def _lines(
+    job_id: str, house: House, root: str, after: str | None, heartbeat_s: float
+) -> AsyncIterator[str]:
+    yield ": muscgen\n\n"  # sends the headers now, not with the first event
+    try:
+        async with aclosing(_beating(house.queue.events(job_id, after), heartbeat_s)) as events:
+            async for event in events:
+                yield ": heartbeat\n\n" if event is None else await _line(event, job_id, house, root)
+    except MuscgenError as error:  # the status line is long gone
+        yield _frame("error", describe(error))
+
+
+async def _line(event: Event, job_id: str, house: House, root: str) -> str:
+    payload = event.payload
+    if event.kind == "completed":
+        try:
+            job = await document(await house.queue.get(job_id), house, root)
+            payload = payload | {"job": job.model_dump(mode="json", by_alias=True)}
+        except (JobNotFound, JobExpired):  # deleted meanwhile
+            payload = payload | {"job": None}
+    return _frame(event.kind, payload, event.id)
+
+
+def _frame(kind: str, payload: dict[str, Any], number: str | None = None) -> str:
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(payload, separators=(',', ':'))}\n\n"
+
+
+async def _beating(events: AsyncIterator[Event], every_s: float) -> AsyncGenerator[Event | None, None]:
+    """The events, and None whenever there was none for a while."""
+    coming: asyncio.Task[Event | None] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.create_task(_next(events))
+            done, _ = await asyncio.wait({coming}, timeout=every_s)
+            if not done:
+                yield None
+                continue
+            event, coming = coming.result(), None
+            if event is None:
+                return
+            yield event
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+
+
+async def _next(events: AsyncIterator[Event]) -> Event | None:
+    return await anext(events, None)
