@@ -50,7 +50,7 @@ def connect_blocking(url: str, timeout_s: float) -> redis.Redis:
 
 
 async def check_server(client: redis.asyncio.Redis, *, durable: bool = True) -> None:
-    """Raise ConfigurationError if the server may evict or forget jobs, QueueUnavailable if it does not answer.
+    """Raise ConfigurationError if the server may evict or forget jobs, QueueUnavailable if it is away.
 
     `durable=False` accepts such a server.
     """

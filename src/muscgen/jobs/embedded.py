@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 from urllib.parse import quote
 
 import redis
@@ -29,8 +29,8 @@ MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 107, on macOS 103
 class EmbeddedServer:
     """Serves `directory`, or attaches to the process that already does.
 
-    The owner's server is restarted when it dies, keeps its jobs over kill -9, and goes with its owner; those who
-    attached then see QueueUnavailable.
+    The owner's server is restarted when it dies, keeps its jobs over kill -9, and goes with its owner;
+    those who attached then see QueueUnavailable.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -60,8 +60,8 @@ class EmbeddedServer:
     def start(self) -> str:
         """Start or attach; the URL once the server answers. Blocking, 0.1 s as a rule.
 
-        Raises ConfigurationError where there is no binary or it will not run, QueueUnavailable when it does not
-        answer within 20 s.
+        Raises ConfigurationError where there is no binary or it will not run, QueueUnavailable when it
+        does not answer within 20 s.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
@@ -93,7 +93,7 @@ class EmbeddedServer:
             self._lock.close()
             self._lock = None
 
-    def __enter__(self) -> EmbeddedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -115,7 +115,7 @@ class EmbeddedServer:
 
     def _launch(self) -> None:
         self._stopping.clear()
-        # The parent-death signal is bound to the thread that forks: one that lives as long as the server does.
+        # The parent-death signal is bound to the thread that forks: it must live as long as the server.
         self._watcher = threading.Thread(target=self._watch, name="muscgen-queue", daemon=True)
         self._watcher.start()
 
@@ -152,7 +152,7 @@ class EmbeddedServer:
 
 
 def _socket_path(directory: Path) -> Path:
-    """In the data directory, or where that is too long for a socket in a private directory named by its hash."""
+    """In the data directory; where that is too long for a socket, in a private one named by its hash."""
     path = directory / "queue.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path

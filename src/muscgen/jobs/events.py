@@ -7,12 +7,12 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 from muscgen.errors import InvalidRequest, JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Event, Job
 from muscgen.jobs.read import Reading
+from muscgen.jobs.scripts import Reply
 from muscgen.jobs.states import TERMINAL
 
 BLOCK_S = 5.0  # how often a quiet listener looks whether its job still exists
@@ -26,10 +26,10 @@ class Following(Reading):
     """Wait for a job."""
 
     async def events(self, job_id: str, after: str | None = None) -> AsyncIterator[Event]:
-        """All events after the id `after` (None: from the first), then new ones as they come, up to `completed`.
+        """Events after the id `after` (None: from the first), then new ones as they come, up to `completed`.
 
-        Sits out an outage of up to 30 s. Raises JobNotFound, JobExpired, InvalidRequest for an `after` that is no
-        event id, QueueUnavailable.
+        Sits out an outage of up to 30 s. Raises JobNotFound, JobExpired, InvalidRequest for an `after`
+        that is no event id, QueueUnavailable.
         """
         if after is not None and not _EVENT_ID.fullmatch(after):
             raise InvalidRequest("not the id of an event", param="Last-Event-ID")
@@ -81,7 +81,7 @@ class Following(Reading):
         block_ms = max(1, round(block_s * 1000)) if block_s > 0 else None
         key = self._keys_of(job_id).events(job_id)
         with outages():
-            reply: Any = await self.redis.xread({key: after}, count=BATCH, block=block_ms)
+            reply = await self.redis.xread({key: after}, count=BATCH, block=block_ms)
         rows = [row for _, rows in _streams(reply) for row in rows]
         return [
             Event(number.decode(), fields[b"kind"].decode(), json.loads(fields[b"payload"]))
@@ -89,7 +89,7 @@ class Following(Reading):
         ]
 
 
-def _streams(reply: Any) -> Any:
+def _streams(reply: Reply) -> Reply:
     """The streams of XREAD's reply, which is a list in RESP2 and a mapping in RESP3."""
     if isinstance(reply, dict):
         return [(key, [row for rows in lists for row in rows]) for key, lists in reply.items()]

@@ -1,4 +1,4 @@
-"""Names in Redis. All keys of a model share the hash tag `{tag}`, so they lie in one slot of a Redis Cluster."""
+"""Names in Redis. The keys of a model share the hash tag `{tag}`: one slot of a Redis Cluster."""
 
 from __future__ import annotations
 

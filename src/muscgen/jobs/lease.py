@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Self
 
 from redis.exceptions import RedisError
 
@@ -15,7 +15,7 @@ from muscgen.jobs.claims import renewal
 from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.job import Claim, Lease
 from muscgen.jobs.keys import PREFIX, Keys, control_channels, tag_of
-from muscgen.jobs.scripts import run_blocking
+from muscgen.jobs.scripts import Reply, run_blocking
 
 TICK_S = 0.1  # the longest nap, so that close() is prompt
 
@@ -42,7 +42,7 @@ class LeaseKeeper:
         self._on_cancel = on_cancel
         self._prefix = prefix
         # An answer must come or fail early enough to give up in time.
-        self._redis = connect_blocking(url, timeout_s=lease_s / 6)
+        self._redis: Reply = connect_blocking(url, timeout_s=lease_s / 6)
         self._claims: dict[
             str, tuple[Claim, float]
         ] = {}  # until when it is surely held, on the monotonic clock
@@ -51,7 +51,7 @@ class LeaseKeeper:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="muscgen-leases", daemon=True)
 
-    def start(self) -> LeaseKeeper:
+    def start(self) -> Self:
         self._thread.start()
         return self
 
@@ -62,7 +62,7 @@ class LeaseKeeper:
             self._thread.join()
         self._redis.close()
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -82,7 +82,7 @@ class LeaseKeeper:
             self._told.discard((claim.job_id, claim.token))
 
     def _run(self) -> None:
-        pubsub: Any = None
+        pubsub: Reply = None
         due = time.monotonic() + self.lease_s / 3
         while not self._closing.is_set():
             try:
@@ -90,7 +90,8 @@ class LeaseKeeper:
                 self._hear(pubsub, min(TICK_S, max(due - time.monotonic(), 0.001)))
             except (RedisError, OSError) as error:
                 telemetry.warning("leases.deaf", error=type(error).__name__)
-                pubsub = _closed(pubsub)
+                _closed(pubsub)
+                pubsub = None
                 self._closing.wait(TICK_S)
             if time.monotonic() >= due:
                 started = time.monotonic()
@@ -98,12 +99,12 @@ class LeaseKeeper:
             self._give_up_old()
         _closed(pubsub)
 
-    def _listen(self) -> Any:
+    def _listen(self) -> Reply:
         pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
         pubsub.psubscribe(control_channels(self._prefix))
         return pubsub
 
-    def _hear(self, pubsub: Any, timeout_s: float) -> None:
+    def _hear(self, pubsub: Reply, timeout_s: float) -> None:
         message = pubsub.get_message(timeout=timeout_s)
         if message is None or message["type"] != "pmessage":
             return
@@ -164,7 +165,7 @@ class LeaseKeeper:
             telemetry.warning("lease.callback_failed", job=job_id, error=repr(error))
 
 
-def _closed(pubsub: Any) -> None:
+def _closed(pubsub: Reply) -> None:
     if pubsub is not None:
         try:
             pubsub.close()

@@ -50,12 +50,12 @@ def _no_binary() -> ConfigurationError:
 
 def _version(binary: str) -> tuple[int, ...]:
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return (0,)
-    match = re.search(r"v=(\d+)\.(\d+)", said)
+    match = re.search(r"v=(\d+)\.(\d+)", done.stdout)
     return (int(match[1]), int(match[2])) if match else (0,)
 
 

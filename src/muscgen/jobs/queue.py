@@ -27,7 +27,7 @@ class Queue(Submitting, Claiming, Following):
     async def sweep(self) -> int:
         """Bring back what lost its lease or whose retry is due, end what is past its deadline, age, tidy.
 
-        Each claim does the same for its model; this is for models that nobody claims from. How many jobs moved.
+        How many jobs moved. Each claim does the same for its model; this is for models without workers.
         """
         moved = 0
         for tag in await self._models():

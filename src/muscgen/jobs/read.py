@@ -6,19 +6,22 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from muscgen.errors import InvalidRequest, JobExpired, JobNotFound
 from muscgen.jobs.base import QueueBase, job_from
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Job, LiveWorker, Page
 from muscgen.jobs.keys import Keys
+from muscgen.jobs.scripts import Reply
 from muscgen.jobs.states import State
 
 MAX_PAGE = 200
 UNMEASURED_AUDIO_S_PER_S = 1.0  # a worker that has measured nothing yet is taken for real time
 
 Place = tuple[int, str]  # created in ms, job id: newest first is descending
+Places = list[Place]  # named here, for `list` is a method below
+Jobs = list[Job]
+Workers = list[LiveWorker]
 
 
 class Reading(QueueBase):
@@ -41,7 +44,7 @@ class Reading(QueueBase):
         limit = min(max(limit, 1), MAX_PAGE)
         tags = [self._keys(model).tag] if model is not None else sorted(await self._models())
         before = _place(cursor) if cursor else None
-        found: list[Job] = []
+        found: Jobs = []
         while True:
             places = sorted(
                 [place for tag in tags for place in await self._places(tag, before, limit + 1)], reverse=True
@@ -66,18 +69,18 @@ class Reading(QueueBase):
         with outages():
             return int(await self.redis.zcard(self._keys(model).leases))
 
-    async def workers(self, model: str) -> list[LiveWorker]:
+    async def workers(self, model: str) -> Workers:
         """The workers of a model that were heard of within `worker_ttl_s`."""
         keys = self._keys(model)
         with outages():
-            names: Sequence[bytes] = await self.redis.zrange(keys.workers, 0, -1)
+            names = await self.redis.zrange(keys.workers, 0, -1)
             if not names:
                 return []
             records = await self.redis.mget([keys.worker(name.decode()) for name in names])
         return [LiveWorker(**json.loads(record)) for record in records if record is not None]
 
     async def eta_s(self, model: str, *, position: int | None = None) -> float | None:
-        """Seconds until a job at `position` (None: the end of the queue) is done; None with no worker to do it.
+        """Seconds until a job at `position` (None: the end of the queue) is done; None without workers.
 
         Work ahead (jobs times the running mean of their length) by the measured throughput of live workers.
         """
@@ -90,7 +93,7 @@ class Reading(QueueBase):
         waiting = await self.depth(model) if position is None else position + 1
         return (waiting + await self.running(model) / 2) * mean_s / throughput  # those running are half done
 
-    async def _jobs(self, job_ids: Iterable[str]) -> list[Job]:
+    async def _jobs(self, job_ids: Iterable[str]) -> Jobs:
         """Those jobs that still exist, in the given order."""
         by_tag: dict[Keys, list[str]] = {}
         order = list(job_ids)
@@ -103,10 +106,10 @@ class Reading(QueueBase):
                     found[job_id] = job
         return [found[job_id] for job_id in order if job_id in found]
 
-    async def _places(self, tag: str, before: Place | None, count: int) -> list[Place]:
+    async def _places(self, tag: str, before: Place | None, count: int) -> Places:
         """The newest `count` places of one model that come after `before` in the list."""
         newest = str(before[0]) if before else "+inf"
-        places: list[Place] = []
+        places: Places = []
         start = 0
         while len(places) < count:
             with outages():
@@ -121,7 +124,7 @@ class Reading(QueueBase):
         return places[:count]
 
 
-def _existing(job_id: str, reply: Sequence[Any]) -> Job | None:
+def _existing(job_id: str, reply: Sequence[Reply]) -> Job | None:
     try:
         return job_from(job_id, reply)
     except (JobNotFound, JobExpired):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from muscgen.errors import IdempotencyConflict, InternalError, NoWorker, QueueFull
 from muscgen.jobs.base import WEEK_S, job_from, ms
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Enqueued, Job
 from muscgen.jobs.keys import Keys, guard_key, idempotency_hash, models_key, new_job_id, tag
 from muscgen.jobs.read import Reading
+from muscgen.jobs.scripts import Reply
 from muscgen.request import SongRequest
 
 CLASSES = {"interactive": 0, "normal": 1, "batch": 2}
@@ -29,11 +28,11 @@ class Submitting(Reading):
     ) -> Enqueued:
         """Put a job in the queue of its model, once.
 
-        The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for as long as
-        it is kept. The same `job_id` does too.
+        The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for
+        as long as it is kept. The same `job_id` does too.
 
-        Raises QueueFull with `retry_after_s`, IdempotencyConflict for one key with two bodies, NoWorker where a
-        worker is required, QueueUnavailable.
+        Raises QueueFull with `retry_after_s`, IdempotencyConflict for one key with two bodies, NoWorker
+        where a worker is required, QueueUnavailable.
         """
         keys = self._keys(request.model)
         digest = idempotency_hash(tenant, idempotency_key) if idempotency_key is not None else ""
@@ -60,7 +59,7 @@ class Submitting(Reading):
         )
         return await self._enqueued(request.model, reply, fresh=job_id is None)
 
-    async def _enqueued(self, model: str, reply: list[Any], *, fresh: bool) -> Enqueued:
+    async def _enqueued(self, model: str, reply: list[Reply], *, fresh: bool) -> Enqueued:
         match reply:
             case [b"created", found, position]:
                 return Enqueued(found.decode(), created=True, position=position)

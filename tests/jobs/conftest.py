@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from muscgen.jobs import EmbeddedServer, Queue, connect
+from muscgen.request import SongRequest
+
+MODEL = "muscgen-tiny"
+# Bookkeeping of constant size, or that sweep() prunes.
+KEPT = re.compile(r"(models|seq|tick|jobs|expiring|dead)$")
+_numbers = itertools.count()
+
+
+def song(model: str = MODEL, **changes: Any) -> SongRequest:
+    delivery = {name: changes.pop(name) for name in ("priority", "deadline", "ttl") if name in changes}
+    body = {
+        "model": model,
+        "prompt": "warm lo-fi",
+        "duration": 4.0,
+        "seed": 7,
+        "sampling": {"temperature": 1.0, "top_k": 250, "top_p": 0.0, "guidance_scale": 3.0},
+        "delivery": delivery,
+    }
+    return SongRequest.model_validate(body | changes)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """One server for all tests that do not kill it; each test has its own key prefix."""
+    with tempfile.TemporaryDirectory() as directory, EmbeddedServer(Path(directory)) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server: EmbeddedServer) -> AsyncIterator[redis.asyncio.Redis]:
+    client = connect(server.url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def make_queue(client: redis.asyncio.Redis) -> AsyncIterator[Callable[..., Queue]]:
+    """Queues on a prefix of the test's own; afterwards no key of finished work may be without expiry."""
+    prefix = f"test{next(_numbers)}"
+
+    def make(**rules: Any) -> Queue:
+        return Queue(client, prefix=prefix, **({"lease_s": 1.0, "backoff_cap_s": 0.05} | rules))
+
+    yield make
+    left = await leaks(client, prefix)
+    await purge(client, prefix)
+    assert not left, f"keys without expiry: {left}"
+
+
+@pytest.fixture
+def queue(make_queue: Callable[..., Queue]) -> Queue:
+    return make_queue()
+
+
+async def leaks(client: redis.asyncio.Redis, prefix: str) -> list[str]:
+    """Keys without expiry that belong to no job still open."""
+    names = [name.decode() async for name in client.scan_iter(f"{prefix}:*", count=1000)]
+    open_ids = {
+        name.rsplit(":", 1)[1]
+        for name in names
+        if ":job:" in name and (await client.hget(name, "state")) in (b"queued", b"running")
+    }
+    left = []
+    for name in names:
+        if await client.ttl(name) != -1 or KEPT.search(name):
+            continue
+        if open_ids and (name.rsplit(":", 1)[1] in open_ids or re.search(r":(q|delayed|leases|deadlines)$", name)):
+            continue
+        if open_ids and ":idem:" in name and (await client.hget(name, "job") or b"").decode() in open_ids:
+            continue
+        left.append(name)
+    return left
+
+
+async def purge(client: redis.asyncio.Redis, prefix: str) -> None:
+    names = [name async for name in client.scan_iter(f"{prefix}:*", count=1000)]
+    if names:
+        await client.delete(*names)
+
+
+async def lapse(queue: Queue, seconds: float = 1.15) -> None:
+    """Let leases run out while somebody else is in touch with the server: an outage would prolong them."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        await asyncio.sleep(0.1)
+        await queue.sweep()

@@ -1,0 +1,191 @@
+"""Many claimers, dead claimers, and the keeper that renews."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from muscgen.errors import LeaseLost
+from muscgen.jobs import Lease, LeaseKeeper, State
+
+from .conftest import MODEL, lapse, song
+
+
+async def test_each_of_50_jobs_runs_once(queue):
+    ids = {(await queue.enqueue(song(seed=seed))).job_id for seed in range(50)}
+    runs = Counter()
+
+    async def work(worker):
+        while len(runs) < 50:
+            for claim in await queue.claim([MODEL], worker, 3):
+                runs[claim.job_id] += 1
+                await asyncio.sleep(0.002)
+                await queue.finish(claim, {})
+            await queue.wait_for_work([MODEL], 0.05)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(work(f"w{number}") for number in range(6)))
+    assert runs == dict.fromkeys(ids, 1)
+
+
+CLAIMER = """
+import asyncio, sys
+from muscgen.jobs import Queue, connect
+async def main(url, prefix, model):
+    queue = Queue(connect(url), prefix=prefix, lease_s=1.0)
+    print(len(await queue.claim([model], "doomed", 2)), flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_jobs_of_a_killed_claimer_come_back_after_one_lease(queue, server):
+    ids = {(await queue.enqueue(song(seed=seed))).job_id for seed in range(2)}
+    command = [sys.executable, "-c", CLAIMER, server.url, queue.prefix, MODEL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as doomed:
+        assert await asyncio.to_thread(doomed.stdout.readline) == "2\n"
+        os.kill(doomed.pid, signal.SIGKILL)
+    killed = time.monotonic()
+    found = {}
+    while len(found) < 2 and time.monotonic() - killed < 5:
+        found |= {claim.job_id: claim.attempt for claim in await queue.claim([MODEL], "w", 9)}
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - killed < 1.5
+    assert found == dict.fromkeys(ids, 2)
+
+
+async def test_a_job_whose_workers_all_die_is_a_dead_letter(make_queue):
+    queue = make_queue(lease_s=0.1, max_attempts=2)
+    enqueued = await queue.enqueue(song())
+    for _ in range(2):
+        assert len(await queue.claim([MODEL], "w", 1)) == 1
+        for _ in range(6):
+            await asyncio.sleep(0.03)
+            await queue.sweep()
+    job = await queue.get(enqueued.job_id)
+    assert (job.state, job.error["code"], job.attempts) == (State.FAILED, "attempts_exhausted", 2)
+    assert [letter.job_id for letter in await queue.dead_letters(MODEL)] == [enqueued.job_id]
+
+
+async def test_after_an_outage_longer_than_a_lease_owners_get_one_more(queue):
+    await queue.enqueue(song())
+    [claim] = await queue.claim([MODEL], "w1", 1)
+    await asyncio.sleep(1.1)  # nobody reaches the server
+    assert await queue.claim([MODEL], "w2", 1) == []
+    assert await queue.renew([claim]) == {claim.job_id: Lease.HELD}
+    assert await queue.finish(claim, {}) is State.SUCCEEDED
+
+
+async def test_waiting_for_work_wakes_at_once_and_never_sleeps_over_a_second(queue):
+    waiting = asyncio.create_task(queue.wait_for_work([MODEL, "another"], 30))
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    await queue.enqueue(song(model="another"))
+    assert await waiting is True
+    assert time.monotonic() - started < 0.2
+    assert len(await queue.claim([MODEL, "another"], "w", 5)) == 1
+    started = time.monotonic()
+    assert await queue.wait_for_work([MODEL], 30) is False
+    assert 0.9 < time.monotonic() - started < 1.5
+
+
+class Heard:
+    def __init__(self):
+        self.lost, self.cancelled = [], []
+
+    def keeper(self, queue, server):
+        return LeaseKeeper(
+            server.url,
+            lease_s=queue.lease_s,
+            on_lost=self.lost.append,
+            on_cancel=self.cancelled.append,
+            prefix=queue.prefix,
+        )
+
+
+async def until(condition, limit_s=3.0):
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < limit_s, "it did not happen in time"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - started
+
+
+@pytest.fixture
+def heard():
+    return Heard()
+
+
+async def test_a_keeper_holds_leases_through_a_blocked_event_loop(queue, server, heard):
+    await queue.enqueue(song())
+    with heard.keeper(queue, server) as keeper:
+        [claim] = await queue.claim([MODEL], "w1", 1)
+        keeper.add(claim)
+        time.sleep(1.3)  # noqa: ASYNC251  that is the point
+        assert await queue.claim([MODEL], "w2", 1) == []
+        await lapse(queue, 1.3)
+        assert await queue.finish(claim, {}) is State.SUCCEEDED
+        keeper.remove(claim)
+    assert heard.lost == heard.cancelled == []
+
+
+async def test_a_keeper_hears_of_a_cancel_at_once_and_once(queue, server, heard):
+    await queue.enqueue(song())
+    with heard.keeper(queue, server) as keeper:
+        [claim] = await queue.claim([MODEL], "w1", 1)
+        keeper.add(claim)
+        await asyncio.sleep(0.15)
+        await queue.cancel(claim.job_id)
+        assert await until(lambda: heard.cancelled) < 0.2
+        await queue.cancel(claim.job_id)
+        await asyncio.sleep(0.5)
+        assert heard.cancelled == [claim.job_id]
+        await queue.confirm_cancel(claim)
+
+
+async def test_a_keeper_hears_of_a_cancel_from_before_its_time_at_the_next_renewal(queue, server, heard):
+    await queue.enqueue(song())
+    [claim] = await queue.claim([MODEL], "w1", 1)
+    await queue.cancel(claim.job_id)
+    with heard.keeper(queue, server) as keeper:
+        keeper.add(claim)
+        assert await until(lambda: heard.cancelled) < 0.6
+
+
+async def test_a_keeper_hears_that_a_job_was_deleted_or_is_overdue(queue, server, heard):
+    await queue.enqueue(song())
+    await queue.enqueue(song(deadline=0.2))
+    with heard.keeper(queue, server) as keeper:
+        deleted, overdue = await queue.claim([MODEL], "w1", 2)
+        keeper.add(deleted)
+        keeper.add(overdue)
+        await asyncio.sleep(0.15)
+        await queue.delete(deleted.job_id)
+        assert await until(lambda: heard.lost) < 0.2
+        await until(lambda: heard.cancelled)
+    assert (heard.lost, heard.cancelled) == ([deleted.job_id], [overdue.job_id])
+    with pytest.raises(LeaseLost):
+        await queue.finish(deleted, {})
+
+
+async def test_a_callback_that_raises_costs_no_lease(queue, server):
+    def broken(job_id):
+        raise RuntimeError(job_id)
+
+    for seed in range(2):
+        await queue.enqueue(song(seed=seed))
+    with LeaseKeeper(server.url, lease_s=1.0, on_lost=broken, on_cancel=broken, prefix=queue.prefix) as keeper:
+        one, two = await queue.claim([MODEL], "w1", 2)
+        keeper.add(one)
+        keeper.add(two)
+        await asyncio.sleep(0.15)
+        await queue.cancel(one.job_id)
+        await lapse(queue, 1.5)
+        assert await queue.finish(two, {}) is State.SUCCEEDED
