@@ -40,7 +40,7 @@ class Audio:
 
 def join(chunks: list[Audio]) -> Audio:
     """Chunks of one sound, in order, as one. At least one chunk; all of one rate and width."""
-    rates = {chunk.sample_rate for chunk in chunks}
-    if len(rates) != 1:
-        raise ValueError(f"chunks of one sound have one sample rate, not {sorted(rates)}")
-    return Audio(np.concatenate([chunk.samples for chunk in chunks], axis=1), rates.pop())
+    kinds = {(chunk.sample_rate, chunk.channels) for chunk in chunks}
+    if len(kinds) != 1:
+        raise ValueError(f"chunks of one sound have one sample rate and one width, not {sorted(kinds)}")
+    return Audio(np.concatenate([chunk.samples for chunk in chunks], axis=1), chunks[0].sample_rate)

@@ -17,8 +17,12 @@ from muscgen.errors import ConfigurationError
 PREFIX = "MUSCGEN_"
 
 
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "muscgen"
+
+
 def _default_home() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "muscgen"
+    return _home(os.environ)
 
 
 class Settings(BaseModel):
@@ -29,10 +33,14 @@ class Settings(BaseModel):
     home: Path = Field(default_factory=_default_home, description="Queue data, artifacts, caches, models.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
-    redis_url: str | None = Field(default=None, repr=False, description="null starts an embedded Valkey in `home`.")
+    redis_url: str | None = Field(
+        default=None, repr=False, description="null starts an embedded Valkey in `home`."
+    )
     models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
     default_model: str = "muscgen-tiny"
-    api_keys: tuple[str, ...] = Field(default=(), repr=False, description="Comma-separated; none leaves the API open.")
+    api_keys: tuple[str, ...] = Field(
+        default=(), repr=False, description="Comma-separated; none leaves the API open."
+    )
     precision: Literal["fp32", "int8"] = "fp32"
     slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
@@ -68,11 +76,11 @@ class Settings(BaseModel):
 def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Settings from the environment, overridden by arguments that are not None.
 
-    An unknown MUSCGEN_ name is an error. Raises ConfigurationError naming the variable, what was wrong and what
-    is allowed.
+    An unknown MUSCGEN_ name is an error. Raises ConfigurationError naming the variable, what was wrong and
+    what is allowed.
     """
     source = os.environ if environment is None else environment
-    given: dict[str, Any] = {
+    given: dict[str, Any] = {"home": _home(source)} | {
         name.removeprefix(PREFIX).lower(): value
         for name, value in source.items()
         if name.startswith(PREFIX) and value

@@ -50,8 +50,8 @@ class _Formatter(logging.Formatter):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         trace = self.formatException(record.exc_info) if record.exc_info else None
         if self._json:
-            event = {"time": stamp, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
-            return json.dumps(event | ({"trace": trace} if trace else {}), default=str)
+            head = {"time": stamp, "level": record.levelname.lower(), "event": record.getMessage()}
+            return json.dumps(head | fields | head | ({"trace": trace} if trace else {}), default=str)
         pairs = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
         return f"{stamp} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip() + (
             f"\n{trace}" if trace else ""

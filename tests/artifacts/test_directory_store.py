@@ -1,8 +1,10 @@
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
 import stat
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +34,10 @@ def store(tmp_path):
 
 def put(store: DirectoryStore, content: bytes = SONG, owner: str = "job_1", **more) -> Artifact:
     return store.put(content, owner=owner, **SOUND, **more)
+
+
+def everybody(owner: str) -> bool:
+    return True
 
 
 def contents(store: DirectoryStore) -> list[Path]:
@@ -126,7 +132,7 @@ def test_a_store_that_nobody_used_is_empty(store):
     with pytest.raises(ArtifactNotFound):
         store.get("a" * 64)
     assert not store.release("a" * 64, "job_1")
-    assert store.sweep(lambda owner: True) == 0
+    assert store.sweep(everybody) == 0
 
 
 def test_an_open_file_outlives_its_artifact(store):
@@ -165,7 +171,7 @@ def test_a_damaged_record_is_reported_and_left_to_be_looked_at(store, caplog):
     with pytest.raises(ArtifactNotFound):
         store.get(artifact.id)
     assert "artifact.record_damaged" in caplog.text
-    store.sweep(lambda owner: True)
+    store.sweep(everybody)
     assert record.with_suffix(".flac").exists()
 
 
@@ -215,7 +221,7 @@ def test_a_crash_in_a_put_leaves_the_whole_song_or_none(store, monkeypatch, step
         assert store.verify(digest)
     except ArtifactNotFound:
         assert crashed
-    store.sweep(lambda owner: True)
+    store.sweep(everybody)
     assert len(contents(store)) in (2, 4)
     put(store)
     assert store.verify(digest)
@@ -226,15 +232,13 @@ def test_a_crash_in_a_release_leaves_the_whole_song_or_none(store, monkeypatch, 
     artifact = put(store)
     with monkeypatch.context() as patch:
         crashing_at(patch, step)
-        try:
+        with contextlib.suppress(Crash):
             store.release(artifact.id, "job_1")
-        except Crash:
-            pass
 
     try:
         assert store.verify(artifact.id)
     except ArtifactNotFound:
-        store.sweep(lambda owner: True)
+        store.sweep(everybody)
         assert contents(store) == []
 
 
@@ -299,8 +303,6 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.directory = tempfile.TemporaryDirectory()
         self.store = DirectoryStore(Path(self.directory.name))
         self.model: dict[bytes, set[str]] = {}
@@ -335,7 +337,8 @@ class StoreMachine(RuleBasedStateMachine):
             digest = hashlib.sha256(song).hexdigest()
             if song in self.model:
                 assert self.store.owners(digest) == self.model[song]
-                assert self.store.open(digest, verify=True).read() == song
+                with self.store.open(digest, verify=True) as file:
+                    assert file.read() == song
             else:
                 with pytest.raises(ArtifactNotFound):
                     self.store.get(digest)

@@ -25,9 +25,9 @@ def peaky(seconds: float = 4.0) -> Audio:
 
 @pytest.mark.parametrize("encoding", FORMATS)
 def test_a_song_has_the_loudness_and_the_ceiling_that_were_asked_for(encoding):
-    finished = finish(
-        music(channels=2), Output(format=encoding, normalize=Normalize(lufs=-20, true_peak_db=-2))
-    )
+    output = Output(format=encoding, normalize=Normalize(lufs=-20, true_peak_db=-2))
+
+    finished = finish(music(channels=2), output)
 
     heard = decode(finished.content)
     assert integrated(heard) == pytest.approx(-20, abs=0.5)
