@@ -1,0 +1,5 @@
+"""`python -m muscgen`."""
+
+from muscgen.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""All commands together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from muscgen.cli import demo, generate, models, serve, worker
+
+EPILOG = """Examples:
+
+muscgen generate "calm solo piano, slow" -o song.wav --duration 10 --seed 7
+
+muscgen serve --port 8000
+
+muscgen demo "upbeat funk with slap bass" --seconds 10 --out out/
+"""
+
+app = typer.Typer(
+    name="muscgen",
+    help="The music generation server.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("serve", epilog=serve.EPILOG)(serve.serve)
+app.command("worker", epilog=worker.EPILOG)(worker.worker)
+app.command("generate", epilog=generate.EPILOG)(generate.generate)
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from muscgen import __version__
+
+        typer.echo(f"muscgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the `muscgen` script."""
+    app()

@@ -1,0 +1,92 @@
+"""The way of a song without a server: engine, finishing, file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from muscgen.cli.files import write
+from muscgen.engine import Handle, Made, Song
+from muscgen.errors import BadSong
+from muscgen.finishing.pipeline import Finished, finish
+from muscgen.models.card import Card
+from muscgen.request import SongRequest
+from muscgen.settings import Settings
+from muscgen.worker.loader import Served, load_model
+
+LOOK_S = 0.1
+ATTEMPTS = 2
+
+Say = Callable[[int, Path, dict[str, str]], None]
+
+
+def songs(request: SongRequest, card: Card, settings: Settings, paths: Sequence[Path], say: Say) -> None:
+    """Make all outputs in one batch and write each as it is done. Raises MuscgenError, KeyboardInterrupt."""
+    served = load_model(card, settings, slots=min(request.n, settings.slots))
+    try:
+        handles = [served.engine.submit(Song.of(request, index)) for index in range(request.n)]
+        with bar() as progress:
+            watch(progress, handles)
+            for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
+                made, finished = _good(served, request, index, handle, progress)
+                write(path, finished.content)
+                progress.stop()
+                say(index, path, facts(card, made))
+                for warning in finished.warnings:
+                    typer.echo(f"  warning: {warning}", err=True)
+    finally:
+        served.close()
+
+
+def bar() -> Progress:
+    """A bar on standard error, which leaves standard output to results."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def watch(progress: Progress, handles: Sequence[Handle]) -> None:
+    """Until all songs are final, or Ctrl-C."""
+    task = progress.add_task("making", total=1.0)
+    while not all(handle.done for handle in handles):
+        done = sum(handle.progress.steps_done for handle in handles)
+        progress.update(task, completed=done / sum(handle.progress.steps_total for handle in handles))
+        time.sleep(LOOK_S)
+    progress.update(task, completed=1.0)
+
+
+def facts(card: Card, made: Made) -> dict[str, str]:
+    """What is worth knowing of a song, in the order in which it is printed."""
+    return {
+        "model": card.id,
+        "licence": card.license,
+        "real-time factor": f"{made.audio.duration_s / max(made.compute_s, 1e-6):.2f}",
+        "first audio after": f"{made.time_to_first_audio_s:.2f} s",
+    }
+
+
+def _good(
+    served: Served, request: SongRequest, index: int, handle: Handle, progress: Progress
+) -> tuple[Made, Finished]:
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            handle = served.engine.submit(Song.of(request, index, attempt))
+            watch(progress, [handle])
+        made = handle.result()
+        try:
+            return made, finish(made.audio, request.output, served.tags(request.seed_of(index)))
+        except BadSong as bad:
+            if attempt + 1 == ATTEMPTS:
+                raise
+            typer.echo(f"  output {index} is made again: {bad.detail}", err=True)
+    raise AssertionError("a song has at least one attempt")

@@ -1,0 +1,85 @@
+"""`muscgen serve`: the whole service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from muscgen.cli.words import in_words
+
+if TYPE_CHECKING:
+    from muscgen.settings import Settings
+
+EPILOG = """Examples:
+
+muscgen serve
+
+muscgen serve --host 0.0.0.0 --port 80 --api-key "$KEY"
+
+muscgen serve --no-worker --redis-url redis://queue:6379/0
+
+Every setting may also come from the environment, as MUSCGEN_<NAME>; options win.
+"""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free port; default: 8000.")] = None,
+    home: Annotated[Path | None, typer.Option(help="Queue, artifacts, caches, models.")] = None,
+    redis_url: Annotated[str | None, typer.Option(help="Default: an embedded server in the home.")] = None,
+    worker: Annotated[bool, typer.Option(help="Also make the songs, in a child process.")] = True,
+    slots: Annotated[int | None, typer.Option(help="Songs at once; default: 8.")] = None,
+    precision: Annotated[Literal["fp32", "int8"] | None, typer.Option(help="Default: fp32.")] = None,
+    threads: Annotated[int | None, typer.Option(help="0: one a core.")] = None,
+    models_dir: Annotated[Path | None, typer.Option(help="Default: models in the home.")] = None,
+    default_model: Annotated[str | None, typer.Option(help="For requests that name none.")] = None,
+    api_key: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; none leaves the API open.")
+    ] = None,
+    drain: Annotated[float | None, typer.Option(help="Seconds for running songs at the end.")] = None,
+    log_format: Annotated[Literal["text", "json"] | None, typer.Option()] = None,
+) -> None:
+    """Serve the HTTP API until Ctrl-C or SIGTERM, which finishes running songs; twice hands them back."""
+    with in_words():
+        from muscgen.settings import load
+
+        settings = load(
+            host=host,
+            port=port,
+            home=home,
+            redis_url=redis_url,
+            slots=slots,
+            precision=precision,
+            threads=threads,
+            models_dir=models_dir,
+            default_model=default_model,
+            api_keys=tuple(api_key) if api_key else None,
+            drain_s=drain,
+            log_format=log_format,
+        )
+        _serve(settings, worker=worker)
+
+
+def _serve(settings: Settings, *, worker: bool) -> None:
+    import asyncio
+    import contextlib
+    import logging
+
+    from muscgen import telemetry
+    from muscgen.cli.listen import bind
+    from muscgen.cli.queue_server import embedded
+    from muscgen.cli.service import Service
+
+    telemetry.configure_logging(settings.log_format)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(bind(settings.host, settings.port))
+        server = None if settings.redis_url else stack.enter_context(embedded(settings))
+        url = settings.redis_url or (server.url if server else "")
+
+        async def run() -> None:
+            await Service(settings, url, server, worker=worker).run(place)
+
+        asyncio.run(run())

@@ -1,0 +1,109 @@
+"""The whole service in one place: API here, worker in a child, queue embedded or elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+import typer
+import uvicorn
+
+from muscgen import __version__, telemetry
+from muscgen.api import create_app
+from muscgen.artifacts import DirectoryStore
+from muscgen.cli.child import WorkerChild
+from muscgen.cli.listen import Server, url_of
+from muscgen.cli.queue_server import take_over
+from muscgen.errors import ConfigurationError
+from muscgen.jobs import EmbeddedServer
+from muscgen.models.registry import Registry
+from muscgen.settings import Settings
+from muscgen.worker.main import open_queue, patiently_check
+
+START_POLL_S = 0.02
+HANG_UP_S = 3.0  # for handlers to notice that their clients are gone
+
+
+class Service:
+    """`run` serves until SIGTERM or SIGINT: no more connections, then the drain; a second one hurries."""
+
+    def __init__(
+        self, settings: Settings, redis_url: str, embedded: EmbeddedServer | None, *, worker: bool
+    ) -> None:
+        self._settings = settings
+        self._url = redis_url
+        self._embedded = embedded
+        self._child = WorkerChild(settings, redis_url) if worker else None
+        self._stopping = asyncio.Event()
+
+    async def run(self, place: socket.socket) -> None:
+        """Raises ConfigurationError, QueueUnavailable."""
+        queue = open_queue(self._settings, self._url)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        watching: list[asyncio.Task[None]] = []
+        try:
+            await patiently_check(queue)
+            if self._embedded is not None:
+                watching.append(asyncio.create_task(take_over(self._embedded, queue)))
+            store = DirectoryStore(self._settings.artifacts_path)
+            registry = Registry(self._settings.models_path)
+            app = create_app(self._settings, queue=queue, store=store, registry=registry)
+            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+            await self._serve(Server(config), place)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+            await queue.close()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _serve(self, server: Server, place: socket.socket) -> None:
+        serving = asyncio.create_task(server.serve(sockets=[place]))
+        keeping = asyncio.create_task(self._child.keep()) if self._child else None
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await _started(server, serving)
+            _greet(url_of(place))
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            server.should_exit = True  # closes the door; streams of running jobs go on until they end
+            if self._child is not None and keeping is not None:
+                if not self._stopping.is_set():
+                    self._child.drain()
+                await keeping
+            await _closed(server, serving)
+        telemetry.event("service.stopped")
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        if self._child is not None:
+            self._child.drain()
+
+
+async def _started(server: Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise ConfigurationError("the API did not start; the reason is in the log above")
+        await asyncio.sleep(START_POLL_S)
+
+
+async def _closed(server: Server, serving: asyncio.Task[None]) -> None:
+    server.hang_up()
+    await asyncio.wait({serving}, timeout=HANG_UP_S)
+    server.force_exit = True
+    await serving
+
+
+def _greet(url: str) -> None:
+    typer.echo(f"muscgen {__version__} is listening on {url}")
+    typer.echo(f"  docs  {url}/docs")
+    typer.echo(
+        f"  try   curl -s {url}/generate -H 'Prefer: wait=60' -H 'Content-Type: application/json' "
+        """-d '{"prompt": "lofi hip hop, mellow electric piano", "duration": 8}'"""
+    )

@@ -1,0 +1,39 @@
+"""Errors in words, and what they mean for the shell."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+from pydantic import ValidationError
+
+from muscgen.errors import InvalidRequest, MuscgenError, Rejected
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # 130 = 128 + SIGINT
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """Exit 2 for what was asked wrongly, 1 for what failed, 130 for Ctrl-C; no traces of our own errors."""
+    try:
+        yield
+    except MuscgenError as error:
+        _complain(error)
+        raise typer.Exit(BAD_INPUT if isinstance(error, Rejected) else FAILED) from error
+    except KeyboardInterrupt as error:
+        typer.echo("stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """The first of pydantic's complaints, as ours."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return InvalidRequest(f"{name}: {first['msg']}", param=name)
+
+
+def _complain(error: MuscgenError) -> None:
+    typer.echo(f"muscgen: {error.detail}", err=True)
+    if error.suggestion:
+        typer.echo(f"  try: {error.suggestion}", err=True)

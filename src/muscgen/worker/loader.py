@@ -1,0 +1,89 @@
+"""From cards to engines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from muscgen import telemetry
+from muscgen.backends.base import Backend
+from muscgen.engine import Engine
+from muscgen.models.card import Card
+from muscgen.models.registry import Registry
+from muscgen.settings import Settings
+
+ROWS_PER_SLOT = 2  # a song with guidance and its shadow without the prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """A model that this process can run."""
+
+    card: Card
+    engine: Engine
+    backend: Backend
+    slots: int
+    backend_name: str
+    dtype: str
+
+    def to_dict(self) -> dict[str, str]:
+        """What made a song, as its result says it."""
+        return {
+            "id": self.card.id,
+            "revision": self.card.revision,
+            "backend": self.backend_name,
+            "dtype": self.dtype,
+            "license": self.card.license,
+        }
+
+    def close(self) -> None:
+        """Stop the engine, then its backend."""
+        self.engine.close()
+        self.backend.close()
+
+    def tags(self, seed: int) -> dict[str, str]:
+        """What a song's file says of itself; never the prompt."""
+        return {
+            "model": self.card.id,
+            "revision": self.card.revision,
+            "license": self.card.license,
+            "attribution": self.card.attribution,
+            "seed": str(seed),
+        }
+
+
+def load_models(registry: Registry, settings: Settings, models: Sequence[str] = ()) -> dict[str, Served]:
+    """An engine for each of the models, or for all there are. Raises ModelNotFound, CheckpointInvalid."""
+    cards = [registry.get(model) for model in models] or registry.list()
+    served: dict[str, Served] = {}
+    try:
+        for card in cards:
+            served[card.id] = load_model(card, settings, slots=settings.slots)
+    except BaseException:
+        close(served)
+        raise
+    return served
+
+
+def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
+    """One model on this machine's processor."""
+    from muscgen.backends.onnx import OnnxBackend
+
+    begun = time.monotonic()
+    backend = OnnxBackend.load(
+        card.path,
+        precision=settings.precision,
+        rows=ROWS_PER_SLOT * slots,
+        threads=settings.threads,
+        cache_dir=settings.cache_path,
+    )
+    engine = Engine(backend, slots=slots)
+    telemetry.event("model.loaded", model=card.id, seconds=round(time.monotonic() - begun, 2), slots=slots)
+    return Served(card, engine, backend, slots, "onnx", settings.precision)
+
+
+def close(served: dict[str, Served]) -> None:
+    """Stop the engines; songs under way fail as Unavailable."""
+    for model in served.values():
+        model.close()

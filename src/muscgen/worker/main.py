@@ -1,0 +1,124 @@
+"""The worker's process: its parts, its signals, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Sequence
+
+from muscgen import telemetry
+from muscgen.artifacts import DirectoryStore, Store
+from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
+from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect
+from muscgen.models.registry import Registry
+from muscgen.settings import Settings
+from muscgen.worker.loader import close, load_models
+from muscgen.worker.worker import KeeperOf, Worker
+
+PARENT_POLL_S = 0.5
+SWEEP_S = 600.0
+SERVER_PATIENCE_S = 30.0
+SERVER_PAUSE_S = 0.25
+
+
+async def serve(
+    settings: Settings, redis_url: str, *, models: Sequence[str] = (), parent: int | None = None
+) -> None:
+    """Work for the queue at `redis_url` until SIGTERM or SIGINT, which drain; a second one hurries.
+
+    models: all that there are, if empty. parent: drain as well when this process is no longer our parent.
+    Raises ConfigurationError, ModelNotFound, CheckpointInvalid, QueueUnavailable when there is no queue.
+    """
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    served = await asyncio.to_thread(load_models, Registry(settings.models_path), settings, models)
+    queue = open_queue(settings, redis_url)
+    store = DirectoryStore(settings.artifacts_path)
+    try:
+        await patiently_check(queue)
+        worker = Worker(name, queue, store, served, keeper_for(settings, redis_url), drain_s=settings.drain_s)
+        telemetry.event("worker.ready", worker=name, models=",".join(served), slots=settings.slots)
+        await _until_drained(worker, queue, store, parent)
+    finally:
+        await queue.close()
+        await asyncio.to_thread(close, served)
+
+
+def open_queue(settings: Settings, redis_url: str) -> Queue:
+    """The queue as the settings want it; API and workers must agree on these numbers."""
+    return Queue(
+        connect(redis_url),
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        max_depth=settings.max_queue_depth,
+        require_worker=settings.require_worker,
+    )
+
+
+def keeper_for(settings: Settings, redis_url: str) -> KeeperOf:
+    """What makes this worker's LeaseKeeper."""
+
+    def keeper(on_lost: Callable[[str], None], on_cancel: Callable[[str], None]) -> LeaseKeeper:
+        return LeaseKeeper(redis_url, lease_s=settings.lease_s, on_lost=on_lost, on_cancel=on_cancel)
+
+    return keeper
+
+
+async def patiently_check(queue: Queue) -> None:
+    """check_server, with patience for a server that is just being started."""
+    for _ in range(round(SERVER_PATIENCE_S / SERVER_PAUSE_S)):
+        try:
+            return await check_server(queue.redis)
+        except QueueUnavailable:
+            await asyncio.sleep(SERVER_PAUSE_S)
+    return await check_server(queue.redis)
+
+
+async def _until_drained(worker: Worker, queue: Queue, store: Store, parent: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.drain)
+    tasks = [asyncio.create_task(_sweep_store(queue, store))]
+    if parent is not None:
+        tasks.append(asyncio.create_task(_watch_parent(parent, worker)))
+    try:
+        await worker.run()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _watch_parent(parent: int, worker: Worker) -> None:
+    """Where the system does not tell us that our parent died."""
+    while os.getppid() == parent:  # noqa: ASYNC110  nobody sets an event when it dies
+        await asyncio.sleep(PARENT_POLL_S)
+    worker.drain()
+
+
+async def _sweep_store(queue: Queue, store: Store) -> None:
+    """Release the artifacts of jobs that have none any more: expired, deleted, or lost half-way."""
+    loop = asyncio.get_running_loop()
+
+    def live(owner: str) -> bool:
+        return asyncio.run_coroutine_threadsafe(owns(queue, owner), loop).result()
+
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        gone = await asyncio.to_thread(store.sweep, live)
+        telemetry.event("artifacts.swept", gone=gone)
+
+
+async def owns(queue: Queue, owner: str) -> bool:
+    """Whether a job may still show its artifacts; yes while the queue does not say otherwise."""
+    try:
+        state = (await queue.get(owner)).state
+    except (JobNotFound, JobExpired):
+        return False
+    except QueueUnavailable:
+        return True
+    return state is State.SUCCEEDED or state not in TERMINAL

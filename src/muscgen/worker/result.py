@@ -1,0 +1,58 @@
+"""What a finished job says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from muscgen.artifacts import Artifact
+from muscgen.engine import Made
+from muscgen.finishing.pipeline import Finished
+from muscgen.jobs import Claim
+from muscgen.worker.loader import Served
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeOutput:
+    """One output of a job: the song, the file, and where the file is kept."""
+
+    index: int
+    seed: int
+    made: Made
+    finished: Finished
+    artifact: Artifact
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "seed": self.seed,
+            "artifact": self.artifact.to_dict(),
+            "analysis": self.finished.analysis,
+        }
+
+
+def result_of(
+    claim: Claim, served: Served, outputs: Sequence[MadeOutput], warnings: Sequence[str]
+) -> dict[str, Any]:
+    """The result as it is kept in the job."""
+    return {
+        "model": served.to_dict(),
+        "outputs": [output.to_dict() for output in outputs],
+        "warnings": list(warnings),
+        "usage": _usage(claim, [output.made for output in outputs]),
+    }
+
+
+def _usage(claim: Claim, songs: Sequence[Made]) -> dict[str, float | int]:
+    audio_s = sum(made.audio.duration_s for made in songs)
+    # Outputs share the batch, so the slowest of them is the time that the job took.
+    compute_s = max(made.compute_s for made in songs)
+    return {
+        "audio_seconds": round(audio_s, 4),
+        "steps": sum(made.steps for made in songs),
+        "queue_seconds": round(max(claim.waited_s, 0.0), 4),
+        "compute_seconds": round(compute_s, 4),
+        "real_time_factor": round(audio_s / max(compute_s, 1e-6), 3),
+        "time_to_first_audio": round(min(made.time_to_first_audio_s for made in songs), 4),
+    }

@@ -1,0 +1,246 @@
+"""One job, from its claim to the one way in which it ends here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from enum import StrEnum
+from typing import Any
+
+from muscgen import telemetry
+from muscgen.artifacts import Store
+from muscgen.engine import Handle, Made, Song
+from muscgen.errors import (
+    BadSong,
+    Cancelled,
+    InternalError,
+    JobExpired,
+    JobNotFound,
+    LeaseLost,
+    MuscgenError,
+    QueueUnavailable,
+)
+from muscgen.finishing.pipeline import Finished, finish
+from muscgen.jobs import TERMINAL, Claim, Queue, State
+from muscgen.worker.loader import Served
+from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
+from muscgen.worker.result import MadeOutput, result_of
+
+ATTEMPTS_A_SONG = 2  # a bad song is tried once more, with another sub-seed
+OUTAGE_PAUSE_S = 0.25
+WITHOUT_SONG = TERMINAL - {State.SUCCEEDED}
+
+
+class Stop(StrEnum):
+    """Why a job is stopped before its song is there."""
+
+    CANCEL = "cancel"  # the client's wish, or its deadline
+    LOST = "lost"  # somebody else holds the lease now
+    DRAIN = "drain"  # this worker leaves
+
+
+class JobRun:
+    """`start` submits the songs; `run` sees them through and never raises for what a job can meet."""
+
+    def __init__(self, claim: Claim, served: Served, queue: Queue, store: Store) -> None:
+        self.claim = claim
+        self.served = served
+        self.audio_s = 0.0
+        self.real_time_factor = 0.0
+        self._queue = queue
+        self._store = store
+        self._stopped: Stop | None = None
+        self._lost = asyncio.Event()
+        self._handles: dict[int, Handle] = {}
+        self._warnings: list[str] = []
+        self._kept: list[str] = []  # artifact ids
+        self._result: dict[str, Any] | None = None
+        self._error: MuscgenError | None = None
+
+    def start(self) -> None:
+        """Take places in the engine, at once, so that the engine's free slots are known when this returns."""
+        try:
+            for index in range(self.claim.request.n):
+                self._submit(index, attempt=0)
+        except MuscgenError as error:
+            self._refuse(error)
+
+    def stop(self, reason: Stop) -> None:
+        """Free the slots within a step. Only in the loop's thread; a lost lease outweighs all else."""
+        if self._stopped is None or reason is Stop.LOST:
+            self._stopped = reason
+        if self._stopped is Stop.LOST:
+            self._lost.set()
+        for handle in self._handles.values():
+            handle.cancel()
+
+    async def run(self) -> State | None:
+        """How the job ended, QUEUED if it goes on elsewhere; None if the lease was lost."""
+        try:
+            if self._error is None:
+                await self._make()
+            state = await self._let_go()
+            await self._release(state)
+        finally:
+            for handle in self._handles.values():
+                handle.cancel()
+        return state
+
+    async def _make(self) -> None:
+        meter = asyncio.create_task(self._report())
+        outputs = [asyncio.create_task(self._output(index)) for index in range(self.claim.request.n)]
+        try:
+            made = await asyncio.gather(*outputs)
+            self._result = result_of(self.claim, self.served, made, self._warnings)
+            usage = self._result["usage"]
+            self.audio_s, self.real_time_factor = usage["audio_seconds"], usage["real_time_factor"]
+        except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
+            self._refuse(error)
+        finally:
+            for handle in self._handles.values():
+                handle.cancel()
+            for task in (meter, *outputs):
+                task.cancel()
+            await asyncio.gather(meter, *outputs, return_exceptions=True)
+
+    async def _output(self, index: int) -> MadeOutput:
+        request, seed = self.claim.request, self.claim.request.seed_of(index)
+        made, finished = await self._good_song(index)
+        self._warnings += [f"output {index}: {warning}" for warning in finished.warnings]
+        artifact = await asyncio.to_thread(
+            self._store.put,
+            finished.content,
+            owner=self.claim.job_id,
+            content_type=finished.content_type,
+            extension=finished.extension,
+            duration_s=finished.audio.duration_s,
+            sample_rate=finished.audio.sample_rate,
+            channels=finished.audio.channels,
+            expires_at=time.time() + request.delivery.ttl_s,
+        )
+        self._kept.append(artifact.id)
+        output = MadeOutput(index, seed, made, finished, artifact)
+        await self._tell("output", output.to_dict())
+        return output
+
+    async def _good_song(self, index: int) -> tuple[Made, Finished]:
+        for attempt in range(ATTEMPTS_A_SONG):
+            if attempt:
+                self._submit(index, attempt)
+            made = await _made(self._handles[index])
+            tags = self.served.tags(self.claim.request.seed_of(index))
+            try:
+                return made, await asyncio.to_thread(finish, made.audio, self.claim.request.output, tags)
+            except BadSong as bad:
+                if attempt + 1 == ATTEMPTS_A_SONG:
+                    raise
+                warning = f"output {index} was made again with another sub-seed: {bad.detail}"
+                self._warnings.append(warning)
+                await self._tell("warning", {"output": index, "detail": warning})
+        raise AssertionError("a song has at least one attempt")
+
+    def _submit(self, index: int, attempt: int) -> None:
+        if self._stopped is not None:
+            raise Cancelled("the job was stopped")
+        self._handles[index] = self.served.engine.submit(Song.of(self.claim.request, index, attempt))
+
+    async def _report(self) -> None:
+        meter, last = Meter(), None
+        while self._stopped is None:
+            songs = [handle.progress for handle in self._handles.values()]
+            if (now := meter.read(songs, self.claim.request.n)) != last:
+                last = now
+                await self._tell("progress", now)
+            await asyncio.sleep(REPORT_INTERVAL_S)
+
+    async def _tell(self, kind: str, payload: dict[str, Any]) -> None:
+        """Reports may fall into an outage: the song goes on without them."""
+        try:
+            if kind != "progress":
+                await self._queue.emit(self.claim, kind, payload)
+            elif await self._queue.report(self.claim, payload):
+                self.stop(Stop.CANCEL)
+        except QueueUnavailable:
+            telemetry.warning("job.report_missed", job=self.claim.job_id, kind=kind)
+        except LeaseLost:
+            self.stop(Stop.LOST)
+
+    def _refuse(self, error: Exception) -> None:
+        if isinstance(error, Cancelled) and self._stopped is not None:
+            return
+        if not isinstance(error, MuscgenError):
+            logging.getLogger("muscgen").error(
+                "job.error", exc_info=error, extra={"fields": {"job": self.claim.job_id}}
+            )
+            error = InternalError(f"the worker met an error that nobody foresaw: {type(error).__name__}")
+        self._error = error
+
+    async def _let_go(self) -> State | None:
+        """Tell the queue, through outages, for as long as the lease may still be ours."""
+        while self._stopped is not Stop.LOST:
+            try:
+                return await self._settle()
+            except LeaseLost:
+                self.stop(Stop.LOST)
+            except QueueUnavailable:
+                telemetry.warning("job.settle_waits", job=self.claim.job_id)
+                await _sleep_unless(self._lost, OUTAGE_PAUSE_S)
+        return None
+
+    async def _settle(self) -> State:
+        if self._result is not None:
+            return await self._queue.finish(self.claim, self._result)
+        if self._stopped is Stop.CANCEL:
+            return await self._queue.confirm_cancel(self.claim)
+        if self._error is not None:
+            return await self._queue.fail(
+                self.claim, self._error.to_dict(), retry=_worth_a_retry(self._error)
+            )
+        return await self._queue.hand_back(self.claim)
+
+    async def _release(self, state: State | None) -> None:
+        """Give up the files of a job that will never show them.
+
+        Equal songs are equal files: while the job may live on elsewhere, its next worker may already have put
+        the same artifact for the same owner, so only a job that is over without a song is released.
+        """
+        if not self._kept:
+            return
+        if state is None:
+            try:
+                state = (await self._queue.get(self.claim.job_id)).state
+            except (JobNotFound, JobExpired):
+                state = State.CANCELLED
+            except QueueUnavailable:
+                return  # the sweep of the store finds it
+        if state in WITHOUT_SONG:
+            for artifact_id in self._kept:
+                await asyncio.to_thread(self._store.release, artifact_id, self.claim.job_id)
+
+
+async def _made(handle: Handle) -> Made:
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: object) -> None:
+        try:
+            loop.call_soon_threadsafe(done.set)
+        except RuntimeError:  # the loop has closed: nobody waits any more
+            return
+
+    handle.add_done_callback(wake)
+    await done.wait()
+    return handle.result(0)
+
+
+async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _worth_a_retry(error: MuscgenError) -> bool:
+    """A bad song stays bad on every worker, since songs follow from their seeds."""
+    return error.retryable and not isinstance(error, BadSong)

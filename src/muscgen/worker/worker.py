@@ -1,0 +1,204 @@
+"""Many songs in one process: claim while a slot is free, drain when told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from muscgen import telemetry
+from muscgen.artifacts import Store
+from muscgen.errors import QueueUnavailable
+from muscgen.jobs import Claim, LeaseKeeper, Queue, State
+from muscgen.worker.loader import Served
+from muscgen.worker.pace import Pace
+from muscgen.worker.run import JobRun, Stop
+
+WAIT_S = 1.0  # the queue's own limit
+FULL_PAUSE_S = 0.05  # a song ends between steps, and nobody rings for it
+OUTAGE_PAUSE_S = 0.5
+HEARTBEAT_S = 5.0  # a worker counts as gone after 60 s
+STOP_LIMIT_S = 15.0  # to stop songs and hand jobs back, once the grace is over
+
+KeeperOf = Callable[[Callable[[str], None], Callable[[str], None]], LeaseKeeper]  # on_lost, on_cancel
+
+
+class Worker:
+    """`run` works until `drain`; a second `drain` hands back at once what is not done.
+
+    keeper: makes the LeaseKeeper from its two callbacks. drain_s: grace for songs under way.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        queue: Queue,
+        store: Store,
+        served: Mapping[str, Served],
+        keeper: KeeperOf,
+        *,
+        drain_s: float,
+    ) -> None:
+        self.name = name
+        self._queue = queue
+        self._store = store
+        self._served = served
+        self._drain_s = drain_s
+        self._keeper = keeper(self._told(Stop.LOST), self._told(Stop.CANCEL))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runs: dict[str, JobRun] = {}
+        self._tasks: dict[JobRun, asyncio.Task[None]] = {}
+        self._pace = Pace()
+        self._draining = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """Jobs under way."""
+        return len(self._runs)
+
+    def drain(self) -> None:
+        """No more claims; the second call ends the grace. For signal handlers of the loop."""
+        (self._hurry if self._draining.is_set() else self._draining).set()
+
+    async def run(self) -> None:
+        """Work; returns when drained, with every job finished, failed or handed back."""
+        self._loop = asyncio.get_running_loop()
+        with self._keeper:
+            beating = asyncio.create_task(self._beat())
+            try:
+                await self._claim_until_drain()
+                await self._finish_or_hand_back()
+            finally:
+                beating.cancel()
+                await asyncio.gather(beating, *self._cancelled_tasks(), return_exceptions=True)
+            with contextlib.suppress(QueueUnavailable):
+                await self._queue.goodbye(self.name, list(self._served))
+        telemetry.event("worker.drained", worker=self.name)
+
+    async def _claim_until_drain(self) -> None:
+        while not self._draining.is_set():
+            try:
+                if await self._claim() == 0:
+                    await self._wait()
+            except QueueUnavailable:
+                telemetry.warning("worker.queue_away", running=self.running)
+                await self._unless_draining(asyncio.sleep(OUTAGE_PAUSE_S))
+
+    async def _claim(self) -> int:
+        """Take jobs one by one, since a job of n outputs takes n slots. How many."""
+        taken = 0
+        for model, served in self._served.items():
+            while served.engine.free > 0 and not self._draining.is_set():
+                claims = await self._queue.claim([model], self.name, 1)
+                for claim in claims:
+                    self._begin(claim, served)
+                taken += len(claims)
+                if not claims:
+                    break
+        return taken
+
+    def _begin(self, claim: Claim, served: Served) -> None:
+        self._keeper.add(claim)
+        run = JobRun(claim, served, self._queue, self._store)
+        self._runs[claim.job_id] = run
+        run.start()
+        telemetry.event(
+            "job.claimed", job=claim.job_id, waited_s=round(claim.waited_s, 2), attempt=claim.attempt
+        )
+        self._tasks[run] = asyncio.create_task(self._see_through(run))
+
+    async def _see_through(self, run: JobRun) -> None:
+        claim, model = run.claim, run.claim.model
+        outputs = claim.request.n
+        telemetry.SONGS_RUNNING.labels(model).inc(outputs)
+        self._pace.begin()
+        try:
+            state = await run.run()
+            telemetry.event("job.left", job=claim.job_id, state=state or "lost")
+            if state is not None and state is not State.QUEUED:
+                telemetry.JOBS_FINISHED.labels(model, state).inc()
+            if state is State.SUCCEEDED:
+                telemetry.SONG_SECONDS.labels(model).inc(run.audio_s)
+                telemetry.REAL_TIME_FACTOR.labels(model).observe(run.real_time_factor)
+        finally:
+            telemetry.SONGS_RUNNING.labels(model).dec(outputs)
+            self._pace.end(run.audio_s)
+            self._keeper.remove(claim)
+            self._tasks.pop(run, None)
+            if self._runs.get(claim.job_id) is run:
+                del self._runs[claim.job_id]
+
+    async def _wait(self) -> None:
+        free = [model for model, served in self._served.items() if served.engine.free > 0]
+        if free:
+            await self._unless_draining(self._queue.wait_for_work(free, WAIT_S))
+        else:
+            await self._unless_draining(asyncio.sleep(FULL_PAUSE_S))
+
+    async def _unless_draining(self, waiting: Coroutine[Any, Any, object]) -> None:
+        """Wait, but no longer than until the drain begins. Raises what the waiting raises."""
+        task = asyncio.ensure_future(waiting)
+        bell = asyncio.create_task(self._draining.wait())
+        try:
+            await asyncio.wait({task, bell}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            task.cancel()
+            bell.cancel()
+            await asyncio.gather(task, bell, return_exceptions=True)
+
+    async def _finish_or_hand_back(self) -> None:
+        telemetry.event("worker.draining", worker=self.name, running=self.running, grace_s=self._drain_s)
+        hurry = asyncio.create_task(self._hurry.wait())
+        until = time.monotonic() + self._drain_s
+        while self._tasks and not hurry.done() and (left_s := until - time.monotonic()) > 0:
+            waiting = {*self._tasks.values(), hurry}
+            await asyncio.wait(waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        for run in list(self._tasks):
+            run.stop(Stop.DRAIN)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks.values()), timeout=STOP_LIMIT_S)
+
+    def _cancelled_tasks(self) -> list[asyncio.Task[None]]:
+        """The second line: what is still there after the drain."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    async def _beat(self) -> None:
+        """Say that we live, and see to jobs of models that nobody claims from."""
+        while True:
+            try:
+                for model, served in self._served.items():
+                    engine = served.engine
+                    await self._queue.heartbeat(
+                        self.name,
+                        [model],
+                        slots=served.slots,
+                        free=engine.free,
+                        audio_s_per_s=self._pace.audio_s_per_s,
+                    )
+                await self._queue.sweep()
+            except QueueUnavailable:
+                telemetry.warning("worker.heartbeat_missed", worker=self.name)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    def _told(self, reason: Stop) -> Callable[[str], None]:
+        """A callback for the keeper's thread."""
+
+        def stop(job_id: str) -> None:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._stop, job_id, reason)
+
+        return stop
+
+    def _stop(self, job_id: str, reason: Stop) -> None:
+        if (run := self._runs.get(job_id)) is not None:
+            telemetry.event("job.stopping", job=job_id, reason=reason)
+            run.stop(reason)
