@@ -29,5 +29,13 @@ class Lane(Generic[W]):
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (item := self._given.get()) is not None:
-            self._work(*item)
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """A call of its own, so that an idle lane keeps nothing alive."""
+        item = self._given.get()
+        if item is None:
+            return False
+        self._work(*item)
+        return True
