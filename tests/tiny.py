@@ -1,6 +1,6 @@
 """Random MusicGens of a few megabytes, made by transformers' own classes: the oracle of the backends' tests.
 
-    path = random_checkpoint(tmp_path / "model", seed=3, stereo=True)
+path = random_checkpoint(tmp_path / "model", seed=3, stereo=True)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def random_checkpoint(
     text_width: int = 48,
     max_shard_size: str = "1GB",
 ) -> Path:
-    """A loadable checkpoint folder at `path`: config, safetensors, tokenizer and card. head_width is a multiple of 8."""
+    """A loadable checkpoint folder: config, safetensors, tokenizer, card. head_width is a multiple of 8."""
     import torch
 
     config = _config(stereo, head_width, heads, layers, text_width)
@@ -46,7 +46,9 @@ def random_checkpoint(
     for name in _TOKENIZER_FILES:
         shutil.copyfile(MUSCGEN_TINY / name, path / name)
     card = (MUSCGEN_TINY / "card.toml").read_text("utf-8")
-    (path / "card.toml").write_text(card.replace('id = "muscgen-tiny"', f"id = {json.dumps(path.name)}"), "utf-8")
+    (path / "card.toml").write_text(
+        card.replace('id = "muscgen-tiny"', f"id = {json.dumps(path.name)}"), "utf-8"
+    )
     return path
 
 
@@ -62,7 +64,7 @@ def oracle(path: Path) -> MusicgenForConditionalGeneration:
 
 
 def _random_model(config: MusicgenConfig) -> MusicgenForConditionalGeneration:
-    """Weights large enough that nothing hides: gains away from 1, biases away from 0, logits of a few units."""
+    """Weights large enough that nothing hides: gains are not 1, biases not 0, logits a few units."""
     import torch
     from transformers import MusicgenForConditionalGeneration
 

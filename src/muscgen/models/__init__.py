@@ -1,1 +1,1 @@
-"""What a model is: its card, its configuration, its tensors. Neither onnxruntime nor torch is imported here."""
+"""What a model is: its card, its configuration, its tensors. No onnxruntime, no torch."""

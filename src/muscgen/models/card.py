@@ -1,4 +1,4 @@
-"""A model's card: what a client, a lawyer and the gate must know, from `card.toml` in the checkpoint's folder."""
+"""A model's card: what a client, a lawyer and the gate must know. `card.toml` in its folder."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _NORMED = (
 
 
 class Checkpoint:
-    """`path` holds config.json, tokenizer.json and safetensors. Raises CheckpointInvalid naming what is wrong."""
+    """`path` holds config.json, tokenizer.json and safetensors. Raises CheckpointInvalid naming the fault."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

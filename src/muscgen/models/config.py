@@ -1,4 +1,4 @@
-"""A checkpoint's config.json as typed values. Any MusicGen with cross-attention; nothing is assumed about its size."""
+"""A checkpoint's config.json as typed values. Any MusicGen with cross-attention, whatever its size."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class CodecConfig:
 
     @property
     def hop(self) -> int:
-        return int(prod(self.ratios))
+        return prod(self.ratios)
 
     @property
     def lstm_width(self) -> int:
-        return self.filters * 2 ** len(self.ratios)
+        return self.filters << len(self.ratios)  # each stage halves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ModelConfig:
 
 
 def read_config(path: Path) -> ModelConfig:
-    """The configuration of the checkpoint folder `path`. Raises CheckpointInvalid for what this code cannot run."""
+    """The configuration of the checkpoint folder `path`. Raises CheckpointInvalid for what cannot be run."""
     try:
         source = _json(path / "config.json")
         config = ModelConfig(
@@ -99,7 +99,7 @@ def read_config(path: Path) -> ModelConfig:
             decoder=_decoder(source["decoder"]),
             codec=_codec(source["audio_encoder"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
     _check(config)
     return config

@@ -108,7 +108,7 @@ def _conv(name: str, shape: Shape, bias: int) -> Iterator[tuple[str, Shape]]:
 
 
 def upsampling(codec: CodecConfig, stage: int) -> str:
-    """The name of a stage's transposed convolution. A stage is ELU, transposed convolution, residual blocks."""
+    """The name of a stage's transposed convolution. A stage: ELU, that, residual blocks."""
     return f"{CODEC}.{3 + stage * (2 + codec.residual_layers)}.conv"
 
 

@@ -11,7 +11,7 @@ BUILTIN = Path(__file__).parent / "builtin"
 
 
 class Registry:
-    """Read once, when made. A folder counts when it holds a card and a config.json; two may not share an id."""
+    """Read once, when made. A folder with a card and a config.json counts; two may not share an id."""
 
     def __init__(self, models_path: Path) -> None:
         self._cards: dict[str, Card] = {}

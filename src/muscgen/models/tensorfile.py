@@ -1,6 +1,6 @@
 """Safetensors files, mapped into memory: nothing is read before it is asked for.
 
-Format: 8 bytes of header length (little-endian), a JSON header {name: {dtype, shape, data_offsets}}, the tensors.
+Format: 8 bytes of header length (little-endian), a JSON header {name: {dtype, shape, data_offsets}}, tensors.
 Read here rather than by the safetensors package, whose numpy side knows no bfloat16.
 """
 

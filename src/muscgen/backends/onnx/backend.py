@@ -14,7 +14,7 @@ from muscgen.backends.onnx.cache import SessionCache
 from muscgen.backends.onnx.codec import frames_graph, samples_graph
 from muscgen.backends.onnx.exactness import signed_is_exact
 from muscgen.backends.onnx.prompts import Prompts
-from muscgen.backends.onnx.quantise import Linear, full_linear, rowwise_linear
+from muscgen.backends.onnx.quantise import Linear, RowwiseLinear, full_linear
 from muscgen.backends.onnx.slab import Slab, Text, null_text
 from muscgen.backends.onnx.step import step_graph
 from muscgen.backends.onnx.stream import OnnxCodecStream
@@ -26,8 +26,10 @@ Precision = Literal["fp32", "int8"]
 
 
 class OnnxBackend:
-    """One checkpoint on this machine's cores. Implements Backend. Only the language model's linear layers know int8;
-    text encoder and codec are float32 always."""
+    """One checkpoint on this machine's cores. Implements Backend.
+
+    Only the language model's linear layers know int8; text encoder and codec are float32 always.
+    """
 
     def __init__(
         self,
@@ -122,4 +124,4 @@ class OnnxBackend:
 
 
 def _linear(precision: Precision) -> Linear:
-    return full_linear if precision == "fp32" else rowwise_linear(signed=signed_is_exact())
+    return full_linear if precision == "fp32" else RowwiseLinear(signed=signed_is_exact())

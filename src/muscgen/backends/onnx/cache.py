@@ -1,7 +1,8 @@
 """Prepared sessions on disk: made once a machine, then mapped in a fraction of a second.
 
-An entry is a folder that appears whole, by a rename. Its name is a digest of everything that it was made from. Two
-processes that race both prepare it, and the second to finish takes the first one's. What is damaged is made again.
+An entry is a folder that appears whole, by a rename. Its name is a digest of everything it was made from.
+Two processes that race both prepare it, and the second to finish takes the first one's. What is damaged is
+made again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _BLOCK_BYTES = 1 << 22
 
 
 class SessionCache:
-    """Sessions of the checkpoint whose weights have the digest `revision`. `directory` None: nothing is kept."""
+    """Sessions of the checkpoint whose weights have the digest `revision`; no directory, no cache."""
 
     def __init__(self, directory: Path | None, revision: str) -> None:
         self._directory = directory
@@ -84,8 +85,8 @@ def _workplace(parent: Path | None) -> Iterator[Path]:
 
 def _put(folder: Path, entry: Path) -> None:
     """Renames `folder` to `entry`; a whole entry that is there already stays, a damaged one makes way."""
-    for name in os.listdir(folder):
-        _sync(folder / name)
+    for path in folder.iterdir():
+        _sync(path)
     with _workplace(folder.parent) as aside:
         for _ in range(2):
             try:

@@ -1,7 +1,7 @@
 """EnCodec's decoder as two graphs, cut where the memory is.
 
 `codec_frames`: codes -> their vectors' sum -> first convolution -> LSTM, whose state goes in and out.
-`codec_samples`: ELU, transposed convolutions and residual blocks over a window of frames; finite reach, no state.
+`codec_samples`: ELU, transposed convolutions, residual blocks over a window of frames; no state.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def reach(codec: CodecConfig) -> Reach:
         for j in range(codec.residual_layers):
             margin = (codec.residual_kernel - 1) * codec.dilation_growth**j
             low, high = low - margin, high + margin
-        # Kernel 2r, stride r, trimmed on the left by r - r // 2: sample t needs floor(t' / r) - 1 and floor(t' / r).
+        # Kernel 2r, stride r, r - r // 2 trimmed on the left: sample t - trim needs t // r - 1 and t // r.
         trim = ratio - ratio // 2
         low, high = (low + trim) // ratio - 1, (high + trim) // ratio
     return Reach(before=-low, after=high)
 
 
 def frames_graph(checkpoint: Checkpoint, codebooks: int) -> Graph:
-    """codes int32 [C, K, F + kernel - 1], h and c [layers, C, H] -> hidden [C, H, F], h and c after the last frame.
+    """codes int32 [C, K, F + kernel - 1], h, c [layers, C, H] -> hidden [C, H, F], h, c after the last frame.
 
     Code `codebook_size` stands for a vector of zeros: the padding of songs shorter than the kernel's reach.
     """
@@ -109,7 +109,7 @@ def _lstm(g: GraphBuilder, checkpoint: Checkpoint, n: int, x: str, h: str, c: st
 
 
 def _gates(checkpoint: Checkpoint, name: str) -> Floats:
-    """torch keeps the gates as i f g o, ONNX wants i o f g (its c is torch's g): [4H, ...] -> [1, 4H, ...]."""
+    """torch keeps the gates as i f g o, ONNX as i o f g (its c is torch's g): [4H, ...] -> [1, 4H, ...]."""
     i, f, g, o = np.split(checkpoint.tensor(name), 4)
     return np.concatenate([i, o, f, g])[None]
 

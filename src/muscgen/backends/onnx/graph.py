@@ -1,7 +1,7 @@
 """A small language for writing ONNX graphs.
 
-Weights are promises: a graph names them and their shapes, and whoever makes a session from it asks for the values
-then, one at a time, or not at all where a prepared session lies in the cache.
+Weights are promises: a graph names them and their shapes, and whoever makes a session from it asks for the
+values then, one at a time, or not at all where a prepared session lies in the cache.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MICROSOFT = "com.microsoft"
 
 Array = NDArray[np.generic]
 Shape = Sequence[int | str]
+Attribute = int | float | str | list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class GraphBuilder:
             self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]
 
-    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Attribute) -> str:
         """A node with one output, whose name is returned."""
         return self.ops(kind, inputs, 1, domain=domain, **attributes)[0]
 
@@ -92,16 +93,17 @@ class GraphBuilder:
         inputs: Sequence[str],
         outputs: int | Sequence[str],
         domain: str = "",
-        **attributes: object,
+        **attributes: Attribute,
     ) -> list[str]:
         """A node with several outputs, counted or named."""
         serial = len(self._nodes)
         names = (
             [f"{kind}_{serial}_{i}" for i in range(outputs)] if isinstance(outputs, int) else list(outputs)
         )
-        self._nodes.append(
-            helper.make_node(kind, list(inputs), names, name=f"{kind}_{serial}", domain=domain, **attributes)
+        node = helper.make_node(
+            kind, list(inputs), names, f"{kind}_{serial}", None, domain, None, **attributes
         )
+        self._nodes.append(node)
         return names
 
     def linear(self, x: str, name: str, shape: Sequence[int], make: Callable[[], NDArray[np.float32]]) -> str:

@@ -1,8 +1,8 @@
 """From a graph and its promised weights to a running session.
 
-The weights go to a file one by one, onnxruntime maps it, optimises the graph, packs the weights for this CPU and saves
-the result; what runs is a session over that result, mapped as well. So loading holds about the weights' size once,
-and processes that serve one model share its pages.
+The weights go to a file one by one, onnxruntime maps it, optimises the graph, packs the weights for this CPU
+and saves the result; what runs is a session over that result, mapped as well. So loading holds about the
+weights' size once, and processes that serve one model share its pages.
 """
 
 from __future__ import annotations
@@ -82,5 +82,5 @@ def _write(weights: Mapping[str, Weight], data: Path) -> dict[str, int]:
                 raise ValueError(f"{name} has shape {array.shape}, {weight.shape} was promised")
             file.seek(-file.tell() % _PAGE_BYTES, 1)
             offsets[name] = file.tell()
-            file.write(memoryview(array).cast("B"))
+            file.write(array.reshape(-1).view(np.uint8).data)
     return offsets

@@ -1,8 +1,9 @@
 """The language model's graph: one step of every row.
 
 Both attentions are com.microsoft.GroupQueryAttention, whose cost and numbers follow each row's own length. In
-self-attention the new key and value are written into the slab in place. In cross-attention the text's last token
-plays the new one: it is written over itself. The null text is one token of zeros, whose attention is exactly zero.
+self-attention the new key and value are written into the slab in place. In cross-attention the text's last
+token plays the new one: it is written over itself. The null text is one token of zeros, whose attention is
+exactly zero.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ _EPSILON = 1e-5  # of torch's LayerNorm
 
 
 def step_graph(checkpoint: Checkpoint, linear: Linear) -> Graph:
-    """tokens int32 [R, K], positions int32 [R], text_ends int32 [R] (text tokens - 1), last_text [R, 2 layers, H],
-    and per layer and attention the slabs [R, heads, T, head width] -> logits [R, K, V], slabs in place."""
+    """tokens int32 [R, K], positions int32 [R], text_ends int32 [R] (tokens - 1), last_text [R, 2 layers, H],
+    and per layer and attention the slabs [R, heads, T, head width] -> logits [R, K, V], slabs in place.
+    """
     return _StepGraph(checkpoint, linear).build()
 
 
@@ -111,7 +113,7 @@ class _StepGraph:
     def attend(self, attention: str, n: int, qkv: Sequence[str], ends: str, length: int) -> str:
         """One query a row over its slab up to `ends` inclusive -> [R, H]."""
         g, decoder = self.g, self.decoder
-        shape = ["R", decoder.heads, length, decoder.head_width]
+        shape: list[int | str] = ["R", decoder.heads, length, decoder.head_width]
         slabs = slab_names(attention, n)
         for source, target in slabs:
             g.input(source, np.float32, shape)

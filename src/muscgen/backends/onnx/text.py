@@ -15,8 +15,8 @@ from muscgen.models.layout import DECODER, TEXT, has_projection
 
 
 def text_graph(checkpoint: Checkpoint) -> Graph:
-    """ids int64 [L], buckets int64 [L, L] -> states [L, H] and cross [layers, 2 (K, V), heads, L, head width]."""
-    text, decoder = checkpoint.config.text, checkpoint.config.decoder
+    """ids int64 [L], buckets int64 [L, L] -> states [L, H], cross [layers, 2, heads, L, head width]."""
+    decoder = checkpoint.config.decoder
     g = GraphBuilder("text")
     ids, buckets = g.input("ids", np.int64, ["L"]), g.input("buckets", np.int64, ["L", "L"])
     states = _t5(g, checkpoint, ids, buckets)
@@ -30,7 +30,7 @@ def text_graph(checkpoint: Checkpoint) -> Graph:
 
 
 def relative_buckets(length: int, text: TextConfig) -> NDArray[np.int64]:
-    """T5's bucket of each (query, key) pair, [L, L]: half for later keys; exact when near, logarithmic when far."""
+    """T5's bucket of each (query, key), [L, L]: half are for later keys; near ones are exact."""
     places = np.arange(length)
     distance = places[None, :] - places[:, None]
     half = text.buckets // 2

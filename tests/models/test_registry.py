@@ -1,0 +1,87 @@
+"""Cards and the registry."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import MUSCGEN_TINY
+
+from muscgen.errors import CheckpointInvalid, ModelNotFound
+from muscgen.models.card import read_card
+from muscgen.models.registry import Registry
+
+
+def put(models: Path, model_id: str, change: tuple[str, str] = ("", "")) -> Path:
+    """A second model: muscgen-tiny under another name."""
+    folder = shutil.copytree(MUSCGEN_TINY, models / model_id.replace("/", "--"))
+    card = (folder / "card.toml").read_text("utf-8").replace('"muscgen-tiny"', f'"{model_id}"')
+    (folder / "card.toml").write_text(card.replace(*change), "utf-8")
+    return folder
+
+
+def test_the_builtin_model_is_there_without_any_folder(tmp_path):
+    [card] = Registry(tmp_path / "nowhere").list()
+    assert (card.id, card.license, card.sample_rate_hz, card.channels) == (
+        "muscgen-tiny",
+        "Apache-2.0",
+        32_000,
+        1,
+    )
+    assert card.max_duration_s == 30
+    assert card.sampling.model_dump() == {"temperature": 0.5, "top_k": 30, "top_p": 0, "guidance_scale": 1.5}
+
+
+def test_folders_with_a_card_are_models_and_others_are_not(tmp_path):
+    put(tmp_path, "ours/second")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file.txt").write_text("no model", "utf-8")
+    registry = Registry(tmp_path)
+    assert [card.id for card in registry.list()] == ["muscgen-tiny", "ours/second"]
+    assert registry.get("ours/second").path == tmp_path / "ours--second"
+
+
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    with pytest.raises(ModelNotFound, match="'other'") as refusal:
+        Registry(tmp_path).get("other")
+    assert "muscgen-tiny" in (refusal.value.suggestion or "")
+
+
+def test_two_models_cannot_have_one_name(tmp_path):
+    put(tmp_path, "muscgen-tiny")
+    with pytest.raises(CheckpointInvalid, match="both call themselves 'muscgen-tiny'"):
+        Registry(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('license = "Apache-2.0"', ""), "license"),
+        (("max_duration_s = 30", "max_duration_s = 30\nlyrics = true"), "lyrics"),
+        (("temperature = 0.5", "temperature = -1"), "temperature"),
+        (("max_duration_s = 30", 'max_duration_s = "long"'), "long"),
+        (("[sampling]", "[sampling"), r"card\.toml"),
+    ],
+)
+def test_a_card_that_cannot_be_read_says_why(tmp_path, change, said):
+    with pytest.raises(CheckpointInvalid, match=said):
+        read_card(put(tmp_path, "broken", change))
+
+
+def test_the_public_card_tells_everything_but_the_path():
+    public = read_card(MUSCGEN_TINY).to_public()
+    assert len(public["revision"]) == 64
+    assert public["modes"] == ["text"]
+    assert not any(str(MUSCGEN_TINY) in str(value) for value in public.values())
+
+
+def test_cards_are_read_without_torch_and_onnxruntime():
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from muscgen.models.registry import Registry\nRegistry(Path('x'))\n"
+        "assert not {'torch', 'onnxruntime', 'onnx', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
