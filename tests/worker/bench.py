@@ -1,0 +1,146 @@
+"""A workbench for workers: all is real but the backend, whose pace a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+
+from muscgen.artifacts import DirectoryStore
+from muscgen.backends.base import ModelShape
+from muscgen.engine import Engine
+from muscgen.jobs import LeaseKeeper, Queue, State, connect
+from muscgen.models.registry import Registry
+from muscgen.request import SongRequest
+from muscgen.worker import Served, Worker
+
+MODEL = "muscgen-tiny"
+SHAPE = ModelShape(
+    codebooks=2,
+    vocabulary=16,
+    special=16,
+    delays=(0, 1),
+    frame_rate=50,
+    sample_rate=8000,
+    channels=1,
+    hop=160,
+    max_steps=1000,
+    max_text_tokens=16,
+)
+
+
+class Organ:
+    """Every code is a tone; a step takes `step_s`."""
+
+    shape = SHAPE
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.step_s = 0.001
+        self.trouble: Exception | None = None
+
+    def encode_text(self, text):
+        return text
+
+    def open_row(self, row, text):
+        pass
+
+    def move_row(self, source, target, length):
+        pass
+
+    def step(self, tokens, positions):  # noqa: ARG002
+        time.sleep(self.step_s)
+        if self.trouble is not None:
+            raise self.trouble
+        return np.zeros((len(tokens), SHAPE.codebooks, SHAPE.vocabulary), np.float32)
+
+    def open_codec(self):
+        return Pipes()
+
+    def close(self):
+        pass
+
+
+class Pipes:
+    def push(self, codes, *, last):  # noqa: ARG002
+        t = np.arange(SHAPE.hop) / SHAPE.sample_rate
+        frames = [np.sin(2 * np.pi * 100 * (1 + code) * t) for code in codes[0]]
+        return np.concatenate([np.zeros(0), *frames]).astype(np.float32)[None] * np.float32(0.3)
+
+
+def song(**changes) -> SongRequest:
+    body = {
+        "model": MODEL,
+        "prompt": "organ",
+        "duration": 1.0,
+        "seed": 7,
+        "sampling": {"temperature": 1.0, "top_k": 0, "top_p": 0.0, "guidance_scale": 3.0},
+    }
+    return SongRequest.model_validate(body | changes)
+
+
+class Bench:
+    """Queue, store and what workers there are."""
+
+    def __init__(self, url: str, prefix: str, folder: Path, lease_s: float) -> None:
+        self.url, self.prefix, self.lease_s = url, prefix, lease_s
+        self.client = connect(url)
+        self.queue = Queue(self.client, prefix=prefix, lease_s=lease_s, backoff_cap_s=0.05)
+        self.store = DirectoryStore(folder)
+        self.card = Registry(folder / "none").get(MODEL)
+        self.organ = Organ(rows=8)
+
+    @contextlib.asynccontextmanager
+    async def worker(self, name: str = "w1", *, drain_s: float = 5.0) -> AsyncIterator[Worker]:
+        """A worker at work; drained in haste at the end, unless the test has drained it."""
+        engine = Engine(self.organ, slots=4, chunk_s=0.1)
+        served = {MODEL: Served(self.card, engine, self.organ, 4, "organ", "fp32")}
+        worker = Worker(name, self.queue, self.store, served, self._keeper, drain_s=drain_s)
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.drain()
+            worker.drain()
+            await task
+            engine.close()
+
+    def _keeper(self, on_lost, on_cancel) -> LeaseKeeper:
+        return LeaseKeeper(
+            self.url, lease_s=self.lease_s, on_lost=on_lost, on_cancel=on_cancel, prefix=self.prefix
+        )
+
+    async def ask(self, **changes) -> str:
+        return (await self.queue.enqueue(song(**changes))).job_id
+
+    async def ended(self, job_id: str, limit_s: float = 10.0):
+        job = await self.queue.wait(job_id, limit_s)
+        assert job.terminal, job
+        return job
+
+    async def until(self, job_id: str, state: State, limit_s: float = 5.0):
+        """The job once it is in a state and, if running, has made a few steps."""
+        async with asyncio.timeout(limit_s):
+            while True:
+                job = await self.queue.get(job_id)
+                if job.state is state and (state is not State.RUNNING or job.progress.get("steps_done")):
+                    return job
+                await asyncio.sleep(0.02)
+
+    async def kinds(self, job_id: str) -> list[str]:
+        return [event.kind async for event in self.queue.events(job_id)]
+
+    def files(self) -> list[Path]:
+        """What the store holds."""
+        return sorted(self.store._root.glob("??/*.json"))
+
+
+async def idle(worker: Worker, limit_s: float = 3.0) -> None:
+    """Until the worker has let go of all its jobs."""
+    async with asyncio.timeout(limit_s):
+        while worker.running:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
