@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from muscgen.errors import InvalidRequest
 
@@ -107,14 +107,6 @@ class GenerateRequest(_Part):
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = {}
-
-    @field_validator("seed")
-    @classmethod
-    def _leaves_room(cls, seed: int | None, others: ValidationInfo) -> int | None:
-        # Each output's seed is echoed, and must be one that can be asked for.
-        if seed is not None and seed + others.data.get("n", 1) - 1 > MAX_SEED:
-            raise ValueError(f"the seeds of all outputs must be at most {MAX_SEED}")
-        return seed
 
 
 class SongRequest(_Part):

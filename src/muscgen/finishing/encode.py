@@ -25,6 +25,7 @@ from muscgen.request import Format
 _DITHER_KEY = 0x6D757363  # any constant: equal songs are equal files
 _BLOCK = 1 << 14  # libvorbis keeps a whole write on the stack and dies of a long one
 _VORBIS_LEVEL = 0.4  # its quality 6, about 192 kbit/s for music in stereo at 44.1 kHz
+_VORBIS_SLOPE = 2.0  # from 500 to 64 kbit/s for stereo at 44.1 kHz
 _VORBIS_TRIES = 6  # the bitrate follows the music, so it is sought
 BITRATE_TOLERANCE = 0.05
 
@@ -87,18 +88,32 @@ def bitrate_kbps(content: bytes, encoding: Format, duration_s: float) -> float:
 
 
 def _vorbis(audio: Audio, kbps: int) -> bytes:
-    """The file nearest to the bitrate: Vorbis here knows qualities only, so bisect them by what comes out."""
-    low, high, best, error = 0.0, 1.0, b"", math.inf
-    for _ in range(_VORBIS_TRIES):
-        level = (low + high) / 2
+    """The file nearest to the bitrate: Vorbis knows qualities only here, so one is sought by its outcome.
+
+    The logarithm of the bitrate falls almost evenly along the dial: secants in a bracket take three passes.
+    """
+    low, high, level, slope = 0.0, 1.0, 0.5, _VORBIS_SLOPE
+    tried: dict[float, tuple[float, bytes]] = {}  # level: error and file
+    while len(tried) < _VORBIS_TRIES and level not in tried:
         content = _written(audio.samples, audio.sample_rate, CONTAINERS["ogg"], level)
-        ratio = bitrate_kbps(content, "ogg", audio.duration_s) / kbps
-        if abs(math.log(ratio)) < error:
-            best, error = content, abs(math.log(ratio))
-        if error < BITRATE_TOLERANCE:
+        error = math.log(bitrate_kbps(content, "ogg", audio.duration_s) / kbps)
+        if tried:
+            last = next(reversed(tried))
+            slope = max((error - tried[last][0]) / (last - level), _VORBIS_SLOPE / 10)
+        tried[level] = error, content
+        if abs(error) < BITRATE_TOLERANCE:
             break
-        low, high = (level, high) if ratio > 1 else (low, level)
-    return best
+        low, high = (level, high) if error > 0 else (low, level)
+        level = _inside(level + error / slope, low, high)
+    return min(tried.values(), key=lambda found: abs(found[0]))[1]
+
+
+def _inside(level: float, low: float, high: float) -> float:
+    """The level inside the bracket and away from its edges, or the dial's end where it points beyond."""
+    if (level <= 0 and low == 0) or (level >= 1 and high == 1):
+        return min(max(level, 0.0), 1.0)
+    margin = (high - low) / 10
+    return min(max(level, low + margin), high - margin)
 
 
 def _mp3_level(audio: Audio, kbps: int | None) -> float:
