@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from muscgen.audio import Audio
 from muscgen.errors import BadSong
 
-# A codec that was fed one constant code hums below -75 dB; the quietest music that a model made on request
-# ("barely audible drone") lay above -50 dB. Between them:
+# The absolute gate of BS.1770-4: what lies below counts for no loudness at all.
 SILENT_DB = -70.0
-# What a listener calls a pause in music at usual loudness: EBU Tech 3341's absolute gate plus 10 dB.
+# A pause for a listener, who hears the rest at some -20 dB: 40 dB below it.
 PAUSE_DB = -60.0
 WINDOW_S = 0.05  # short enough to see one drum beat
 DEAD_TAIL = 0.25  # of the duration
 SHORTEST_FOR_TAIL_S = 2.0  # a single hit may end early
 FULL_SCALE = 1 - 2**-15  # the highest value of 16-bit PCM
 FLAT_RUN = 3  # equal neighbours at full scale: no band-limited wave has them
-# Gaussian sound cut at two standard deviations; mastered music stays below 1 %.
+# Gaussian sound cut off at two standard deviations has 4.6 %.
 CLIPPED_SHARE = 0.05
 
 

@@ -14,7 +14,7 @@ from muscgen.audio import Audio
 from muscgen.finishing import checks, encode, loudness, tags
 from muscgen.request import Output, file_rate_hz, refuse_impossible
 
-LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128 s1.0 allows that much to material made in one go
+LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128
 _ENCODING_TRIES = 5  # lossy encoders add peaks; each pass removes what the last one added
 _PEAK_TOLERANCE_DB = 0.01
 
