@@ -1,8 +1,9 @@
 """The gate. The order of the checks is this file.
 
 Who asks is known before a byte of the body is read (`authenticate`, by the API). Then, cheapest first: the
-header's key, the body, the model, the request against the model. Depth, workers and the idempotency key are the
-queue's, in one script with the enqueueing, since each may change in between; so is a deadline that cannot be met.
+header's key, the body, the model, the request against the model. Depth, workers and the idempotency key are
+the queue's, in one script with the enqueueing, since each may change in between; so is a deadline that cannot
+be met.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Gate:
         )
         if enqueued.created:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
-            telemetry.event("job.accepted", job=enqueued.job_id, model=card.id, principal=principal.id)
+            telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
         return Admitted(enqueued.job_id, enqueued.created)
 
     def _card(self, wish: GenerateRequest) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import muscgen
-from muscgen.api import problems
+from muscgen.api import openapi, problems
 from muscgen.api.house import House
 from muscgen.api.middleware import BodyLimit, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
@@ -29,6 +29,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     app.state.house = House(settings, queue, store, registry)
     app.state.readiness = Readiness(queue, [card.id for card in registry.list()])
     problems.install(app)
+    openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     # The last one added is the first to see a request.

@@ -12,14 +12,14 @@ import asyncio
 import re
 import secrets
 import time
-import traceback
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muscgen import telemetry
-from muscgen.api.problems import BodyTooSlow, request_id, to_problem
-from muscgen.errors import BodyTooLarge, InternalError
+from muscgen.api.problems import BodyTooSlow, presentable, to_problem
+from muscgen.errors import BodyTooLarge
 
 BODY_PATIENCE_S = 30.0  # a megabyte at 300 kbit/s
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -85,7 +85,7 @@ def _observe(scope: Scope, status: int, elapsed_s: float) -> None:
 
 
 class LastResort:
-    """Logs where it happened, not the message: that may quote a prompt."""
+    """A client that hung up is no failure; anything else that is raised down here is ours."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -100,25 +100,13 @@ class LastResort:
 
         try:
             await self._app(scope, receive, send_noted)
+        except ClientDisconnect:
+            return
         except Exception as error:  # noqa: BLE001  # the last resort
-            _log(error, scope)
+            shown = presentable(error, scope)
             if begun:  # only cutting the connection tells the client that the answer is not whole
                 raise ConnectionAbortedError from None
-            problem = to_problem(InternalError("something went wrong inside; it has been logged"), scope)
-            await problem(scope, receive, send)
-
-
-def _log(error: Exception, scope: Scope) -> None:
-    where = [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    telemetry.warning(
-        "http.failed",
-        request=request_id(scope),
-        method=scope.get("method"),
-        kind=type(error).__name__,
-        where=" < ".join(reversed(where[-6:])),
-    )
+            await to_problem(shown, scope)(scope, receive, send)
 
 
 class BodyLimit:
@@ -167,4 +155,4 @@ async def _before(until: float, receive: Receive) -> Message:
         async with asyncio.timeout_at(until):
             return await receive()
     except TimeoutError:
-        raise BodyTooSlow("the body did not come in time", retry_after_s=None) from None
+        raise BodyTooSlow("the body did not come in time") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from muscgen import telemetry
 from muscgen.admission import InvalidFields
 from muscgen.errors import (
     InternalError,
@@ -20,6 +22,7 @@ from muscgen.errors import (
     RangeNotSatisfiable,
     Rejected,
     Unauthorized,
+    Unavailable,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,6 +57,14 @@ def request_id(scope: Mapping[str, Any]) -> str | None:
     return found
 
 
+def presentable(error: Exception, scope: Mapping[str, Any]) -> MuscgenError:
+    """The error as a client may see it; what is our own fault is logged, and told as no more than that."""
+    if isinstance(error, Rejected | Unavailable):
+        return error
+    _log(error, scope)
+    return InternalError("something went wrong inside; it has been logged")
+
+
 def describe(error: MuscgenError) -> dict[str, Any]:
     """The members of a problem that the error itself knows."""
     return _members(error.code, error.status) | {
@@ -67,7 +78,7 @@ def describe(error: MuscgenError) -> dict[str, Any]:
 def describe_stored(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A job's stored error as a problem; unknown codes are from another version and count as internal."""
     code = str(stored.get("code", InternalError.code))
-    return _members(code, _STATUSES.get(code, 500)) | dict(stored)
+    return _members(code, _STATUSES.get(code, 500)) | {"detail": code.replace("_", " ")} | dict(stored)
 
 
 def to_problem(error: MuscgenError, scope: Mapping[str, Any]) -> Problem:
@@ -90,7 +101,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_muscgen_error(request: Request, error: Exception) -> Problem:
     assert isinstance(error, MuscgenError)  # noqa: S101  # Starlette chose the handler by this type
-    return to_problem(error, request.scope)
+    return to_problem(presentable(error, request.scope), request.scope)
 
 
 async def _on_invalid_parameter(request: Request, error: Exception) -> Problem:
@@ -114,6 +125,18 @@ async def _on_http_exception(request: Request, error: Exception) -> Problem:
         "request_id": request_id(request.scope),
     }
     return Problem(members, error.status_code, headers=dict(error.headers or {}))
+
+
+def _log(error: Exception, scope: Mapping[str, Any]) -> None:
+    """Where it happened, not the message: that may quote a prompt."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
+    telemetry.warning(
+        "http.failed",
+        request=request_id(scope),
+        method=scope.get("method"),
+        kind=type(error).__name__,
+        where=" < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames),
+    )
 
 
 def _members(code: str, status: int) -> dict[str, Any]:

@@ -45,8 +45,8 @@ def matches(header: str | None, tag: str) -> bool:
 def wanted(headers: Mapping[str, str], size: int, tag: str) -> Span | None:
     """The one range that is asked for; None is the whole file.
 
-    Several ranges, other units and ranges that cannot be read count as none, which RFC 9110 allows. So does an
-    If-Range that is not exactly the tag. Raises RangeOutside for a range that begins after the end.
+    Several ranges, other units and ranges that cannot be read count as none, which RFC 9110 allows, as does
+    an If-Range that is not exactly the tag. Raises RangeOutside for a range that begins after the end.
     """
     match = _RANGE.fullmatch(headers.get("range", "").strip())
     if match is None or match[1] == match[2] == "" or headers.get("if-range", tag) != tag:

@@ -51,8 +51,6 @@ class Readiness:
         try:
             async with asyncio.timeout(LOOK_S):
                 workers = {model: len(await self._queue.workers(model)) for model in self._models}
-                # Another look even where there are no models.
-                await self._queue.depth("")
         except (QueueUnavailable, TimeoutError):
             return Report("failed", ["Redis does not answer"], redis=False)
         return self._judge(workers)

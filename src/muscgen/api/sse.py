@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from muscgen.api.documents import document, job_url
 from muscgen.api.house import House
 from muscgen.api.preferences import EVENT_STREAM
-from muscgen.api.problems import describe
+from muscgen.api.problems import describe, presentable
 from muscgen.errors import JobExpired, JobNotFound, MuscgenError
 from muscgen.jobs.job import Event
 
@@ -32,21 +32,22 @@ def follow(
 ) -> StreamingResponse:
     """The events after the id `after`, up to `completed`, whose data also carries the finished job."""
     root = request.scope.get("root_path", "")
-    lines = _lines(job_id, house, root, after, heartbeat_s)
+    lines = _lines(job_id, house, request, after, heartbeat_s)
     headers = _HEADERS | {"Location": job_url(job_id, root)}
     return StreamingResponse(lines, media_type=EVENT_STREAM, headers=headers)
 
 
 async def _lines(
-    job_id: str, house: House, root: str, after: str | None, heartbeat_s: float
+    job_id: str, house: House, request: Request, after: str | None, heartbeat_s: float
 ) -> AsyncIterator[str]:
+    root = request.scope.get("root_path", "")
     yield ": muscgen\n\n"  # sends the headers now, not with the first event
     try:
         async with aclosing(_beating(house.queue.events(job_id, after), heartbeat_s)) as events:
             async for event in events:
                 yield ": heartbeat\n\n" if event is None else await _line(event, job_id, house, root)
     except MuscgenError as error:  # the status line is long gone
-        yield _frame("error", describe(error))
+        yield _frame("error", describe(presentable(error, request.scope)))
 
 
 async def _line(event: Event, job_id: str, house: House, root: str) -> str:

@@ -8,17 +8,17 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from muscgen.api.documents import document, job_url
 from muscgen.api.house import Asker, Parts, query
+from muscgen.api.openapi import GENERATE_REQUEST
 from muscgen.api.preferences import preferences, require_json
 from muscgen.api.schemas import JobDocument, ProblemDocument
 from muscgen.api.sse import follow
-from muscgen.request import GenerateRequest
 
 router = APIRouter(tags=["songs"])
 
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": GenerateRequest.model_json_schema(by_alias=True)}},
+        "content": {"application/json": {"schema": {"$ref": GENERATE_REQUEST}}},
     }
 }
 _PREFER = Header(description="respond-async (the default) or wait=N, N <= 60 seconds.")

@@ -1,0 +1,92 @@
+"""Files: whole, in part, or not again."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import SONG, assert_problem
+
+
+@pytest.fixture
+async def url(service):
+    await service.job()
+    return f"/artifacts/{await service.play()}"
+
+
+async def test_the_file_comes_whole_and_may_be_kept(service, url):
+    answer = await service.http.get(url)
+    assert (answer.status_code, answer.content) == (200, SONG)
+    digest = url.rsplit("/", 1)[1]
+    assert answer.headers["etag"] == f'"{digest}"'
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"] == "audio/wav"
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert f"muscgen-{digest[:12]}.wav" in answer.headers["content-disposition"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_head_tells_the_same_without_the_file(service, url):
+    head, get = await service.http.head(url), await service.http.get(url)
+    assert head.content == b""
+    drop = {"x-request-id"}
+    assert {k: v for k, v in head.headers.items() if k not in drop} == {
+        k: v for k, v in get.headers.items() if k not in drop
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-19", 10, 20),
+        ("bytes=100-", 100, len(SONG)),
+        ("bytes=-5", len(SONG) - 5, len(SONG)),
+        ("bytes=0-999999999", 0, len(SONG)),
+        ("bytes=-999999999", 0, len(SONG)),
+        ("Bytes=3-4", 3, 5),
+    ],
+)
+async def test_one_range_is_206(service, url, header, first, end):
+    answer = await service.http.get(url, headers={"Range": header})
+    assert (answer.status_code, answer.content) == (206, SONG[first:end])
+    assert answer.headers["content-range"] == f"bytes {first}-{end - 1}/{len(SONG)}"
+    assert answer.headers["content-length"] == str(end - first)
+
+
+@pytest.mark.parametrize(
+    "header", ["bytes=0-1,3-4", "bytes=5-2", "bytes=-", "bytes=a-b", "items=0-1", "bytes", "bytes=--1", ""]
+)
+async def test_a_range_that_cannot_be_read_is_the_whole_file(service, url, header):
+    answer = await service.http.get(url, headers={"Range": header})
+    assert (answer.status_code, len(answer.content)) == (200, len(SONG))
+
+
+@pytest.mark.parametrize("header", [f"bytes={len(SONG)}-", "bytes=999999-1000000", "bytes=-0"])
+async def test_a_range_after_the_end_is_416(service, url, header):
+    answer = await service.http.get(url, headers={"Range": header})
+    assert_problem(answer, 416, "range_not_satisfiable", "Range")
+    assert answer.headers["content-range"] == f"bytes */{len(SONG)}"
+
+
+async def test_if_range_counts_only_for_the_same_file(service, url):
+    tag = (await service.http.head(url)).headers["etag"]
+    for given, status in ((tag, 206), ('"other"', 200), (f"W/{tag}", 200)):
+        answer = await service.http.get(url, headers={"Range": "bytes=0-1", "If-Range": given})
+        assert answer.status_code == status
+
+
+async def test_a_file_the_client_has_is_304(service, url):
+    tag = (await service.http.head(url)).headers["etag"]
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        answer = await service.http.get(url, headers={"If-None-Match": known, "Range": "bytes=0-1"})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert "immutable" in answer.headers["cache-control"]
+    assert (await service.http.get(url, headers={"If-None-Match": '"x"'})).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "0" * 63, "A" * 64, "..%2F..%2Fetc%2Fpasswd", "%00"])
+async def test_an_unknown_file_is_404(service, name):
+    for method in ("GET", "HEAD"):
+        answer = await service.http.request(method, f"/artifacts/{name}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
