@@ -1,0 +1,137 @@
+"""The whole service as users run it: real processes, real signals, a real model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import httpx
+import pytest
+from services import address, gone, serving, start
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
+    pytest.mark.timeout(90),
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """For tests that break nothing."""
+    with serving(tmp_path_factory.mktemp("shared") / "home", MUSCGEN_LEASE_S="2") as running:
+        yield running
+
+
+def test_a_request_becomes_a_file_whose_digest_is_right(service):
+    job = service.ask(expect=200, headers={"Prefer": "wait=30"}, duration=1.0)
+    assert job["status"] == "succeeded"
+    assert job["outputs"][0]["seed"] == 7
+    assert service.content(job)[:4] == b"RIFF"
+
+
+def test_fifty_jobs_at_once_finish_each_once(service):
+    ids = [service.ask(seed=seed)["id"] for seed in range(50)]
+    jobs = [service.ended(job_id) for job_id in ids]
+    assert {job["status"] for job in jobs} == {"succeeded"}
+    assert {job["attempts"] for job in jobs} == {1}
+    events = service.client.get(f"/jobs/{ids[-1]}/events").text
+    assert events.count("event: started") == 1
+    assert events.count("event: completed") == 1
+    assert len({job["outputs"][0]["artifact"]["sha256"] for job in jobs}) == 50
+
+
+def test_a_cancelled_job_ends_soon(service):
+    job_id = service.ask(duration=30.0)["id"]
+    service.until(lambda: service.running(job_id))
+    service.client.post(f"/jobs/{job_id}/cancel").raise_for_status()
+    assert service.ended(job_id, limit_s=2.0)["status"] == "cancelled"
+
+
+def test_jobs_outlive_a_worker_that_is_killed(service):
+    job_id = service.ask(duration=8.0)["id"]
+    service.until(lambda: service.running(job_id))
+    killed = service.children()["worker"]
+    os.kill(killed, signal.SIGKILL)
+    job = service.ended(job_id)
+    assert (job["status"], job["attempts"]) == ("succeeded", 2)
+    assert service.children()["worker"] != killed
+
+
+def test_jobs_outlive_a_queue_server_that_is_killed(service):
+    ids = [service.ask(duration=3.0, seed=seed)["id"] for seed in range(12)]
+    service.until(lambda: service.running(ids[0]))
+    time.sleep(1.1)  # the file of the queue is synchronised every second
+    os.kill(service.children()["queue"], signal.SIGKILL)
+    jobs = [service.ended(job_id) for job_id in ids]
+    assert {job["status"] for job in jobs} == {"succeeded"}
+
+
+def test_a_second_service_on_the_same_home_shares_its_queue(service, tmp_path):
+    process = start("serve", "--port", "0", "--no-worker", "--home", str(service.home), home=tmp_path / "log")
+    with process.stdout:
+        url = address(process, tmp_path / "log")
+        with httpx.Client(base_url=url, timeout=30.0) as client:
+            body = {"prompt": "piano", "duration": 0.5, "seed": 3}
+            job = client.post("/generate", json=body, headers={"Prefer": "wait=20"}).json()
+        assert job["status"] == "succeeded"
+        assert service.job(job["id"])["status"] == "succeeded"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert "queue" in service.children()
+
+
+def test_a_taken_port_is_said_in_words(service):
+    port = httpx.URL(service.url).port
+    process = start("serve", "--port", str(port), "--home", str(service.home), home=service.home)
+    with process.stdout:
+        assert process.wait(20) == 1
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in service.log()
+
+
+def test_ctrl_c_finishes_what_runs_and_a_second_start_finds_everything(tmp_path):
+    home = tmp_path / "home"
+    with serving(home, "--slots", "1") as service:
+        done = service.ask(expect=200, headers={"Prefer": "wait=30"})
+        running = service.ask(duration=3.0, seed=1)["id"]
+        waiting = service.ask(duration=1.0, seed=2)["id"]
+        service.until(lambda: service.running(running))
+        with service.client.stream("GET", f"/jobs/{waiting}/events"):  # a stream that would not end by itself
+            assert service.stop() == 0
+    with serving(home, "--no-worker") as service:
+        assert service.content(service.job(done["id"]))
+        finished = service.job(running)
+        assert (finished["status"], finished["attempts"]) == ("succeeded", 1)
+        assert service.content(finished)
+        assert service.job(waiting)["status"] == "queued"
+        worker = start("worker", "--home", str(home), home=home)
+        with worker.stdout:
+            assert service.ended(waiting)["status"] == "succeeded"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(20) == 0
+        assert "queue" in service.children()  # it was not the worker's to stop
+
+
+def test_a_second_ctrl_c_hands_back_at_once(tmp_path):
+    home = tmp_path / "home"
+    with serving(home) as service:
+        job_id = service.ask(duration=30.0)["id"]
+        service.until(lambda: service.running(job_id))
+        service.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 5
+    with serving(home, "--no-worker") as service:
+        job = service.job(job_id)
+        assert (job["status"], job["attempts"]) == ("queued", 0)
+
+
+def test_nothing_outlives_a_service_that_is_killed(tmp_path):
+    with serving(tmp_path / "home") as service:
+        children = service.until(lambda: len(found := service.children()) == 2 and found)
+        service.ask(expect=200, headers={"Prefer": "wait=30"})
+        service.process.kill()
+        service.process.wait()
+        assert gone(list(children.values()))
