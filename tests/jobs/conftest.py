@@ -79,7 +79,9 @@ async def leaks(client: redis.asyncio.Redis, prefix: str) -> list[str]:
     for name in names:
         if await client.ttl(name) != -1 or KEPT.search(name):
             continue
-        if open_ids and (name.rsplit(":", 1)[1] in open_ids or re.search(r":(q|delayed|leases|deadlines)$", name)):
+        if open_ids and (
+            name.rsplit(":", 1)[1] in open_ids or re.search(r":(q|delayed|leases|deadlines)$", name)
+        ):
             continue
         if open_ids and ":idem:" in name and (await client.hget(name, "job") or b"").decode() in open_ids:
             continue

@@ -46,10 +46,14 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+def started(command):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 async def test_jobs_of_a_killed_claimer_come_back_after_one_lease(queue, server):
     ids = {(await queue.enqueue(song(seed=seed))).job_id for seed in range(2)}
     command = [sys.executable, "-c", CLAIMER, server.url, queue.prefix, MODEL]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as doomed:
+    with started(command) as doomed:
         assert await asyncio.to_thread(doomed.stdout.readline) == "2\n"
         os.kill(doomed.pid, signal.SIGKILL)
     killed = time.monotonic()
@@ -181,7 +185,9 @@ async def test_a_callback_that_raises_costs_no_lease(queue, server):
 
     for seed in range(2):
         await queue.enqueue(song(seed=seed))
-    with LeaseKeeper(server.url, lease_s=1.0, on_lost=broken, on_cancel=broken, prefix=queue.prefix) as keeper:
+    with LeaseKeeper(
+        server.url, lease_s=1.0, on_lost=broken, on_cancel=broken, prefix=queue.prefix
+    ) as keeper:
         one, two = await queue.claim([MODEL], "w1", 2)
         keeper.add(one)
         keeper.add(two)

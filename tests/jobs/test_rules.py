@@ -220,7 +220,7 @@ async def test_nothing_is_left_without_an_expiry_once_all_is_final(queue, client
     for seed in range(6):
         await queue.enqueue(song(seed=seed, deadline=60.0), idempotency_key=str(seed), body_hash="b")
     await queue.heartbeat("w", [MODEL], slots=1, free=1)
-    done, failed, cancelled, back, crashed = await queue.claim([MODEL], "w", 5)
+    done, failed, cancelled, back, _crashed = await queue.claim([MODEL], "w", 5)
     await queue.finish(done, {})
     await queue.fail(failed, {"code": "x"}, retry=False)
     await queue.save_codes(cancelled, 0, b"x")

@@ -28,6 +28,9 @@ OUTAGE = (
     exceptions.ClusterDownError,
     OSError,
 )
+# The first word of an error reply is its code.
+OUTAGE_CODES = frozenset({"MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY", "TRYAGAIN"})
+AWAY = "the job queue does not answer"
 
 
 def connect(url: str) -> redis.asyncio.Redis:
@@ -54,9 +57,14 @@ async def check_server(client: redis.asyncio.Redis, *, durable: bool = True) -> 
 
     `durable=False` accepts such a server.
     """
-    with outages():
-        memory = await client.info("memory")
-        persistence = await client.info("persistence")
+    try:
+        with outages():
+            memory = await client.info("memory")
+            persistence = await client.info("persistence")
+    except QueueUnavailable as error:
+        if isinstance(error.__cause__, exceptions.AuthenticationError):
+            raise ConfigurationError("Redis refuses the user or the password", param="redis_url") from error
+        raise
     if not durable:
         return
     if (policy := memory.get("maxmemory_policy")) != "noeviction":
@@ -79,7 +87,11 @@ def outages() -> Iterator[None]:
     try:
         yield
     except OUTAGE as error:
-        raise QueueUnavailable("the job queue does not answer", retry_after_s=1.0) from error
+        raise QueueUnavailable(AWAY, retry_after_s=1.0) from error
+    except exceptions.ResponseError as error:
+        if str(error).partition(" ")[0] in OUTAGE_CODES:
+            raise QueueUnavailable(AWAY, retry_after_s=1.0) from error
+        raise
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -18,11 +17,13 @@ import redis
 
 from muscgen import telemetry
 from muscgen.errors import ConfigurationError, QueueUnavailable
+from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.process import ServerProcess, find_binary
 
 START_LIMIT_S = 20.0  # loading a large AOF takes seconds
 POLL_S = 0.02
-RESTART_PAUSE_S = 0.5
+RESTART_PAUSE_S = 0.5  # doubled up to the longest, until it has run for that long
+LONGEST_PAUSE_S = 10.0
 MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 107, on macOS 103
 
 
@@ -40,7 +41,8 @@ class EmbeddedServer:
         self._lock: IO[str] | None = None
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._broken: Exception | None = None
+        self._served = False
+        self._broken: ConfigurationError | None = None
 
     @property
     def owner(self) -> bool:
@@ -58,30 +60,34 @@ class EmbeddedServer:
         return f"unix://{quote(str(self._socket))}"
 
     def start(self) -> str:
-        """Start or attach; the URL once the server answers. Blocking, 0.1 s as a rule.
+        """Start or attach; the URL once the server answers. Blocking, 0.1 s as a rule. May be called again.
 
         Raises ConfigurationError where there is no binary or it will not run, QueueUnavailable when it
         does not answer within 20 s.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
+        self._broken = None
         until = time.monotonic() + START_LIMIT_S
         while time.monotonic() < until:
-            if self._lock is None and self._take_lock():
-                self._launch()
+            self._own()
             if self._broken is not None:
+                broken = self._broken
                 self.stop()
-                raise ConfigurationError(
-                    f"the embedded server did not start: {self._broken}"
-                ) from self._broken
-            if self._answers():
+                raise broken
+            try:
+                connect_blocking(self.url, timeout_s=1.0).ping()
+            except redis.exceptions.BusyLoadingError:  # a large file takes its time
+                until = time.monotonic() + START_LIMIT_S
+            except (redis.RedisError, OSError):
+                pass  # not listening yet
+            else:
+                self._served = True
                 telemetry.event("queue.embedded", owner=self.owner, socket=str(self._socket))
                 return self.url
             time.sleep(POLL_S)
         self.stop()
-        raise QueueUnavailable(
-            f"the embedded server in {self.directory} did not answer within {START_LIMIT_S:g} s"
-        )
+        raise QueueUnavailable(f"the server in {self.directory} did not answer within {START_LIMIT_S:g} s")
 
     def stop(self) -> None:
         """Shut the server down cleanly if it is ours; never that of another process."""
@@ -102,53 +108,52 @@ class EmbeddedServer:
     ) -> None:
         self.stop()
 
-    def _take_lock(self) -> bool:
+    def _own(self) -> None:
+        """Run the server if nobody else does."""
+        if self._lock is None:
+            self._lock = self._take_lock()
+        if self._lock is not None and not (self._watcher and self._watcher.is_alive()):
+            self._stopping.clear()
+            # The parent-death signal is bound to the thread that forks: it must live as long as the server.
+            self._watcher = threading.Thread(
+                target=self._watch, args=(self._lock.fileno(),), name="muscgen-queue", daemon=True
+            )
+            self._watcher.start()
+
+    def _take_lock(self) -> IO[str] | None:
         """The server inherits the lock, so nobody starts a second one while a first still runs."""
         lock = (self.directory / "lock").open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            return False
-        self._lock = lock
-        return True
+            return None
+        return lock
 
-    def _launch(self) -> None:
-        self._stopping.clear()
-        # The parent-death signal is bound to the thread that forks: it must live as long as the server.
-        self._watcher = threading.Thread(target=self._watch, name="muscgen-queue", daemon=True)
-        self._watcher.start()
-
-    def _watch(self) -> None:
-        """Run the server and run it again when it dies."""
-        assert self._lock is not None  # noqa: S101  taken before the thread starts
-        started = 0.0
+    def _watch(self, lock_fd: int) -> None:
+        """Run the server, and run it again when it dies."""
+        pause_s = RESTART_PAUSE_S
         try:
             binary = find_binary()
             while not self._stopping.is_set():
-                if time.monotonic() - started < RESTART_PAUSE_S:
-                    self._stopping.wait(RESTART_PAUSE_S)
                 started = time.monotonic()
-                self._process = ServerProcess(binary, self.directory, self._socket, self._lock.fileno())
+                self._process = ServerProcess(binary, self.directory, self._socket, lock_fd)
                 code = self._process.wait(self._stopping)
-                if code is not None:
-                    telemetry.warning("queue.died", code=code)
-                    if code > 0:  # it refused by itself; a signal is a negative code
-                        raise ConfigurationError(self._process.last_words())
-        except (OSError, ConfigurationError) as error:
+                if code is None:
+                    return
+                telemetry.warning("queue.died", code=code)
+                if not self._served:
+                    raise ConfigurationError(f"the embedded server failed: {self._process.last_words()}")
+                lasted = time.monotonic() - started > LONGEST_PAUSE_S
+                pause_s = RESTART_PAUSE_S if lasted else min(2 * pause_s, LONGEST_PAUSE_S)
+                self._stopping.wait(pause_s)
+        except ConfigurationError as error:
             self._broken = error
-            telemetry.warning("queue.broken", error=str(error))
+        except OSError as error:
+            self._broken = ConfigurationError(f"the embedded server failed: {error}")
         finally:
             if self._process is not None:
                 self._process.stop()
-
-    def _answers(self) -> bool:
-        client = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=1.0)
-        with contextlib.closing(client):
-            try:
-                return bool(client.ping())
-            except (redis.RedisError, OSError):  # not yet listening, or loading its file
-                return False
 
 
 def _socket_path(directory: Path) -> Path:

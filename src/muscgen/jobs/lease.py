@@ -127,7 +127,7 @@ class LeaseKeeper:
                 codes = run_blocking(
                     self._redis, "renew", Keys(tag, self._prefix).queue, renewal(mine, self.lease_s)
                 )
-            except QueueUnavailable:
+            except (QueueUnavailable, RedisError):
                 return False
             for claim, code in zip(mine, codes, strict=True):
                 self._learn(claim, Lease(code), sent)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from muscgen.errors import ConfigurationError
@@ -18,8 +15,16 @@ from muscgen.errors import ConfigurationError
 OLDEST = (6, 2)
 STOP_LIMIT_S = 10.0
 POLL_S = 0.05
-PR_SET_PDEATHSIG = 1
 LOG_LINES = 5
+# SIGTERM when the thread that started us ends, however it ends. A preexec_fn may hang where threads run.
+_LAUNCHER = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the parent died first")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def find_binary() -> Path:
@@ -50,9 +55,7 @@ def _no_binary() -> ConfigurationError:
 
 def _version(binary: str) -> tuple[int, ...]:
     try:
-        done = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
-        ).stdout
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return (0,)
     match = re.search(r"v=(\d+)\.(\d+)", done.stdout)
@@ -76,14 +79,16 @@ class ServerProcess:
             "daemonize": "no",
             "logfile": str(self._log),
         }
+        command = [str(binary)]
+        for name, value in options.items():
+            command += [f"--{name}", value]
         self._popen = subprocess.Popen(
-            [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))],
+            [*_die_with_parent(), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             process_group=0,
             pass_fds=[lock_fd],
-            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509  it only makes two system calls
         )
 
     @property
@@ -113,15 +118,8 @@ class ServerProcess:
         return " / ".join(self._log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
 
 
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
-    """For Linux: SIGTERM to the server when the thread that started it ends, however it ends."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork
-
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
-
-    return ask
+def _die_with_parent() -> list[str]:
+    """What to put before a command, on Linux, so that it ends with the thread that starts it."""
+    if sys.platform != "linux" or not sys.executable:
+        return []
+    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]

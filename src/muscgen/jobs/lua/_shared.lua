@@ -142,7 +142,8 @@ local function end_overdue(lease)
   local ended = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', now, 'LIMIT', 0, BATCH)) do
     if get(id, 'state') == 'queued' or tonumber(get(id, 'deadline')) + lease <= now then
-      conclude(id, 'expired', nil, OVERDUE)
+      local state, problem = overruled(id)
+      conclude(id, state, nil, problem)
       ended = ended + 1
     end
     call_owner(id)
