@@ -29,7 +29,7 @@ async def serve(
 ) -> None:
     """Work for the queue at `redis_url` until SIGTERM or SIGINT, which drain; a second one hurries.
 
-    models: all that there are, if empty. parent: drain as well when this process is no longer our parent.
+    models: all that there are, if empty. parent: hand all back once that process is no longer our parent.
     Raises ConfigurationError, ModelNotFound, CheckpointInvalid, QueueUnavailable when there is no queue.
     """
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -94,9 +94,10 @@ async def _until_drained(worker: Worker, queue: Queue, store: Store, parent: int
 
 
 async def _watch_parent(parent: int, worker: Worker) -> None:
-    """Where the system does not tell us that our parent died."""
+    """An orphan does not linger: the embedded queue went with the parent, so it drains in a hurry."""
     while os.getppid() == parent:  # noqa: ASYNC110  nobody sets an event when it dies
         await asyncio.sleep(PARENT_POLL_S)
+    worker.drain()
     worker.drain()
 
 

@@ -63,7 +63,7 @@ class JobRun:
         try:
             for index in range(self.claim.request.n):
                 self._submit(index, attempt=0)
-        except MuscgenError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
             self._refuse(error)
 
     def stop(self, reason: Stop) -> None:

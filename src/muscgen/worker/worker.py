@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -85,6 +86,9 @@ class Worker:
                     await self._wait()
             except QueueUnavailable:
                 telemetry.warning("worker.queue_away", running=self.running)
+                await self._unless_draining(asyncio.sleep(OUTAGE_PAUSE_S))
+            except Exception as error:  # noqa: BLE001 - the songs under way must not pay for it
+                _unforeseen("worker.claim_failed", error)
                 await self._unless_draining(asyncio.sleep(OUTAGE_PAUSE_S))
 
     async def _claim(self) -> int:
@@ -187,6 +191,8 @@ class Worker:
                 await self._queue.sweep()
             except QueueUnavailable:
                 telemetry.warning("worker.heartbeat_missed", worker=self.name)
+            except Exception as error:  # noqa: BLE001 - it is said again in 5 s
+                _unforeseen("worker.heartbeat_failed", error)
             await asyncio.sleep(HEARTBEAT_S)
 
     def _told(self, reason: Stop) -> Callable[[str], None]:
@@ -202,3 +208,7 @@ class Worker:
         if (run := self._runs.get(job_id)) is not None:
             telemetry.event("job.stopping", job=job_id, reason=reason)
             run.stop(reason)
+
+
+def _unforeseen(event: str, error: Exception) -> None:
+    logging.getLogger("muscgen").error(event, exc_info=error)

@@ -1,0 +1,107 @@
+"""The rest of the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import muscgen
+from muscgen.cli.app import app
+from muscgen.cli.files import slug, write
+from muscgen.errors import ConfigurationError
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, arguments)
+
+
+def test_the_version():
+    done = subprocess.run(
+        [sys.executable, "-m", "muscgen", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"muscgen {muscgen.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "generate", "demo"])
+def test_help_has_an_example(command):
+    done = run(command, "--help")
+    assert done.exit_code == 0
+    assert f"muscgen {command} " in done.stdout
+    assert "Example" in done.stdout
+
+
+def test_a_command_imports_its_side_when_called():
+    heavy = "import sys, muscgen.cli; print({'onnxruntime', 'fastapi', 'redis', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_models_for_people_and_for_programs():
+    assert "muscgen-tiny  Apache-2.0  up to 30 s" in run("models", "list").stdout
+    cards = json.loads(run("models", "list", "--json").stdout)
+    shown = json.loads(run("models", "show", "muscgen-tiny").stdout)
+    assert cards == [shown]
+    assert shown["max_duration"] == 30
+
+
+def test_an_unknown_model_is_exit_code_2():
+    done = run("models", "show", "nothing")
+    assert done.exit_code == 2
+    assert "there is no model 'nothing'" in done.stderr
+
+
+def test_a_demo_leaves_a_song_and_its_picture(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "muscgen",
+            "demo",
+            "Lofi, mellow!",
+            "--seconds",
+            "1",
+            "--seed",
+            "5",
+            "--out",
+            tmp_path,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lofi-mellow.png", "lofi-mellow.wav"]
+    for word in (
+        "seed               5",
+        "muscgen-tiny, licence Apache-2.0",
+        "real-time factor",
+        "first audio",
+    ):
+        assert word in done.stdout
+
+
+def test_a_demo_that_cannot_be_says_why(tmp_path):
+    done = run("demo", "piano", "--seconds", "999", "--out", str(tmp_path))
+    assert done.exit_code == 2
+    assert "allows up to 30 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"), [("Funk, 125 bpm!", "funk-125-bpm"), ("音楽", "song"), ("../../etc", "etc")]
+)
+def test_a_prompt_as_a_file_name(prompt, name):
+    assert slug(prompt) == name
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    write(tmp_path / "song.wav", b"old")
+    write(tmp_path / "song.wav", b"new")
+    assert (tmp_path / "song.wav").read_bytes() == b"new"
+    with pytest.raises(ConfigurationError, match=r"nowhere/song\.wav"):
+        write(tmp_path / "nowhere" / "song.wav", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]

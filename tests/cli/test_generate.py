@@ -1,0 +1,93 @@
+"""`muscgen generate` in this process, on muscgen-tiny."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from muscgen.cli.app import app
+
+
+@pytest.fixture
+def muscgen(tmp_path, monkeypatch):
+    """Runs the command line in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MUSCGEN_HOME", str(tmp_path / "home"))
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_seed_gives_the_same_file_twice(muscgen, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        done = muscgen("generate", "calm piano", "-o", name, "--duration", 1, "--seed", 7)
+        assert done.exit_code == 0, done.output
+    assert digest(tmp_path / "a.wav") == digest(tmp_path / "b.wav")
+    assert re.search(
+        r"b.wav: seed 7, model muscgen-tiny, licence Apache-2.0, real-time factor \d", done.stdout
+    )
+    assert soundfile.info(tmp_path / "a.wav").frames == 32_000
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize("ending", ["flac", "mp3", "ogg", "opus"])
+def test_the_ending_chooses_the_format(muscgen, tmp_path, ending):
+    done = muscgen("generate", "calm piano", "-o", f"song.{ending}", "--duration", 0.5)
+    assert done.exit_code == 0, done.output
+    assert soundfile.info(tmp_path / f"song.{ending}").duration == pytest.approx(0.5, abs=0.1)
+
+
+def test_variations_have_numbers_and_seeds(muscgen, tmp_path):
+    done = muscgen("generate", "funk", "-o", "song.wav", "--duration", 0.5, "--seed", 3, "--n", 2)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "song-0.wav").exists()
+    assert "song-1.wav: seed 4" in done.stdout
+    assert digest(tmp_path / "song-0.wav") != digest(tmp_path / "song-1.wav")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "song.aac"], "no ending that names a format"),
+        (["-o", "song.wav", "--duration", "400"], "allows up to 30 s"),
+        (["-o", "song.wav", "--duration", "-1"], "duration"),
+        (["-o", "song.wav", "--model", "nothing"], "known models: muscgen-tiny"),
+        (["-o", "song.wav", "--bitrate", "128"], "wav has no bitrate"),
+        (["-o", "song.wav", "--top-k", "-3"], "sampling.top_k"),
+        (["-o", "nowhere/song.wav"], "there is no folder nowhere"),
+        ([], "--output"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words_with_exit_code_2(muscgen, tmp_path, arguments, words):
+    done = muscgen("generate", "piano", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("song*"))
+
+
+def test_ctrl_c_is_exit_code_130_and_leaves_nothing(muscgen, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("muscgen.cli.inprocess.watch", interrupted)
+    done = muscgen("generate", "piano", "-o", "song.wav", "--duration", 10)
+    assert done.exit_code == 130
+    assert not list(tmp_path.glob("*song*"))
+
+
+def test_a_setting_that_nobody_knows_is_exit_code_1(muscgen, monkeypatch):
+    monkeypatch.setenv("MUSCGEN_SLOTZ", "3")
+    done = muscgen("generate", "piano", "-o", "song.wav")
+    assert done.exit_code == 1
+    assert "MUSCGEN_SLOTZ" in done.stderr
