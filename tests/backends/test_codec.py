@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 FRAMES = 170  # more than two windows
-# One frame alone is multiplied by matrix-vector kernels, whose order of sums costs muscgen-tiny (large offsets
-# that cancel) 1.1e-4 against float64; any two frames are within 1e-5.
+# One frame alone is multiplied by matrix-vector kernels, whose order of sums costs muscgen-tiny (large
+# offsets that cancel) 1.1e-4 against float64; any two frames are within 1e-5.
 ALONE = 2e-4
 
 

@@ -83,7 +83,7 @@ def test_a_rows_bits_are_the_same_at_every_number_of_rows(backend, rng):
 
 
 def test_rows_far_into_a_song_keep_their_bits_beside_rows_that_begin(backend, rng):
-    tokens = random_tokens(rng, backend, 700)
+    tokens = random_tokens(rng, backend, 300)
     late = alone(backend, PROMPTS[0], tokens)[-1]
     open_text(backend, 1, PROMPTS[3])
     both = backend.step(np.stack([tokens[-1], tokens[0]]), np.array([len(tokens) - 1, 0], np.int32))

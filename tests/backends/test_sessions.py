@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
+import weakref
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -161,6 +164,19 @@ def test_old_texts_are_forgotten_when_they_take_too_much(backend, monkeypatch):
     assert backend.encode_text("first of two") is not first
 
 
+def test_texts_and_sound_made_in_other_threads_change_no_bit_of_the_steps(backend, rng):
+    tokens = random_tokens(rng, backend, 60)
+    codes = rng.integers(0, backend.shape.vocabulary, (backend.shape.codebooks, 20), dtype=np.int32)
+    quiet = alone(backend, "techno", tokens)
+    sound = backend.open_codec().push(codes, last=True)
+    with ThreadPoolExecutor(2) as threads:
+        texts = threads.map(backend.encode_text, [f"busy text {n}" for n in range(20)])
+        sounds = threads.map(lambda _: backend.open_codec().push(codes, last=True), range(10))
+        np.testing.assert_array_equal(alone(backend, "techno", tokens), quiet)
+        assert all(text.tokens > 1 for text in texts)
+        assert all(np.array_equal(other, sound) for other in sounds)
+
+
 def test_a_stereo_model_has_paired_delays(stereo_path, cache_dir):
     shape = OnnxBackend.load(stereo_path, precision="int8", rows=1, cache_dir=cache_dir).shape
     assert (shape.channels, shape.codebooks, shape.delays) == (2, 8, (0, 0, 1, 1, 2, 2, 3, 3))
@@ -181,6 +197,14 @@ def test_a_tokenizer_that_is_none_makes_the_checkpoint_invalid(tmp_path):
         OnnxBackend.load(path, precision="fp32", rows=1)
 
 
+def test_closing_gives_the_slab_back_and_may_be_done_twice(stereo_path, cache_dir):
+    backend = OnnxBackend.load(stereo_path, precision="fp32", rows=1, cache_dir=cache_dir)
+    slab = weakref.ref(backend._slab)
+    backend.close()
+    backend.close()
+    assert slab() is None
+
+
 def test_text_states_of_another_backend_are_refused(backend):
     with pytest.raises(TypeError, match="encode_text"):
         backend.open_row(0, object())
@@ -194,7 +218,4 @@ def test_no_torch_is_needed_to_run(tmp_path):
         "from muscgen.backends.onnx import OnnxBackend\n"
         f"OnnxBackend.load(Path({str(MUSCGEN_TINY)!r}), precision='int8', rows=2).encode_text('jazz')\n"
     )
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -103,6 +103,13 @@ def test_the_sinusoid_table_of_older_files_is_known_and_ignored(copy):
     Checkpoint(rewrite(copy, lambda t: t.update({"decoder.model.decoder.embed_positions.weights": table})))
 
 
+def test_the_other_name_of_the_text_embedding_is_read(original, copy):
+    def rename(tensors):
+        tensors["text_encoder.encoder.embed_tokens.weight"] = tensors.pop("text_encoder.shared.weight")
+
+    equal(Checkpoint(rewrite(copy, rename)), Checkpoint(original), rtol=0)
+
+
 def test_a_missing_tensor_is_named(copy):
     name = "decoder.model.decoder.layers.1.fc1.weight"
     with pytest.raises(CheckpointInvalid, match=rf"missing: {name}$"):

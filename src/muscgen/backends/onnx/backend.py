@@ -119,8 +119,9 @@ class OnnxBackend:
         return OnnxCodecStream(self._config.codec, self._config.decoder.channels, self._frames, self._samples)
 
     def close(self) -> None:
-        """Gives the memory back; the backend cannot be used afterwards."""
-        del self._slab, self._step, self._prompts, self._frames, self._samples
+        """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
+        for name in ("_slab", "_step", "_prompts", "_frames", "_samples"):
+            vars(self).pop(name, None)
 
 
 def _linear(precision: Precision) -> Linear:

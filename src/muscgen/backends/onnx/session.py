@@ -7,6 +7,7 @@ weights' size once, and processes that serve one model share its pages.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,13 +50,29 @@ def load(folder: Path, threads: int) -> ort.InferenceSession:
 
 def session_options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    # A number, always: left to itself onnxruntime ties each thread to a core, where other work may wait.
+    options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.enable_mem_pattern = False  # shapes change from call to call
     # Waiting threads sleep: the machine has other work (finishing, the API, another worker).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def cores() -> int:
+    """Cores that this process may use; the threads of one core count once."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    return len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
+
+
+def _siblings(cpu: int) -> str:
+    """The CPUs that share a core with `cpu`, as Linux writes them."""
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text("utf-8")
+    except OSError:
+        return str(cpu)
 
 
 def _kept_promises(graph: Graph, data: Path) -> bytes:
