@@ -11,12 +11,14 @@ import soxr
 from numpy.typing import NDArray
 
 from muscgen.audio import Audio
-from muscgen.finishing import checks, encode, loudness, tags
+from muscgen.finishing import checks, encode, limiter, loudness, tags
 from muscgen.request import Output, file_rate_hz, refuse_impossible
 
 LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128
 _ENCODING_TRIES = 5  # lossy encoders add peaks; each pass removes what the last one added
 _PEAK_TOLERANCE_DB = 0.01
+_LOUDNESS_TRIES = 4  # limiting costs loudness; each pass gives back what the last one lost
+_LOUDNESS_NEAR_LU = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,18 @@ def _to_loudness(work: _Work) -> _Work:
     if wish.strategy == "none":
         return work
     room_db = wish.true_peak_db - loudness.true_peak_db(work.audio)
-    lufs = loudness.integrated(work.audio) if wish.strategy == "loudness" else -math.inf
-    return replace(work, audio=_louder(work.audio, min(room_db, wish.lufs - lufs)))
+    if wish.strategy == "peak":
+        return replace(work, audio=_louder(work.audio, room_db))
+    audio, most_db = work.audio, room_db + limiter.MAX_REDUCTION_DB
+    gain_db = wish.lufs - loudness.integrated(audio)
+    for _ in range(_LOUDNESS_TRIES):
+        gain_db = min(gain_db, most_db)
+        loud = limiter.limited(_louder(audio, gain_db), wish.true_peak_db - _PEAK_TOLERANCE_DB)
+        missing_db = wish.lufs - loudness.integrated(loud)
+        if missing_db < _LOUDNESS_NEAR_LU or gain_db == most_db:
+            break
+        gain_db += missing_db
+    return replace(work, audio=loud)
 
 
 def _encode(work: _Work) -> _Work:
@@ -164,7 +176,7 @@ def _warnings(work: _Work, analysis: Mapping[str, float | int | None]) -> list[s
     lufs, peak_db = analysis["lufs"], analysis["true_peak_db"]
     if wish.strategy == "loudness" and (lufs is None or abs(lufs - wish.lufs) > LOUDNESS_TOLERANCE_LU):
         measured = "too quiet to measure" if lufs is None else f"{lufs:.1f} LUFS instead of {wish.lufs:g}"
-        found.append(f"loudness: {measured}; peaks reach {peak_db} dB and may reach {wish.true_peak_db:g} dB")
+        found.append(f"loudness: {measured}; more would push the peaks beyond {wish.true_peak_db:g} dB")
     if wish.strategy != "none" and peak_db is not None and peak_db > wish.true_peak_db + 0.1:
         found.append(
             f"true peak: {peak_db:.1f} dB instead of {wish.true_peak_db:g}, which {output.format} added"
