@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,17 @@ def test_a_running_session_outlives_its_entry(tmp_path):
     expected = outcome(session)
     shutil.rmtree(tmp_path)
     np.testing.assert_array_equal(outcome(session), expected)
+
+
+def test_what_a_killed_process_left_behind_is_cleared_after_an_hour(tmp_path):
+    old, young = tmp_path / ".preparing-old", tmp_path / ".preparing-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "raw.data").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    SessionCache(tmp_path, "a").session(linear_graph(), 1)
+    assert not old.exists()
+    assert young.exists()
 
 
 def race(directory: Path) -> list[float]:

@@ -13,9 +13,10 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import onnxruntime as ort
@@ -26,6 +27,8 @@ from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, prepare
 RECIPE = 1  # count up when weights are prepared differently for an unchanged graph
 _MANIFEST = "manifest.json"
 _BLOCK_BYTES = 1 << 22
+_PREPARING = ".preparing-"
+_ABANDONED_AFTER_S = 3_600.0  # preparing the largest model takes minutes
 
 
 class SessionCache:
@@ -44,6 +47,7 @@ class SessionCache:
         self._directory.mkdir(parents=True, exist_ok=True)
         entry = self._directory / f"{graph.name}-{self._key(graph)}"
         if not _whole(entry):
+            _clear_abandoned(self._directory)
             self._prepare(graph, entry)
         return load(entry, threads)
 
@@ -76,11 +80,19 @@ def cpu_features() -> str:
 @contextmanager
 def _workplace(parent: Path | None) -> Iterator[Path]:
     """A folder that is gone afterwards; a session over files in it lives on, for it has mapped them."""
-    folder = Path(tempfile.mkdtemp(prefix=".preparing-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=_PREPARING, dir=parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear_abandoned(directory: Path) -> None:
+    """Removes what processes that were killed while preparing left behind."""
+    for folder in directory.glob(f"{_PREPARING}*"):
+        with suppress(FileNotFoundError):  # another process clears too
+            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(folder: Path, entry: Path) -> None:
