@@ -61,7 +61,7 @@ async def test_jobs_of_a_killed_claimer_come_back_after_one_lease(queue, server)
     while len(found) < 2 and time.monotonic() - killed < 5:
         found |= {claim.job_id: claim.attempt for claim in await queue.claim([MODEL], "w", 9)}
         await asyncio.sleep(0.02)
-    assert time.monotonic() - killed < 1.5
+    assert time.monotonic() - killed < 2.0
     assert found == dict.fromkeys(ids, 2)
 
 
@@ -93,7 +93,7 @@ async def test_waiting_for_work_wakes_at_once_and_never_sleeps_over_a_second(que
     started = time.monotonic()
     await queue.enqueue(song(model="another"))
     assert await waiting is True
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.7
     assert len(await queue.claim([MODEL, "another"], "w", 5)) == 1
     started = time.monotonic()
     assert await queue.wait_for_work([MODEL], 30) is False
@@ -140,14 +140,15 @@ async def test_a_keeper_holds_leases_through_a_blocked_event_loop(queue, server,
     assert heard.lost == heard.cancelled == []
 
 
-async def test_a_keeper_hears_of_a_cancel_at_once_and_once(queue, server, heard):
+async def test_a_keeper_hears_of_a_cancel_at_once_and_once(make_queue, server, heard):
+    queue = make_queue(lease_s=6.0)  # so that a renewal, each 2 s, is no explanation
     await queue.enqueue(song())
     with heard.keeper(queue, server) as keeper:
         [claim] = await queue.claim([MODEL], "w1", 1)
         keeper.add(claim)
         await asyncio.sleep(0.15)
         await queue.cancel(claim.job_id)
-        assert await until(lambda: heard.cancelled) < 0.2
+        assert await until(lambda: heard.cancelled) < 1.0
         await queue.cancel(claim.job_id)
         await asyncio.sleep(0.5)
         assert heard.cancelled == [claim.job_id]
@@ -160,10 +161,11 @@ async def test_a_keeper_hears_of_a_cancel_from_before_its_time_at_the_next_renew
     await queue.cancel(claim.job_id)
     with heard.keeper(queue, server) as keeper:
         keeper.add(claim)
-        assert await until(lambda: heard.cancelled) < 0.6
+        assert await until(lambda: heard.cancelled) < 1.0
 
 
-async def test_a_keeper_hears_that_a_job_was_deleted_or_is_overdue(queue, server, heard):
+async def test_a_keeper_hears_that_a_job_was_deleted_or_is_overdue(make_queue, server, heard):
+    queue = make_queue(lease_s=6.0)
     await queue.enqueue(song())
     await queue.enqueue(song(deadline=0.2))
     with heard.keeper(queue, server) as keeper:
@@ -172,7 +174,7 @@ async def test_a_keeper_hears_that_a_job_was_deleted_or_is_overdue(queue, server
         keeper.add(overdue)
         await asyncio.sleep(0.15)
         await queue.delete(deleted.job_id)
-        assert await until(lambda: heard.lost) < 0.2
+        assert await until(lambda: heard.lost) < 1.0
         await until(lambda: heard.cancelled)
     assert (heard.lost, heard.cancelled) == ([deleted.job_id], [overdue.job_id])
     with pytest.raises(LeaseLost):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -76,7 +77,8 @@ class EmbeddedServer:
                 self.stop()
                 raise broken
             try:
-                connect_blocking(self.url, timeout_s=1.0).ping()
+                with contextlib.closing(connect_blocking(self.url, timeout_s=1.0)) as client:
+                    client.ping()
             except redis.exceptions.BusyLoadingError:  # a large file takes its time
                 until = time.monotonic() + START_LIMIT_S
             except (redis.RedisError, OSError):
