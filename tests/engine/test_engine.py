@@ -388,6 +388,22 @@ def test_closing_ends_all_threads_and_fails_what_is_pending(backend):
     engine.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_should_the_loop_die_nobody_waits_for_ever(backend):
+    def die(_):
+        raise ZeroDivisionError
+
+    with running(backend, slots=1) as engine:
+        engine._slots.leave = die
+        handles = [engine.submit(song(seed=seed)) for seed in range(3)]
+        for handle in handles[1:]:
+            with pytest.raises(Unavailable):
+                handle.result(LIMIT_S)
+        with pytest.raises(Unavailable):
+            engine.submit(song())
+        eventually(lambda: handles[0].done)
+
+
 def test_an_engine_may_be_closed_from_a_callback(backend):
     engine = Engine(backend, slots=2)
     handle = engine.submit(song())

@@ -86,12 +86,7 @@ class Engine:
 
     def close(self) -> None:
         """End all threads; what is not final fails as Unavailable."""
-        with self._wake:
-            self._closed = True
-            pending = list(self._open)
-            self._wake.notify_all()
-        for handle in pending:
-            handle.fail(Unavailable("the engine was closed before the song was done"))
+        self._refuse_and_fail()
         self._preparer.close(CLOSE_TIMEOUT_S)
         if current_thread() is not self._loop:
             self._loop.join(CLOSE_TIMEOUT_S)
@@ -107,12 +102,26 @@ class Engine:
             self._open.discard(handle)
             self._waiting.discard(handle)
 
+    def _refuse_and_fail(self) -> None:
+        with self._wake:
+            self._closed = True
+            pending = list(self._open)
+            self._wake.notify_all()
+        for handle in pending:
+            handle.fail(Unavailable("the engine was closed before the song was done"))
+
     def _run(self) -> None:
-        while self._wait_for_work():
-            try:
-                self._turn()
-            except Exception as error:  # noqa: BLE001  (a step's failure concerns every song in it, and no other)
-                self._fail_all(error)
+        try:
+            while self._wait_for_work():
+                self._guarded_turn()
+        finally:
+            self._refuse_and_fail()  # should this thread die of a mistake of ours, nobody waits for ever
+
+    def _guarded_turn(self) -> None:
+        try:
+            self._turn()
+        except Exception as error:  # noqa: BLE001  (a step's failure concerns every song in it, and no other)
+            self._fail_all(error)
 
     def _wait_for_work(self) -> bool:
         with self._wake:
