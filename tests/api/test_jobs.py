@@ -74,6 +74,16 @@ async def test_an_expired_job_is_410(service, client):
     assert_problem(await service.http.get(job["urls"]["self"]), 410, "job_expired")
 
 
+async def test_a_job_past_its_deadline_says_so(service):
+    job = await service.job(delivery={"deadline": 0.01})
+    await asyncio.sleep(0.05)
+    await service.queue.sweep()
+    found = (await service.http.get(job["urls"]["self"])).json()
+    assert found["status"] == "expired"
+    assert found["error"]["code"] == "deadline_exceeded"
+    assert found["error"]["status"] == 504
+
+
 async def test_wait_returns_with_the_end(service):
     job = await service.job()
     waiting = asyncio.create_task(service.http.get(job["urls"]["self"], params={"wait": 30}))

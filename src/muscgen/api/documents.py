@@ -75,6 +75,14 @@ async def answer(job: Job, house: House, request: Request) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
+async def accepted(job: Job, house: House, request: Request, headers: Mapping[str, str]) -> Response:
+    """202 with the document and where to find it; 200 where the job is final already."""
+    root = request.scope.get("root_path", "")
+    body = (await document(job, house, root)).to_json()
+    where = {"Location": job_url(job.id, root), "Cache-Control": "no-store"}
+    return Response(body, 200 if job.terminal else 202, {**headers, **where}, "application/json")
+
+
 def _time(unix_s: float) -> datetime:
     return datetime.fromtimestamp(unix_s, UTC)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from muscgen.api.documents import document, job_url
+from muscgen.api.documents import accepted
 from muscgen.api.house import Asker, Parts, query
 from muscgen.api.openapi import GENERATE_REQUEST
 from muscgen.api.preferences import preferences, require_json
@@ -21,7 +21,9 @@ _BODY: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": GENERATE_REQUEST}}},
     }
 }
-_PREFER = Header(description="respond-async (the default) or wait=N, N <= 60 seconds.")
+Key = Annotated[str | None, Header(description="Once used, it finds the same job again.")]
+# For the schema alone: the header may come in several lines.
+Prefer = Annotated[str | None, Header(description="respond-async (the default) or wait=N, N <= 60 seconds.")]
 
 
 @router.post(
@@ -41,8 +43,8 @@ async def generate(
     request: Request,
     house: Parts,
     asker: Asker,
-    idempotency_key: Annotated[str | None, Header()] = None,
-    prefer: Annotated[str | None, _PREFER] = None,  # noqa: ARG001  # for the schema; it may come in several lines
+    idempotency_key: Key = None,
+    prefer: Prefer = None,  # noqa: ARG001
 ) -> Response:
     """Make songs from words. Waits, streams or answers at once, as Prefer and Accept say."""
     require_json(request)
@@ -51,9 +53,5 @@ async def generate(
     if wanted.stream:
         return follow(admitted.job_id, house, request)
     job = await house.queue.wait(admitted.job_id, wanted.wait_s)
-    root = request.scope.get("root_path", "")
-    headers = wanted.applied | {"Location": job_url(job.id, root), "Cache-Control": "no-store"}
-    if not admitted.created:
-        headers["Idempotent-Replayed"] = "true"
-    body = (await document(job, house, root)).to_json()
-    return Response(body, 200 if job.terminal else 202, headers, "application/json")
+    headers = wanted.applied | ({} if admitted.created else {"Idempotent-Replayed": "true"})
+    return await accepted(job, house, request, headers)
