@@ -1,8 +1,8 @@
 """What an engine needs of a backend, and nothing more.
 
-A *frame* is 1/50 s of audio, a *code* one token of one codebook, a *step* one pass of the language model, a *row* one
-line of the batch. The backend owns tensors (weights, the KV slab, codec state); the engine owns policy (who sits in
-which row, what is sampled). Rows in use are always the prefix 0..R-1 of the slab.
+A *frame* is 1/50 s of audio, a *code* one token of one codebook, a *step* one pass of the language model, a *row*
+one line of the batch. The backend owns tensors (weights, the KV slab, codec state); the engine owns policy (who sits
+in which row, what is sampled). Rows in use are always the prefix 0..R-1 of the slab.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ class CodecStream(Protocol):
     """Codes to sound, one song, in order. Carries the codec's state and context from chunk to chunk."""
 
     def push(self, codes: Codes, *, last: bool) -> Samples:
-        """codes [K, F] (F may be 0 with last=True) -> the samples [C, T] that are now certain. All pushes together
-        give F_total x hop samples, equal within 1e-4 to decoding everything in one push."""
+        """codes [K, F] (F may be 0 with last=True) -> the samples [C, T] that are now certain.
+
+        All pushes together give F_total x hop samples, equal within 1e-4 to decoding everything in one push.
+        """
         ...
 
 
@@ -75,9 +77,10 @@ class Backend(Protocol):
         ...
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
-        """tokens [R, K] at positions [R] (= tokens already in each row) for rows 0..R-1 -> logits [R, K, V].
+        """Rows 0..R-1: tokens [R, K] at positions [R] (= tokens already in each row) -> logits [R, K, V].
 
-        A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours (CPU: bit for bit).
+        A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours; on a CPU
+        bit for bit.
         """
         ...
 
