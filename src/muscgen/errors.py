@@ -2,6 +2,7 @@
 
     MuscgenError
     ├── Rejected                    the request cannot be honoured as it stands
+    │   ├── MalformedBody           400  not JSON at all, or JSON that two readers would read in two ways
     │   ├── InvalidRequest          422  a field is unknown, malformed or out of range
     │   │   ├── DurationTooLong     422
     │   │   ├── PromptTooLong       422
@@ -12,6 +13,8 @@
     │   │   ├── JobNotFound         404
     │   │   ├── ArtifactNotFound    404
     │   │   └── ModelNotFound       404
+    │   ├── NotAcceptable           406  the kind of answer that is asked for does not exist
+    │   ├── BodyTooSlow             408
     │   ├── JobExpired              410
     │   ├── JobNotFinished          409
     │   ├── BodyTooLarge            413
@@ -78,6 +81,10 @@ class Rejected(MuscgenError):
     code, status = "rejected", 400
 
 
+class MalformedBody(Rejected):
+    code, status = "malformed_body", 400
+
+
 class InvalidRequest(Rejected):
     code, status = "invalid_request", 422
 
@@ -116,6 +123,14 @@ class ArtifactNotFound(NotFound):
 
 class ModelNotFound(NotFound):
     code = "model_not_found"
+
+
+class NotAcceptable(Rejected):
+    code, status = "not_acceptable", 406
+
+
+class BodyTooSlow(Rejected):
+    code, status, retryable = "body_too_slow", 408, True
 
 
 class JobExpired(Rejected):

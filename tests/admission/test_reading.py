@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muscgen.admission import InvalidFields, MalformedBody, read
-from muscgen.errors import InvalidRequest, Rejected
+from muscgen.admission import InvalidFields, read
+from muscgen.errors import InvalidRequest, MalformedBody, Rejected
 from muscgen.request import GenerateRequest
 
 VALUES = st.recursive(

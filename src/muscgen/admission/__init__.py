@@ -3,13 +3,12 @@
 from muscgen.admission.effective import effective
 from muscgen.admission.gate import Admitted, Gate
 from muscgen.admission.principals import Principal, authenticate
-from muscgen.admission.reading import InvalidFields, MalformedBody, read
+from muscgen.admission.reading import InvalidFields, read
 
 __all__ = [
     "Admitted",
     "Gate",
     "InvalidFields",
-    "MalformedBody",
     "Principal",
     "authenticate",
     "effective",

@@ -11,18 +11,12 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from muscgen.errors import InvalidRequest, PromptTooLong, Rejected
+from muscgen.errors import InvalidRequest, MalformedBody, PromptTooLong, Rejected
 from muscgen.request import MAX_PROMPT_CHARS, GenerateRequest
 
 _MAX_LISTED = 20  # a body of nothing but unknown fields shall not be answered with a book
 _MAX_NAME_CHARS = 120
 _PROMPTS = ("prompt", "negative_prompt")
-
-
-class MalformedBody(Rejected):
-    """The body is not JSON at all, or JSON that two readers would read in two ways."""
-
-    code, status = "malformed_body", 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muscgen import telemetry
-from muscgen.api.problems import BodyTooSlow, presentable, to_problem
-from muscgen.errors import BodyTooLarge
+from muscgen.api.problems import presentable, to_problem
+from muscgen.errors import BodyTooLarge, BodyTooSlow
 
 BODY_PATIENCE_S = 30.0  # a megabyte at 300 kbit/s
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

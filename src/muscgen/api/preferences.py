@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from muscgen.api.problems import NotAcceptable
-from muscgen.errors import InvalidRequest, UnsupportedMediaType
+from muscgen.errors import InvalidRequest, NotAcceptable, UnsupportedMediaType
 
 MAX_WAIT_S = 60
 EVENT_STREAM = "text/event-stream"

@@ -29,14 +29,6 @@ MEDIA_TYPE = "application/problem+json"
 _RETRY_S = 5.0  # where nobody computed a better time: a restart of Redis takes about that
 
 
-class NotAcceptable(Rejected):
-    code, status = "not_acceptable", 406
-
-
-class BodyTooSlow(Rejected):
-    code, status, retryable = "body_too_slow", 408, True
-
-
 class RangeOutside(RangeNotSatisfiable):
     """A range beyond the file's end, with the size that the answer must name."""
 

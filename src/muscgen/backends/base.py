@@ -1,8 +1,8 @@
 """What an engine needs of a backend, and nothing more.
 
-A *frame* is 1/50 s of audio, a *code* one token of one codebook, a *step* one pass of the language model, a *row*
-one line of the batch. The backend owns tensors (weights, the KV slab, codec state); the engine owns policy (who sits
-in which row, what is sampled). Rows in use are always the prefix 0..R-1 of the slab.
+A *frame* is 1/50 s of audio, a *code* one token of one codebook, a *step* one pass of the language model, a
+*row* one line of the batch. The backend owns tensors (weights, the KV slab, codec state); the engine owns
+policy (who sits in which row, what is sampled). Rows in use are always the prefix 0..R-1 of the slab.
 """
 
 from __future__ import annotations
