@@ -59,6 +59,20 @@ def test_jobs_outlive_a_worker_that_is_killed(service):
     assert service.children()["worker"] != killed
 
 
+def test_a_worker_that_slept_through_its_lease_changes_nothing(service):
+    job_id = service.ask(duration=8.0)["id"]
+    service.until(lambda: service.running(job_id))
+    worker = service.until(lambda: service.children().get("worker"))
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        service.until(lambda: service.job(job_id)["status"] == "queued")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    job = service.ended(job_id)
+    assert (job["status"], job["attempts"]) == ("succeeded", 2)
+    assert service.client.get(f"/jobs/{job_id}/events").text.count("event: completed") == 1
+
+
 def test_jobs_outlive_a_queue_server_that_is_killed(service):
     ids = [service.ask(duration=3.0, seed=seed)["id"] for seed in range(12)]
     service.until(lambda: service.running(ids[0]))
@@ -80,6 +94,22 @@ def test_a_second_service_on_the_same_home_shares_its_queue(service, tmp_path):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert "queue" in service.children()
+
+
+def test_a_service_takes_the_queue_over_when_its_owner_leaves(tmp_path):
+    home = tmp_path / "home"
+    with serving(home, "--no-worker") as first:
+        job_id = first.ask()["id"]
+        second = start("serve", "--port", "0", "--home", str(home), home=tmp_path / "second")
+        url = address(second, tmp_path / "second")
+    with second.stdout, httpx.Client(base_url=url, timeout=30.0) as client:
+        until = time.monotonic() + 20
+        while (answer := client.get(f"/jobs/{job_id}", params={"wait": 10})).status_code == 503:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert answer.json()["status"] == "succeeded"
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(20) == 0
 
 
 def test_a_taken_port_is_said_in_words(service):

@@ -15,13 +15,14 @@ from muscgen.artifacts import DirectoryStore
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
 from muscgen.cli.queue_server import take_over
-from muscgen.errors import ConfigurationError
-from muscgen.jobs import EmbeddedServer
+from muscgen.errors import ConfigurationError, QueueUnavailable
+from muscgen.jobs import EmbeddedServer, Queue
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 from muscgen.worker.main import open_queue, patiently_check
 
 START_POLL_S = 0.02
+SWEEP_S = 2.0  # workers sweep too, but deadlines pass without any
 HANG_UP_S = 3.0  # for handlers to notice that their clients are gone
 
 
@@ -43,7 +44,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        watching: list[asyncio.Task[None]] = []
+        watching = [asyncio.create_task(_sweep(queue, min(SWEEP_S, self._settings.lease_s / 3)))]
         try:
             await patiently_check(queue)
             if self._embedded is not None:
@@ -83,6 +84,16 @@ class Service:
         self._stopping.set()
         if self._child is not None:
             self._child.drain()
+
+
+async def _sweep(queue: Queue, every_s: float) -> None:
+    # More often than leases end: a longer silence is taken for an outage, which prolongs them.
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await queue.sweep()
+        except QueueUnavailable:
+            telemetry.warning("queue.away")
 
 
 async def _started(server: Server, serving: asyncio.Task[None]) -> None:

@@ -68,10 +68,12 @@ def keeper_for(settings: Settings, redis_url: str) -> KeeperOf:
 
 async def patiently_check(queue: Queue) -> None:
     """check_server, with patience for a server that is just being started."""
-    for _ in range(round(SERVER_PATIENCE_S / SERVER_PAUSE_S)):
+    for turn in range(round(SERVER_PATIENCE_S / SERVER_PAUSE_S)):
         try:
             return await check_server(queue.redis)
         except QueueUnavailable:
+            if turn == 0:
+                telemetry.warning("queue.awaited", up_to_s=SERVER_PATIENCE_S)
             await asyncio.sleep(SERVER_PAUSE_S)
     return await check_server(queue.redis)
 
