@@ -13,6 +13,7 @@ import numpy as np
 from muscgen.artifacts import DirectoryStore
 from muscgen.backends.base import ModelShape
 from muscgen.engine import Engine
+from muscgen.errors import QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, connect
 from muscgen.models.registry import Registry
 from muscgen.request import SongRequest
@@ -118,9 +119,16 @@ class Bench:
         return (await self.queue.enqueue(song(**changes))).job_id
 
     async def ended(self, job_id: str, limit_s: float = 10.0):
-        job = await self.queue.wait(job_id, limit_s)
-        assert job.terminal, job
-        return job
+        until = time.monotonic() + limit_s
+        while True:
+            try:
+                job = await self.queue.wait(job_id, until - time.monotonic())
+            except QueueUnavailable:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.1)
+                continue
+            assert job.terminal, job
+            return job
 
     async def until(self, job_id: str, state: State, limit_s: float = 5.0):
         """The job once it is in a state and, if running, has made a few steps."""
