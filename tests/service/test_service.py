@@ -9,7 +9,10 @@ import time
 
 import httpx
 import pytest
+import redis
 from services import address, gone, serving, start
+
+from muscgen.jobs import EmbeddedServer
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
@@ -110,6 +113,33 @@ def test_a_service_takes_the_queue_over_when_its_owner_leaves(tmp_path):
         assert answer.json()["status"] == "succeeded"
         second.send_signal(signal.SIGTERM)
         assert second.wait(20) == 0
+
+
+def test_api_and_worker_meet_at_a_queue_elsewhere(tmp_path):
+    home = tmp_path / "home"
+    with (
+        EmbeddedServer(tmp_path / "elsewhere") as queue,
+        serving(home, "--no-worker", "--redis-url", queue.url, "--api-key", "secret") as service,
+    ):
+        service.ask(expect=401)
+        service.client.headers["Authorization"] = "Bearer secret"
+        job_id = service.ask()["id"]
+        worker = start("worker", "--redis-url", queue.url, "--home", str(home), home=home)
+        with worker.stdout:
+            assert service.content(service.ended(job_id))
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(20) == 0
+        assert service.children() == {}
+
+
+def test_a_queue_that_forgets_is_refused(tmp_path):
+    with EmbeddedServer(tmp_path / "elsewhere") as queue:
+        with redis.Redis.from_url(queue.url) as client:
+            client.config_set("appendonly", "no")
+        process = start("serve", "--port", "0", "--redis-url", queue.url, home=tmp_path / "home")
+        with process.stdout:
+            assert process.wait(20) == 1
+    assert "Redis would forget jobs" in (tmp_path / "home" / "log").read_text()
 
 
 def test_a_taken_port_is_said_in_words(service):
