@@ -40,11 +40,15 @@ def serve(
     ] = None,
     drain: Annotated[float | None, typer.Option(help="Seconds for running songs at the end.")] = None,
     log_format: Annotated[Literal["text", "json"] | None, typer.Option()] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM, which finishes running songs; twice hands them back."""
     with in_words():
+        from muscgen.cli.parents import die_with
         from muscgen.settings import load
 
+        if parent is not None:
+            die_with(parent)
         settings = load(
             host=host,
             port=port,

@@ -39,7 +39,7 @@ class Service:
         self._stopping = asyncio.Event()
 
     async def run(self, place: socket.socket) -> None:
-        """Raises ConfigurationError, QueueUnavailable."""
+        """Raises ConfigurationError, QueueUnavailable, ModelNotFound for the default model."""
         queue = open_queue(self._settings, self._url)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,6 +51,7 @@ class Service:
                 watching.append(asyncio.create_task(take_over(self._embedded, queue)))
             store = DirectoryStore(self._settings.artifacts_path)
             registry = Registry(self._settings.models_path)
+            registry.get(self._settings.default_model)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)
             config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
             await self._serve(Server(config), place)

@@ -24,6 +24,7 @@ from muscgen.settings import PREFIX
 
 LISTENING = " is listening on "
 STOP_LIMIT_S = 60.0
+HURRY_S = 0.3  # between the two signals, which must not become one
 HTTP_LIMIT_S = 30.0  # between two bytes; the event stream has a heartbeat every 15 s
 LOG_LINES = 15
 
@@ -36,9 +37,12 @@ def visit(wish: dict[str, Any], out: Path, home: Path) -> None:
         raise InvalidRequest(f"{out} cannot be made: {error.strerror}", param="out") from error
     path = out / f"{slug(wish['prompt'])}.wav"
     with service(home) as url, httpx.Client(base_url=url, timeout=HTTP_LIMIT_S) as client:
-        job = song(client, wish)
-        output = job["outputs"][0]
-        content = fetched(client, output["artifact"])
+        try:
+            job = song(client, wish)
+            output = job["outputs"][0]
+            content = fetched(client, output["artifact"])
+        except httpx.HTTPError as error:
+            raise InternalError(f"the service did not answer as it should: {error}") from error
         write(path, content)
         write(path.with_suffix(".png"), picture(content, wish["prompt"]))
     _tell(job, output, path)
@@ -50,7 +54,10 @@ def service(home: Path) -> Iterator[str]:
     log = home / "serve.log"
     with log.open("wb") as words:
         process = subprocess.Popen(
-            [sys.executable, "-m", "muscgen", "serve", "--port", "0", "--home", str(home)],
+            [
+                *(sys.executable, "-m", "muscgen", "serve", "--port", "0"),
+                *("--home", str(home), "--parent", str(os.getpid())),
+            ],
             stdout=subprocess.PIPE,
             stderr=words,
             text=True,
@@ -60,17 +67,27 @@ def service(home: Path) -> Iterator[str]:
         try:
             assert process.stdout is not None  # noqa: S101  asked for above
             yield _address(process.stdout, log)
+        except BaseException:
+            _stop(process, hurry=True)
+            raise
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _stop(process)
             if process.stdout is not None:
                 process.stdout.close()
     if process.returncode != 0:
         raise InternalError(f"the service ended with exit code {process.returncode}: {_last_words(log)}")
+
+
+def _stop(process: subprocess.Popen[str], *, hurry: bool = False) -> None:
+    """As Ctrl-C would; in a hurry as Ctrl-C twice, which finishes no songs."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(HURRY_S if hurry else STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        if hurry:
+            return
+        process.kill()
+        process.wait()
 
 
 def song(client: httpx.Client, wish: dict[str, Any]) -> dict[str, Any]:
