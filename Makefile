@@ -10,7 +10,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve generate test check format wheel-test clean
+.PHONY: help demo serve test check bench format wheel-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(DEV)  ## lint, format, types, and which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(DEV)  ## speed against transformers at musicgen-small's shapes (an hour): BENCH="--seconds 4 --rounds 1"
+	$(BIN)/python -m benchmarks $(BENCH)
+
 format: $(DEV)  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -38,7 +41,7 @@ wheel-test: $(DEV)  ## build the wheel, install it in an empty environment, gene
 	scripts/wheel-test
 
 clean:  ## remove what these commands made
-	rm -rf .venv out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BASE): pyproject.toml scripts/setup
 	@echo "setting up .venv (about a minute) ..."
