@@ -1,6 +1,6 @@
 """`make bench`: songs of musicgen-small's shapes, ours against transformers, in turn, on this machine.
 
-python -m benchmarks [--seconds 10] [--rounds 3] [--songs 1 4 8] [--work .bench] [--report benchmarks/RESULTS.md]
+python -m benchmarks [--seconds 10] [--rounds 3] [--songs 1 4 8] [--work .bench] [--report FILE]
 """
 
 from __future__ import annotations
