@@ -45,7 +45,9 @@ def test_text_states_are_those_of_transformers(any_backend, any_oracle, any_path
     with torch.no_grad():
         states = any_oracle.text_encoder(**inputs).last_hidden_state
         theirs = any_oracle.enc_to_dec_proj(states) if hasattr(any_oracle, "enc_to_dec_proj") else states
-    assert relative_error(any_backend._prompts.states(text), theirs[0].numpy()) < 1e-5
+    assert (
+        relative_error(any_backend._encoder.states(any_backend._prompts.ids(text)), theirs[0].numpy()) < 1e-5
+    )
 
 
 def test_int8_stays_close_to_float32(cache_dir, rng):

@@ -21,7 +21,6 @@ from muscgen.backends.onnx import OnnxBackend, cache
 from muscgen.backends.onnx.cache import SessionCache
 from muscgen.backends.onnx.exactness import signed_is_exact
 from muscgen.backends.onnx.graph import GraphBuilder
-from muscgen.backends.onnx.prompts import Prompts
 from muscgen.backends.onnx.quantise import RowwiseLinear
 from muscgen.backends.onnx.session import WEIGHTS
 from muscgen.errors import CheckpointInvalid, PromptTooLong
@@ -165,12 +164,12 @@ def test_a_text_too_long_is_refused_with_its_length_and_never_cut(backend):
 
 def test_a_text_is_encoded_once(backend, monkeypatch):
     once = backend.encode_text("a text that no other test has")
-    monkeypatch.setattr(Prompts, "_run", None)
+    monkeypatch.setattr(backend._prompts, "_encode", None)
     assert backend.encode_text("a text that no other test has") is once
 
 
 def test_old_texts_are_forgotten_when_they_take_too_much(backend, monkeypatch):
-    monkeypatch.setattr("muscgen.backends.onnx.prompts.REMEMBERED_BYTES", 0)
+    monkeypatch.setattr("muscgen.backends.prompts.REMEMBERED_BYTES", 0)
     first = backend.encode_text("first of two")
     backend.encode_text("second of two")
     assert backend.encode_text("first of two") is not first

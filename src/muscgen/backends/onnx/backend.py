@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, TextStates
 from muscgen.backends.onnx.cache import SessionCache
 from muscgen.backends.onnx.codec import frames_graph, samples_graph
+from muscgen.backends.onnx.encoder import Encoder
 from muscgen.backends.onnx.exactness import signed_is_exact
-from muscgen.backends.onnx.prompts import Prompts
 from muscgen.backends.onnx.quantise import Linear, RowwiseLinear, full_linear
 from muscgen.backends.onnx.slab import Slab, Text, null_text
 from muscgen.backends.onnx.step import step_graph
-from muscgen.backends.onnx.stream import OnnxCodecStream
+from muscgen.backends.onnx.stream import open_stream
 from muscgen.backends.onnx.text import text_graph
+from muscgen.backends.prompts import Prompts
+from muscgen.backends.shape import check_step, shape_of
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import ModelConfig
 
@@ -36,13 +38,15 @@ class OnnxBackend:
         config: ModelConfig,
         *,
         rows: int,
-        prompts: Prompts,
+        encoder: Encoder,
+        prompts: Prompts[Text],
         step: ort.InferenceSession,
         frames: ort.InferenceSession,
         samples: ort.InferenceSession,
     ) -> None:
         self._config, self._rows = config, rows
-        self._prompts, self._step, self._frames, self._samples = prompts, step, frames, samples
+        self._encoder, self._prompts = encoder, prompts
+        self._step, self._frames, self._samples = step, frames, samples
         self._slab = Slab(config, rows)
         self._null = null_text(config)
 
@@ -60,14 +64,13 @@ class OnnxBackend:
         checkpoint = Checkpoint(checkpoint_path)
         config = checkpoint.config
         cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
-        prompts = Prompts(
-            config.text, checkpoint_path / "tokenizer.json", cache.session(text_graph(checkpoint), threads)
-        )
+        encoder = Encoder(config.text, cache.session(text_graph(checkpoint), threads))
         codebooks = config.decoder.codebooks // config.decoder.channels
         return cls(
             config,
             rows=rows,
-            prompts=prompts,
+            encoder=encoder,
+            prompts=Prompts(config.text, checkpoint_path / "tokenizer.json", encoder),
             step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),
@@ -75,19 +78,7 @@ class OnnxBackend:
 
     @property
     def shape(self) -> ModelShape:
-        decoder, codec = self._config.decoder, self._config.codec
-        return ModelShape(
-            codebooks=decoder.codebooks,
-            vocabulary=decoder.vocabulary,
-            special=decoder.special,
-            delays=decoder.delays,
-            frame_rate=codec.sample_rate // codec.hop,
-            sample_rate=codec.sample_rate,
-            channels=decoder.channels,
-            hop=codec.hop,
-            max_steps=decoder.positions,
-            max_text_tokens=self._config.text.max_tokens,
-        )
+        return shape_of(self._config)
 
     @property
     def rows(self) -> int:
@@ -97,6 +88,9 @@ class OnnxBackend:
         return self._prompts.encode(text)
 
     def open_row(self, row: int, text: TextStates | None) -> None:
+        self.set_text(row, text)  # attention sees no position that was not written since
+
+    def set_text(self, row: int, text: TextStates | None) -> None:
         if text is not None and not isinstance(text, Text):
             raise TypeError(f"{type(text).__name__} was not made by this backend's encode_text")
         self._slab.put_text(row, self._null if text is None else text)
@@ -105,22 +99,15 @@ class OnnxBackend:
         self._slab.move(source, target, length)
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
-        if not 0 < len(tokens) <= self._rows or len(positions) != len(tokens):
-            raise ValueError(
-                f"{len(tokens)} rows at {len(positions)} positions; the slab has {self._rows} rows"
-            )
-        if positions.min() < 0 or positions.max() >= self._config.decoder.positions:
-            raise ValueError(
-                f"positions are 0..{self._config.decoder.positions - 1}, not {positions.tolist()}"
-            )
+        check_step(tokens, positions, self._rows, self._config.decoder.positions)
         return self._slab.step(self._step, tokens, positions)
 
     def open_codec(self) -> CodecStream:
-        return OnnxCodecStream(self._config.codec, self._config.decoder.channels, self._frames, self._samples)
+        return open_stream(self._config.codec, self._config.decoder.channels, self._frames, self._samples)
 
     def close(self) -> None:
         """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
-        for name in ("_slab", "_step", "_prompts", "_frames", "_samples"):
+        for name in ("_slab", "_step", "_encoder", "_prompts", "_frames", "_samples"):
             vars(self).pop(name, None)
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,32 +13,9 @@ from numpy.typing import NDArray
 
 from muscgen.backends.onnx.graph import Graph, GraphBuilder
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.models.config import CodecConfig
 from muscgen.models.layout import CODEC, last, residual, upsampling
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Frames on either side that a frame's samples depend on, after the LSTM."""
-
-    before: int
-    after: int
-
-
-def reach(codec: CodecConfig) -> Reach:
-    """Follows the first frame's samples back through the convolutions to the frames they need."""
-    low, high = 0, codec.hop - 1
-    low, high = low - codec.last_kernel // 2, high + codec.last_kernel // 2
-    for ratio in reversed(codec.ratios):
-        for j in range(codec.residual_layers):
-            margin = (codec.residual_kernel - 1) * codec.dilation_growth**j
-            low, high = low - margin, high + margin
-        # Kernel 2r, stride r, r - r // 2 trimmed on the left: sample t - trim needs t // r - 1 and t // r.
-        trim = ratio - ratio // 2
-        low, high = (low + trim) // ratio - 1, (high + trim) // ratio
-    return Reach(before=-low, after=high)
 
 
 def frames_graph(checkpoint: Checkpoint, codebooks: int) -> Graph:

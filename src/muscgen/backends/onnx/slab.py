@@ -27,6 +27,10 @@ class Text:
     def tokens(self) -> int:
         return int(self.cross.shape[3])
 
+    @property
+    def nbytes(self) -> int:
+        return self.cross.nbytes
+
 
 def null_text(config: ModelConfig) -> Text:
     """One token whose keys and values are zeros: attending to it gives exactly zero, as guidance wants it."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from muscgen.backends.onnx.graph import MICROSOFT, Graph, GraphBuilder
 from muscgen.backends.onnx.quantise import Linear
+from muscgen.backends.tables import sinusoids
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import DecoderConfig
 from muscgen.models.layout import DECODER
@@ -33,16 +34,6 @@ def slab_names(attention: str, n: int) -> tuple[tuple[str, str], tuple[str, str]
     """(input, output) of the keys and of the values of layer n; attention is `self` or `cross`."""
     key, value = f"{attention}_key_{n}", f"{attention}_value_{n}"
     return (key, f"{key}_out"), (value, f"{value}_out")
-
-
-def sinusoids(positions: int, width: int) -> NDArray[np.float32]:
-    """[positions, width]: cosines, then sines, of frequencies exp(-i ln(10000) / (width / 2 - 1))."""
-    half = width // 2
-    rate = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10_000) / (half - 1)))
-    angle = np.arange(positions, dtype=np.float32)[:, None] * rate.astype(np.float32)
-    return np.concatenate([np.cos(angle), np.sin(angle), np.zeros((positions, width % 2))], axis=1).astype(
-        np.float32
-    )
 
 
 class _StepGraph:

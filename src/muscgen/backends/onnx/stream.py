@@ -1,8 +1,4 @@
-"""Codes to sound in pieces of any size.
-
-codes    ──mirror at both ends──► first convolution ─► LSTM ──► hidden frames ──window──► samples
-         waits for 3 frames ahead        state carried over     waits for `reach` frames ahead
-"""
+"""The two halves of the codec's decoder as onnxruntime runs them."""
 
 from __future__ import annotations
 
@@ -11,80 +7,25 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from muscgen.backends.base import Codes, Samples
-from muscgen.backends.onnx.codec import Reach, reach
+from muscgen.backends.codec_stream import Hidden, WindowedCodecStream
 from muscgen.models.config import CodecConfig
 
-WINDOW_FRAMES = (
-    64  # samples are made from so many frames at once: 1.3 s, some 40 MB of activations at small's size
-)
+State = tuple[NDArray[np.float32], NDArray[np.float32]]  # h, c: [layers, C, H]
 
 
-class OnnxCodecStream:
-    """One song's decoder. Implements CodecStream."""
+def open_stream(
+    config: CodecConfig, channels: int, frames: ort.InferenceSession, samples: ort.InferenceSession
+) -> WindowedCodecStream[State]:
+    """One song's decoder over the sessions of `frames_graph` and `samples_graph`."""
+    zeros = np.zeros((config.lstm_layers, channels, config.lstm_width), np.float32)
 
-    def __init__(
-        self, config: CodecConfig, channels: int, frames: ort.InferenceSession, samples: ort.InferenceSession
-    ) -> None:
-        self._config, self._channels = config, channels
-        self._frames, self._samples = frames, samples
-        self._reach: Reach = reach(config)
-        self._codes: Codes | None = None  # [K, F] of the whole song
-        self._heard = 0  # frames that went through the LSTM
-        self._made = 0  # frames whose samples were given out
-        state = np.zeros((config.lstm_layers, channels, config.lstm_width), np.float32)
-        self._state = {"h": state, "c": state}
-        # Hidden frames [C, H, .] from frame `_first` on: what samples still to come depend on.
-        self._hidden = np.zeros((channels, config.lstm_width, 0), np.float32)
-        self._first = 0
+    def run_frames(codes: Codes, state: State | None) -> tuple[Hidden, State]:
+        h, c = state or (zeros, zeros)
+        hidden, h, c = frames.run(["hidden", "h_out", "c_out"], {"codes": codes, "h": h, "c": c})
+        return hidden, (h, c)
 
-    def push(self, codes: Codes, *, last: bool) -> Samples:
-        """codes [K, F] -> samples [C, T], float32."""
-        self._codes = codes if self._codes is None else np.concatenate([self._codes, codes], axis=1)
-        total = self._codes.shape[1]
-        self._hear(total if last else total - self._config.kernel // 2, total)
-        until = self._heard if last else self._heard - self._reach.after
-        pieces = [np.zeros((self._channels, 0), np.float32)]
-        while self._made < until:
-            pieces.append(self._make(min(until, self._made + WINDOW_FRAMES)))
-        return np.concatenate(pieces, axis=1)
+    def run_samples(hidden: Hidden) -> Samples:
+        made: Samples = samples.run(["samples"], {"hidden": hidden})[0]
+        return made
 
-    def _hear(self, until: int, total: int) -> None:
-        """Takes the frames up to `until` through the first convolution and the LSTM."""
-        if until <= self._heard or self._codes is None:
-            return
-        right = (self._config.kernel - 1) // 2
-        left = self._config.kernel - 1 - right
-        # A song shorter than the kernel's reach is mirrored after silence was put behind it, as EnCodec does.
-        silence = np.full((len(self._codes), max(0, left + 1 - total)), self._config.codebook_size, np.int32)
-        codes = np.concatenate([self._codes, silence], axis=1)
-        codes = codes[:, _mirrored(np.arange(self._heard - left, until + right), codes.shape[1])]
-        inputs = {"codes": self._by_channel(codes)} | self._state
-        hidden, h, c = self._frames.run(["hidden", "h_out", "c_out"], inputs)
-        self._state = {"h": h, "c": c}
-        self._hidden = np.concatenate([self._hidden, hidden], axis=2)
-        self._heard = until
-
-    def _make(self, until: int) -> Samples:
-        """The samples of frames `_made` to `until`, from a window with what they reach on both sides."""
-        start, end = max(0, self._made - self._reach.before), min(self._heard, until + self._reach.after)
-        window = np.ascontiguousarray(self._hidden[:, :, start - self._first : end - self._first])
-        samples: Samples = self._samples.run(["samples"], {"hidden": window})[0]
-        hop = self._config.hop
-        wanted = samples[:, (self._made - start) * hop : (until - start) * hop]
-        self._made = until
-        self._forget(max(0, until - self._reach.before))
-        return wanted
-
-    def _forget(self, before: int) -> None:
-        self._hidden, self._first = self._hidden[:, :, before - self._first :], before
-
-    def _by_channel(self, codes: Codes) -> Codes:
-        """[K, F] -> [C, K / C, F]: codebooks of a stereo model alternate left and right."""
-        split = [codes[channel :: self._channels] for channel in range(self._channels)]
-        return np.ascontiguousarray(np.stack(split), np.int32)
-
-
-def _mirrored(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Places beyond either end, reflected without repeating the end itself."""
-    places = np.abs(places)
-    return np.where(places < length, places, 2 * (length - 1) - places)
+    return WindowedCodecStream(config, channels, run_frames, run_samples)

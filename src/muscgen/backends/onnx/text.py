@@ -6,11 +6,9 @@ Keys and values of a text never change, so they are computed here, once a text, 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from muscgen.backends.onnx.graph import Graph, GraphBuilder
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.models.config import TextConfig
 from muscgen.models.layout import DECODER, TEXT, has_projection
 
 
@@ -27,21 +25,6 @@ def text_graph(checkpoint: Checkpoint) -> Graph:
     cross = g.op("Concat", *(_cross(g, checkpoint, states, n) for n in range(decoder.layers)), axis=0)
     g.output(cross, "cross", np.float32, [decoder.layers, 2, decoder.heads, "L", decoder.head_width])
     return g.build()
-
-
-def relative_buckets(length: int, text: TextConfig) -> NDArray[np.int64]:
-    """T5's bucket of each (query, key), [L, L]: half are for later keys; near ones are exact."""
-    places = np.arange(length)
-    distance = places[None, :] - places[:, None]
-    half = text.buckets // 2
-    exact = half // 2
-    far = np.log(np.maximum(np.abs(distance), 1).astype(np.float32) / np.float32(exact), dtype=np.float32)
-    far = far / np.float32(np.log(text.bucket_distance / exact)) * np.float32(half - exact)
-    far_bucket = np.minimum(exact + far.astype(np.int64), half - 1)
-    near = np.abs(distance) < exact
-    return np.asarray(
-        np.where(distance > 0, half, 0) + np.where(near, np.abs(distance), far_bucket), np.int64
-    )
 
 
 def _t5(g: GraphBuilder, checkpoint: Checkpoint, ids: str, buckets: str) -> str:

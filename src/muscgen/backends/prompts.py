@@ -1,39 +1,45 @@
-"""Texts to cross-attention keys and values, one at a time, remembered for a while."""
+"""Texts to whatever a backend attends to, one at a time, remembered for a while."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from muscgen.backends.onnx.slab import Text
-from muscgen.backends.onnx.text import relative_buckets
 from muscgen.errors import CheckpointInvalid, PromptTooLong
 from muscgen.models.config import TextConfig
 
 REMEMBERED_BYTES = 64 << 20  # some 20 prompts of 16 words at small's size; variations share theirs
 
 
-class Prompts:
-    """Thread-safe."""
+class Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
 
-    def __init__(self, config: TextConfig, tokenizer: Path, session: ort.InferenceSession) -> None:
-        self._config, self._session = config, session
+
+Encoded = TypeVar("Encoded", bound=Sized)
+
+
+class Prompts(Generic[Encoded]):
+    """Thread-safe. encode: token ids -> the encoded text."""
+
+    def __init__(self, config: TextConfig, tokenizer: Path, encode: Callable[[list[int]], Encoded]) -> None:
+        self._config, self._encode = config, encode
         self._tokenizer = read_tokenizer(tokenizer)
         self._lock = Lock()
-        self._remembered: OrderedDict[str, Text] = OrderedDict()
+        self._remembered: OrderedDict[str, Encoded] = OrderedDict()
 
-    def encode(self, text: str) -> Text:
+    def encode(self, text: str) -> Encoded:
         """Raises PromptTooLong."""
         with self._lock:
             if known := self._remembered.get(text):
                 self._remembered.move_to_end(text)
                 return known
-        encoded = Text(self._run(self.ids(text))[1])
+        encoded = self._encode(self.ids(text))
         with self._lock:
             self._remembered[text] = encoded
             while len(self._remembered) > 1 and self._size() > REMEMBERED_BYTES:
@@ -49,19 +55,8 @@ class Prompts:
             )
         return ids
 
-    def states(self, text: str) -> np.ndarray:
-        """The projected states [L, H] that cross-attention looks at: for inspection and tests."""
-        return self._run(self.ids(text))[0]
-
-    def _run(self, ids: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        buckets = relative_buckets(len(ids), self._config)
-        states, cross = self._session.run(
-            ["states", "cross"], {"ids": np.array(ids, np.int64), "buckets": buckets}
-        )
-        return states, cross
-
     def _size(self) -> int:
-        return sum(text.cross.nbytes for text in self._remembered.values())
+        return sum(text.nbytes for text in self._remembered.values())
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

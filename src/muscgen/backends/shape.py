@@ -1,0 +1,34 @@
+"""What every backend reads from a model's configuration alike, and the limits of a step."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muscgen.backends.base import Codes, ModelShape
+from muscgen.models.config import ModelConfig
+
+
+def shape_of(config: ModelConfig) -> ModelShape:
+    """The engine's view of a model."""
+    decoder, codec = config.decoder, config.codec
+    return ModelShape(
+        codebooks=decoder.codebooks,
+        vocabulary=decoder.vocabulary,
+        special=decoder.special,
+        delays=decoder.delays,
+        frame_rate=codec.sample_rate // codec.hop,
+        sample_rate=codec.sample_rate,
+        channels=decoder.channels,
+        hop=codec.hop,
+        max_steps=decoder.positions,
+        max_text_tokens=config.text.max_tokens,
+    )
+
+
+def check_step(tokens: Codes, positions: NDArray[np.int32], rows: int, limit: int) -> None:
+    """Raises ValueError where tokens [R, K] at positions [R] do not lie in a slab of `rows` x `limit`."""
+    if not 0 < len(tokens) <= rows or len(positions) != len(tokens):
+        raise ValueError(f"{len(tokens)} rows at {len(positions)} positions; the slab has {rows} rows")
+    if positions.min() < 0 or positions.max() >= limit:
+        raise ValueError(f"positions are 0..{limit - 1}, not {positions.tolist()}")
