@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from muscgen.errors import LeaseLost
+from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs import Lease, LeaseKeeper, State
 
 from .conftest import MODEL, lapse, song
@@ -197,3 +197,21 @@ async def test_a_callback_that_raises_costs_no_lease(queue, server):
         await queue.cancel(one.job_id)
         await lapse(queue, 1.5)
         assert await queue.finish(two, {}) is State.SUCCEEDED
+
+
+async def test_a_request_of_another_version_stops_no_other_job(make_queue):
+    queue = make_queue(max_attempts=1)
+    strange = await queue.enqueue(song())
+    known = await queue.enqueue(song(seed=8))
+    record = queue._keys(MODEL).queue.removesuffix("q") + f"job:{strange.job_id}"
+    await queue.redis.hset(record, "request", '{"model": "muscgen-tiny", "new": 1}')
+
+    claims = await queue.claim([MODEL], "w", 9)
+
+    assert [claim.job_id for claim in claims] == [known.job_id]
+    await queue.finish(claims[0], {})
+    assert await queue.running(MODEL) == 0
+    assert await queue.redis.hget(record, "state") == b"failed"
+    assert [job.id for job in (await queue.list()).jobs] == [known.job_id]
+    with pytest.raises(InternalError):
+        await queue.get(strange.job_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import redis.asyncio
+from pydantic import ValidationError
 
-from muscgen.errors import JobExpired, JobNotFound
+from muscgen.errors import InternalError, JobExpired, JobNotFound
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Job
 from muscgen.jobs.keys import PREFIX, Keys, models_key, tag, tag_of
@@ -64,7 +65,10 @@ def ms(seconds: float) -> int:
 
 
 def job_from(job_id: str, reply: Sequence[Reply]) -> Job:
-    """The job in a `snapshot` of a script. Raises JobExpired or JobNotFound where there is none."""
+    """The job in a `snapshot` of a script.
+
+    Raises JobExpired or JobNotFound where there is none, InternalError where another version wrote it.
+    """
     status = reply[0]
     if status == b"gone":
         raise JobExpired(f"job {job_id} has expired and its record is gone")
@@ -73,4 +77,7 @@ def job_from(job_id: str, reply: Sequence[Reply]) -> Job:
     _, flat, position, depth = reply
     pairs = zip(flat[::2], flat[1::2], strict=True)
     fields = {name.decode(): value.decode() for name, value in pairs}
-    return Job.read(job_id, fields, None if position < 0 else position, depth)
+    try:
+        return Job.read(job_id, fields, None if position < 0 else position, depth)
+    except ValidationError:
+        raise InternalError(f"the request of job {job_id} cannot be read by this version") from None

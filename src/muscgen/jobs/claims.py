@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from muscgen.errors import LeaseLost
+from pydantic import ValidationError
+
+from muscgen import telemetry
+from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs.base import QueueBase, ms
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import WORKER_KINDS, Claim, Lease, seconds
-from muscgen.jobs.keys import models_key
+from muscgen.jobs.keys import Keys, models_key
 from muscgen.jobs.scripts import Argument, Reply
 from muscgen.jobs.states import State
 from muscgen.request import SongRequest
@@ -29,7 +32,7 @@ class Claiming(QueueBase):
                 break
             keys = self._keys(model)
             rows = await self._run("claim", keys, *self._upkeep(), worker, limit - len(claims))
-            claims += [_claim(worker, row) for row in rows]
+            claims += [claim for row in rows if (claim := await self._read(keys, worker, row)) is not None]
         return claims
 
     async def wait_for_work(self, models: Sequence[str], timeout_s: float) -> bool:
@@ -118,6 +121,17 @@ class Claiming(QueueBase):
             with outages():
                 await self.redis.zrem(keys.workers, worker)
                 await self.redis.delete(keys.worker(worker))
+
+    async def _read(self, keys: Keys, worker: str, row: Sequence[Any]) -> Claim | None:
+        """The claim; None for a request that this version cannot read, which costs that job one attempt."""
+        try:
+            return _claim(worker, row)
+        except ValidationError:
+            job_id, token = row[0].decode(), row[1]
+            telemetry.warning("job.unreadable", job=job_id)
+            error = InternalError("the stored request cannot be read by this version of the worker").to_dict()
+            await self._run("fail", keys, job_id, token, json.dumps(error), 1, ms(self.backoff_cap_s))
+            return None
 
     def _upkeep(self) -> tuple[Argument, ...]:
         """The arguments of upkeep(), which `claim` and `sweep` begin with."""

@@ -83,13 +83,17 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         pubsub: Reply = None
+        deaf = False  # said once an outage
         due = time.monotonic() + self.lease_s / 3
         while not self._closing.is_set():
             try:
                 pubsub = pubsub or self._listen()
                 self._hear(pubsub, min(TICK_S, max(due - time.monotonic(), 0.001)))
+                deaf = False
             except (RedisError, OSError) as error:
-                telemetry.warning("leases.deaf", error=type(error).__name__)
+                if not deaf:
+                    telemetry.warning("leases.deaf", error=type(error).__name__)
+                deaf = True
                 _closed(pubsub)
                 pubsub = None
                 self._closing.wait(TICK_S)

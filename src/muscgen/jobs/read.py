@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Iterable, Sequence
 
-from muscgen.errors import InvalidRequest, JobExpired, JobNotFound
+from muscgen.errors import InternalError, InvalidRequest, JobExpired, JobNotFound
 from muscgen.jobs.base import QueueBase, job_from
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Job, LiveWorker, Page
@@ -127,7 +127,7 @@ class Reading(QueueBase):
 def _existing(job_id: str, reply: Sequence[Reply]) -> Job | None:
     try:
         return job_from(job_id, reply)
-    except (JobNotFound, JobExpired):
+    except (JobNotFound, JobExpired, InternalError):
         return None
 
 
