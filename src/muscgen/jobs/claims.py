@@ -32,7 +32,7 @@ class Claiming(QueueBase):
                 break
             keys = self._keys(model)
             rows = await self._run("claim", keys, *self._upkeep(), worker, limit - len(claims))
-            claims += [claim for row in rows if (claim := await self._read(keys, worker, row)) is not None]
+            claims += [claim for row in rows if (claim := await self._claimed(keys, worker, row)) is not None]
         return claims
 
     async def wait_for_work(self, models: Sequence[str], timeout_s: float) -> bool:
@@ -122,7 +122,7 @@ class Claiming(QueueBase):
                 await self.redis.zrem(keys.workers, worker)
                 await self.redis.delete(keys.worker(worker))
 
-    async def _read(self, keys: Keys, worker: str, row: Sequence[Any]) -> Claim | None:
+    async def _claimed(self, keys: Keys, worker: str, row: Sequence[Any]) -> Claim | None:
         """The claim; None for a request that this version cannot read, which costs that job one attempt."""
         try:
             return _claim(worker, row)
