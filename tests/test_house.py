@@ -33,3 +33,11 @@ def test_no_module_is_longer_than_a_reader_can_hold():
 def test_every_room_says_what_happens_in_it():
     silent = [path for path in MODULES if not path.read_text().lstrip().startswith(('"""', 'r"""'))]
     assert silent == []
+
+
+def test_every_name_of_the_package_is_there_when_asked_for():
+    import muscgen
+
+    assert {name: getattr(muscgen, name).__name__ for name in muscgen.__all__} == {
+        name: name for name in muscgen.__all__
+    }
