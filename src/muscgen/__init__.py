@@ -1,7 +1,7 @@
 """muscgen: the music generation server.
 
-What people import is named here and loaded when it is first asked for, so that `import muscgen` costs nothing and
-a process loads only its own side of the house.
+What people import is named here and loaded when it is first asked for: `import muscgen` costs nothing, and a
+process loads only its own side of the house.
 """
 
 from __future__ import annotations
