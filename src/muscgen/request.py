@@ -15,8 +15,11 @@ from muscgen.errors import InvalidRequest
 
 MAX_PROMPT_CHARS = 2_000
 MAX_OUTPUTS = 8
+MAX_SECTIONS = 64
+MAX_DURATION_S = 600.0  # in windows, one after the other
 MAX_SEED = 2**53 - 1  # what every JSON reader can hold exactly
 
+Mode = Literal["text", "unconditional"]
 Format = Literal["wav", "flac", "mp3", "ogg", "opus"]
 Priority = Literal["interactive", "normal", "batch"]
 SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
@@ -60,6 +63,34 @@ class SamplingWish(_Part):
     guidance_scale: float | None = Field(default=None, ge=1, le=20)
 
 
+class LongForm(_Part):
+    """How a song longer than the model's window is made: engine/windows.py has the picture."""
+
+    window_s: float = Field(alias="window")
+    stride_s: float = Field(alias="stride")
+
+
+class LongFormWish(_Part):
+    """Long form with gaps: the model's own window, and a stride of three fifths of it."""
+
+    window_s: float | None = Field(
+        default=None, ge=1, alias="window", description="Seconds that the model sees at once."
+    )
+    stride_s: float | None = Field(
+        default=None,
+        gt=0,
+        alias="stride",
+        description="Seconds by which the window moves on; the rest of it is what the model remembers.",
+    )
+
+
+class Section(_Part):
+    """A stretch of the song with a prompt of its own."""
+
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT_CHARS)
+    duration_s: float = Field(ge=1, alias="duration", description="Seconds.")
+
+
 class Normalize(_Part):
     """Loudness after ITU-R BS.1770-4, or the peak alone, or neither."""
 
@@ -97,13 +128,29 @@ class GenerateRequest(_Part):
     """The body of POST /generate."""
 
     model: str | None = Field(default=None, max_length=200, description="null: the service's default model.")
-    mode: Literal["text"] = "text"
-    prompt: str = Field(min_length=1, max_length=MAX_PROMPT_CHARS)
+    mode: Mode = "text"
+    prompt: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PROMPT_CHARS,
+        description="Needed in mode text, unless there are sections.",
+    )
     negative_prompt: str | None = Field(default=None, min_length=1, max_length=MAX_PROMPT_CHARS)
-    duration_s: float = Field(default=10.0, gt=0, alias="duration", description="Seconds.")
+    sections: tuple[Section, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_SECTIONS,
+        description="Prompts over time, instead of prompt and duration.",
+    )
+    duration_s: float = Field(
+        default=10.0, gt=0, alias="duration", description="Seconds; with sections their sum."
+    )
     n: int = Field(default=1, ge=1, le=MAX_OUTPUTS, description="Variations; output i uses seed + i.")
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="null: one is drawn and echoed.")
     sampling: SamplingWish = SamplingWish()
+    long_form: LongFormWish | None = Field(
+        default=None, description="null: filled in for a song longer than the model's window."
+    )
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = {}
@@ -113,13 +160,15 @@ class SongRequest(_Part):
     """The effective request: nothing left open. Seconds, Hz, decibels."""
 
     model: str
-    mode: Literal["text"] = "text"
-    prompt: str
+    mode: Mode = "text"
+    prompt: str | None = None
     negative_prompt: str | None = None
+    sections: tuple[Section, ...] | None = None
     duration_s: float = Field(alias="duration")
     n: int = 1
     seed: int
     sampling: Sampling
+    long_form: LongForm | None = None
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = {}

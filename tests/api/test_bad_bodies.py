@@ -43,6 +43,15 @@ async def send(service, content, headers=JSON):
         ({"prompt": "a\x1b[31m"}, "prompt"),
         ({"prompt": None}, "prompt"),
         ({"metadata": {"a": 1}}, "metadata.a"),
+        ({"long_form": {"window": 31}}, "long_form.window"),
+        ({"long_form": {"stride": 30}}, "long_form.stride"),
+        ({"sections": [{"prompt": "a", "duration": 5}]}, "prompt"),
+        ({"prompt": None, "sections": [{"prompt": "a", "duration": 5}]}, "duration"),
+        ({"mode": "unconditional"}, "prompt"),
+        (
+            {"mode": "unconditional", "prompt": None, "sampling": {"guidance_scale": 3}},
+            "sampling.guidance_scale",
+        ),
     ],
 )
 async def test_a_field_that_cannot_be_honoured_is_named(service, fields, param):
@@ -51,9 +60,9 @@ async def test_a_field_that_cannot_be_honoured_is_named(service, fields, param):
     assert (await service.queue.list()).jobs == []
 
 
-async def test_a_song_beyond_the_model_is_refused_with_the_limit(service):
-    problem = assert_problem(await service.post(duration=31), 422, "duration_too_long", "duration")
-    assert "30" in problem["suggestion"]
+async def test_a_song_beyond_all_windows_is_refused_with_the_limit(service):
+    problem = assert_problem(await service.post(duration=601), 422, "duration_too_long", "duration")
+    assert "600" in problem["suggestion"]
 
 
 async def test_an_unknown_model_is_answered_with_the_known_ones(service):

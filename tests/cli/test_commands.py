@@ -41,11 +41,11 @@ def test_a_command_imports_its_side_when_called():
 
 
 def test_models_for_people_and_for_programs():
-    assert "muscgen-tiny  Apache-2.0  up to 30 s" in run("models", "list").stdout
+    assert "muscgen-tiny  Apache-2.0  window 30 s" in run("models", "list").stdout
     cards = json.loads(run("models", "list", "--json").stdout)
     shown = json.loads(run("models", "show", "muscgen-tiny").stdout)
     assert cards == [shown]
-    assert shown["max_duration"] == 30
+    assert (shown["max_duration"], shown["window"]) == (600, 30)
 
 
 def test_an_unknown_model_is_exit_code_2():
@@ -88,7 +88,7 @@ def test_a_demo_leaves_a_song_and_its_picture(tmp_path):
 def test_a_demo_that_cannot_be_says_why(tmp_path):
     done = run("demo", "piano", "--seconds", "999", "--out", str(tmp_path))
     assert done.exit_code == 2
-    assert "allows up to 30 s" in done.stderr
+    assert "allowed up to 600 s" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_variations_have_numbers_and_seeds(muscgen, tmp_path):
     ("arguments", "words"),
     [
         (["-o", "song.aac"], "no ending that names a format"),
-        (["-o", "song.wav", "--duration", "400"], "allows up to 30 s"),
+        (["-o", "song.wav", "--duration", "601"], "allowed up to 600 s"),
         (["-o", "song.wav", "--duration", "-1"], "duration"),
         (["-o", "song.wav", "--model", "nothing"], "known models: muscgen-tiny"),
         (["-o", "song.wav", "--bitrate", "128"], "wav has no bitrate"),

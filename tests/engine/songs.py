@@ -15,8 +15,17 @@ def sampling(temperature=1.0, top_k=0, top_p=0.0, guidance_scale=3.0):
 GREEDY = sampling(top_k=1)
 
 
-def song(seed=1, prompt="slow piano", duration_s=0.4, negative_prompt=None, attempt=0, **knobs):
-    return Song(prompt, negative_prompt, duration_s, seed, sampling(**knobs), attempt)
+def song(
+    seed=1,
+    prompt="slow piano",
+    duration_s=0.4,
+    negative_prompt=None,
+    attempt=0,
+    long_form=None,
+    sections=(),
+    **knobs,
+):
+    return Song(prompt, negative_prompt, duration_s, seed, sampling(**knobs), attempt, long_form, sections)
 
 
 @contextmanager

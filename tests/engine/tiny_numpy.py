@@ -64,9 +64,12 @@ class NumpyBackend:
         return Text(np.random.default_rng(list(text.encode())).normal(size=HIDDEN))
 
     def open_row(self, row, text):
-        self._texts[row] = np.zeros(HIDDEN) if text is None else text.vector
+        self.set_text(row, text)
         self._state[row] = np.zeros(HIDDEN)
         self._length[row] = 0
+
+    def set_text(self, row, text):
+        self._texts[row] = np.zeros(HIDDEN) if text is None else text.vector
 
     def move_row(self, source, target, length):
         assert self._length[source] == length

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import unicodedata
 from collections.abc import Callable
 
-from muscgen.errors import DurationTooLong, InvalidRequest
+from muscgen.admission.length import duration_s, long_form
+from muscgen.admission.texts import check_texts
+from muscgen.errors import InvalidRequest
 from muscgen.models.card import Card
 from muscgen.request import MAX_SEED, GenerateRequest, Sampling, SongRequest, refuse_impossible
 
-MIN_DURATION_S = 1 / 50  # one frame
 _DRAWN_SEEDS = 2**32  # short enough to read out
-_LAYOUT = "\t\n\r"
 
 
 def effective(
@@ -24,68 +23,43 @@ def effective(
 
     Raises DurationTooLong and InvalidRequest, each naming the parameter, for what this model cannot honour.
     """
-    sampling = card.sampling.model_copy(update=wish.sampling.model_dump(exclude_none=True))
+    sampling = _sampling(wish, card)
     _check_mode(wish, card)
-    _check_prompts(wish, sampling)
-    _check_duration(wish, card)
+    check_texts(wish, sampling)
+    song_s = duration_s(wish)
+    windows = long_form(wish, song_s, card)
     _check_seed(wish)
     refuse_impossible(
-        wish.output, model_rate_hz=card.sample_rate_hz, channels=card.channels, duration_s=wish.duration_s
+        wish.output, model_rate_hz=card.sample_rate_hz, channels=card.channels, duration_s=song_s
     )
     return SongRequest(
         model=card.id,
         mode=wish.mode,
         prompt=wish.prompt,
         negative_prompt=wish.negative_prompt,
-        duration_s=wish.duration_s,
+        sections=wish.sections,
+        duration_s=song_s,
         n=wish.n,
         seed=draw(_DRAWN_SEEDS) if wish.seed is None else wish.seed,
         sampling=sampling,
+        long_form=windows,
         output=wish.output,
         delivery=wish.delivery,
         metadata=wish.metadata,
     )
 
 
+def _sampling(wish: GenerateRequest, card: Card) -> Sampling:
+    asked = wish.sampling.model_dump(exclude_none=True)
+    if wish.mode == "unconditional":
+        asked.setdefault("guidance_scale", 1.0)  # no prompt to guide by
+    return card.sampling.model_copy(update=asked)
+
+
 def _check_mode(wish: GenerateRequest, card: Card) -> None:
     if wish.mode not in card.modes:
         modes = ", ".join(card.modes)
         raise InvalidRequest(f"{card.id} has no mode {wish.mode}", param="mode", suggestion=f"one of {modes}")
-
-
-def _check_prompts(wish: GenerateRequest, sampling: Sampling) -> None:
-    for name, text in (("prompt", wish.prompt), ("negative_prompt", wish.negative_prompt)):
-        if text is not None:
-            _check_text(name, text)
-    if wish.negative_prompt is not None and sampling.guidance_scale == 1:
-        raise InvalidRequest(
-            "negative_prompt works through guidance, and a guidance_scale of 1 is none: it would be ignored",
-            param="negative_prompt",
-            suggestion="a sampling.guidance_scale above 1, or no negative_prompt",
-        )
-
-
-def _check_text(name: str, text: str) -> None:
-    if not text.strip():
-        raise InvalidRequest(f"{name} is blank", param=name, suggestion="a few words")
-    for character in text:
-        if unicodedata.category(character) == "Cc" and character not in _LAYOUT:
-            raise InvalidRequest(f"{name} holds the control character U+{ord(character):04X}", param=name)
-
-
-def _check_duration(wish: GenerateRequest, card: Card) -> None:
-    if wish.duration_s > card.max_duration_s:
-        raise DurationTooLong(
-            f"duration is {wish.duration_s:g} s; {card.id} allows up to {card.max_duration_s:g} s",
-            param="duration",
-            suggestion=f"at most {card.max_duration_s:g}",
-        )
-    if wish.duration_s < MIN_DURATION_S:
-        raise InvalidRequest(
-            f"duration is {wish.duration_s:g} s, less than one frame",
-            param="duration",
-            suggestion=f"at least {MIN_DURATION_S:g}",
-        )
 
 
 def _check_seed(wish: GenerateRequest) -> None:

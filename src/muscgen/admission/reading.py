@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -93,8 +93,8 @@ def _refusal(errors: Sequence[ErrorDetails]) -> Rejected:
     if first["type"] == "json_invalid":  # too deep for its taste, or half a surrogate pair
         return MalformedBody(f"the body is not JSON: {first['ctx']['error']}")
     for error in errors:
-        if error["type"] == "string_too_long" and error["loc"][0] in _PROMPTS:
-            name = str(error["loc"][0])
+        if error["type"] == "string_too_long" and error["loc"][-1] in _PROMPTS:
+            name = ".".join(map(str, error["loc"]))
             return PromptTooLong(
                 f"{name} has more than {MAX_PROMPT_CHARS} characters",
                 param=name,
@@ -131,10 +131,17 @@ def _unknown(loc: tuple[int | str, ...], param: str) -> Fault:
 
 def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = GenerateRequest
-    for part in loc:
+    for part in (part for part in loc if isinstance(part, str)):
         by_name = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        inner = by_name.get(str(part))
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = _model_in(by_name.get(part))
+        if inner is None:
             return []
         model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The part that a field holds: itself, or null or a list of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from muscgen.admission.effective import MIN_DURATION_S
+from muscgen.admission.length import MIN_DURATION_S
 from muscgen.models.card import Card
-from muscgen.request import MAX_OUTPUTS, MAX_PROMPT_CHARS, GenerateRequest
+from muscgen.request import MAX_DURATION_S, MAX_OUTPUTS, MAX_PROMPT_CHARS, MAX_SECTIONS, GenerateRequest
 
 
 def model_document(card: Card) -> dict[str, Any]:
     """One entry of /v1/models."""
     limits = {
         "min_duration": MIN_DURATION_S,
-        "max_duration": card.max_duration_s,
+        "max_duration": MAX_DURATION_S,
+        "window": card.max_duration_s,
+        "max_sections": MAX_SECTIONS,
         "max_outputs": MAX_OUTPUTS,
         "max_prompt_chars": MAX_PROMPT_CHARS,
     }
@@ -26,8 +28,9 @@ def _schema(card: Card) -> dict[str, Any]:
     fields = schema["properties"]
     fields["model"] = {"const": card.id}
     fields["mode"] = {"enum": list(card.modes), "default": card.modes[0]}
-    fields["duration"] |= {"minimum": MIN_DURATION_S, "maximum": card.max_duration_s}
+    fields["duration"] |= {"minimum": MIN_DURATION_S, "maximum": MAX_DURATION_S}
     fields["duration"].pop("exclusiveMinimum", None)
+    schema["$defs"]["LongFormWish"]["properties"]["window"]["default"] = card.max_duration_s
     wishes = schema["$defs"]["SamplingWish"]["properties"]
     for name, value in card.sampling.model_dump().items():
         wishes[name]["default"] = value

@@ -72,6 +72,10 @@ class Backend(Protocol):
         """Begin a sequence at position 0 in `row`; None is the null text of guidance."""
         ...
 
+    def set_text(self, row: int, text: TextStates | None) -> None:
+        """From the next step on the row listens to `text`; its positions stay."""
+        ...
+
     def move_row(self, source: int, target: int, length: int) -> None:
         """Copy a row's whole state (its first `length` positions, its text) from source to target."""
         ...

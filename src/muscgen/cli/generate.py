@@ -19,14 +19,23 @@ EPILOG = """Examples:
 muscgen generate "lofi hip hop, mellow electric piano" -o lofi.flac --duration 20
 
 muscgen generate "sad violin, D minor" -o violin.mp3 --seed 7 --n 3 --fade-out 2
+
+muscgen generate "techno, 130 bpm" -o long.flac --duration 90 --window 30 --stride 18
+
+muscgen generate -o two.flac --section "12:soft piano" --section "20:full orchestra"
+
+muscgen generate --unconditional -o anything.flac
 """
-SAMPLING, FILE = "Sampling", "File"
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the song should be.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="wav, flac, mp3, ogg or opus by ending.")],
-    duration: Annotated[float, typer.Option(help="Seconds.")] = 10.0,
+    prompt: Annotated[str | None, typer.Argument(help="What the song should be.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds, up to 600; default: 10.")] = None,
+    window: Annotated[float | None, typer.Option(help="Seconds that the model sees at once.")] = None,
+    stride: Annotated[float | None, typer.Option(help="Seconds by which the window moves on.")] = None,
+    section: Annotated[list[str] | None, typer.Option(help='"SECONDS:PROMPT", several times.')] = None,
+    unconditional: Annotated[bool, typer.Option("--unconditional", help="Without any prompt.")] = False,
     seed: Annotated[int | None, typer.Option(help="The same seed is the same song; default: drawn.")] = None,
     model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What it should not be.")] = None,
@@ -47,13 +56,15 @@ def generate(
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
     with in_words():
         from muscgen.cli.files import format_of
+        from muscgen.cli.words import sections_of
         from muscgen.settings import load
 
         wish: dict[str, Any] = {
             "model": model,
+            "mode": "unconditional" if unconditional else "text",
             "prompt": prompt,
             "negative_prompt": negative_prompt,
-            "duration": duration,
+            "sections": sections_of(section) if section else None,
             "n": n,
             "seed": seed,
             "sampling": {
@@ -71,6 +82,10 @@ def generate(
                 "fade_out": fade_out,
             },
         }
+        if duration is not None:
+            wish["duration"] = duration
+        if window is not None or stride is not None:
+            wish["long_form"] = {"window": window, "stride": stride}
         make(wish, output, load(precision=precision, home=home))
 
 

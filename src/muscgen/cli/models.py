@@ -18,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @app.command("list")
 def list_models(as_json: AsJson = False, home: Home = None) -> None:
-    """Each model's id, licence, longest song and description."""
+    """Each model's id, licence, window and description."""
     with in_words():
         from muscgen.models.registry import Registry
         from muscgen.settings import load
@@ -30,7 +30,7 @@ def list_models(as_json: AsJson = False, home: Home = None) -> None:
         width = max(len(card.id) for card in cards)
         for card in cards:
             typer.echo(
-                f"{card.id:{width}}  {card.license}  up to {card.max_duration_s:g} s  {card.description}"
+                f"{card.id:{width}}  {card.license}  window {card.max_duration_s:g} s  {card.description}"
             )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import typer
 from pydantic import ValidationError
@@ -31,6 +32,21 @@ def invalid(error: ValidationError) -> InvalidRequest:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     return InvalidRequest(f"{name}: {first['msg']}", param=name)
+
+
+def sections_of(words: Sequence[str]) -> tuple[dict[str, Any], ...]:
+    """`SECONDS:PROMPT`, each, as sections of a wish. Raises InvalidRequest."""
+    return tuple(map(_section, words))
+
+
+def _section(words: str) -> dict[str, Any]:
+    seconds, _, prompt = words.partition(":")
+    try:
+        return {"duration": float(seconds), "prompt": prompt.strip()}
+    except ValueError:
+        raise InvalidRequest(
+            f"{words!r} is no section", param="section", suggestion='"12:soft piano": seconds, colon, prompt'
+        ) from None
 
 
 def _complain(error: MuscgenError) -> None:

@@ -26,10 +26,10 @@ class Batch:
     def step(self, backend: Backend) -> list[Take]:
         """One step of all songs. Returns those whose logits were not finite, which did not advance."""
         tokens = np.stack([take.tokens for take in self.takes])[self._song_of_row]
-        positions = np.array([take.steps_done for take in self.takes], np.int32)[self._song_of_row]
+        positions = np.array([take.position for take in self.takes], np.int32)[self._song_of_row]
         logits = backend.step(tokens, positions)
         guided = guide(logits, self._conditional, self._null, self._knobs.scale)
-        uniforms = np.stack([take.draws[take.steps_done] for take in self.takes])
+        uniforms = np.stack([take.uniforms for take in self.takes])
         codes, sound = draw(guided, self._knobs, uniforms)
         for take, drawn, usable in zip(self.takes, codes, sound.tolist(), strict=True):
             if usable:

@@ -6,6 +6,8 @@
       ▼                                retire: who is done or cancelled ─┘         ▼
     Handle  ◄──────────────────────────────────────────────────────────────  chunks, result
 
+A song that is longer than a window begins its rows anew where a window is full; one with sections listens to
+another prompt where the next begins.
 A song whose handle is final, for whatever reason, leaves its rows before the next step: cancelling, failing
 and closing all work by ending the handle.
 """
@@ -16,7 +18,7 @@ from collections import deque
 from threading import Condition, Thread, current_thread
 from time import monotonic
 
-from muscgen.backends.base import Backend
+from muscgen.backends.base import Backend, Codes
 from muscgen.engine.batch import Batch
 from muscgen.engine.decode import Decoder, Decoding, Piece
 from muscgen.engine.failures import failure
@@ -69,12 +71,16 @@ class Engine:
         """Passes of the language model so far."""
         return self._steps
 
-    def submit(self, song: Song) -> Handle:
+    def submit(self, song: Song, codes: Codes | None = None) -> Handle:
         """Begin a song as soon as a slot is free, after those that wait. Returns at once.
 
-        Raises DurationTooLong; Unavailable once closed. A prompt that is too long fails the handle.
+        codes: the song's first codes [K, F0], if some were made before. They are fed, not drawn, and what
+        follows is bit for bit the song that was interrupted.
+
+        Raises DurationTooLong; ValueError for codes of another song; Unavailable once closed. A prompt that
+        is too long fails the handle.
         """
-        take = Take(song, self._shape)
+        take = Take(song, self._shape, codes)
         with self._wake:
             if self._closed:
                 raise Unavailable("the engine is closed")
@@ -143,17 +149,25 @@ class Engine:
 
     def _seat(self, take: Take) -> None:
         with self._wake:
-            rows = self._slots.seat(take, take.rows)
+            self._slots.seat(take, take.rows)
             self._waiting.discard(take.handle)
         self._batch = None
         take.seated_at_s = monotonic()
         self._decodings[take] = Decoding(take, self._shape.sample_rate)
+        self._listen(take)
+        if take.handle.done:
+            self._leave(take)
+
+    def _listen(self, take: Take) -> None:
+        """Rows that begin with the next step, or hear another prompt in it."""
+        if take.complete or not (take.begins_window or take.begins_section):
+            return
+        prepare = self._backend.open_row if take.begins_window else self._backend.set_text
         try:
-            for row, text in zip(rows, take.texts, strict=True):
-                self._backend.open_row(row, text)
+            for row, text in zip(self._slots.rows_of(take), take.texts, strict=True):
+                prepare(row, text)
         except Exception as error:  # noqa: BLE001  (whatever a backend raises here belongs to this song)
             take.handle.fail(failure("starting", error))
-            self._leave(take)
 
     def _step(self) -> None:
         batch = self._batch = self._batch or Batch(self._slots, self._shape.vocabulary)
@@ -161,9 +175,15 @@ class Engine:
             take.handle.fail(InternalError("the model's numbers were not finite"))
         self._steps += 1
         for take in batch.takes:
-            codes = take.next_codes(self._chunk_frames)
-            if codes is not None:
-                self._decoder.put(Piece(self._decodings[take], codes, take.complete))
+            self._decode(take)
+            self._listen(take)
+
+    def _decode(self, take: Take) -> None:
+        """One chunk a step, lest a resumed song fill the codec's queue; at the end all that are left."""
+        while (piece := take.next_codes(self._chunk_frames)) is not None:
+            self._decoder.put(Piece(self._decodings[take], *piece))
+            if not take.complete:
+                return
 
     def _retire(self) -> None:
         while gone := [take for take in self._slots if take.complete or take.handle.done]:
@@ -179,7 +199,7 @@ class Engine:
             if move.song.complete or move.song.handle.done:
                 continue  # leaves before the next step
             try:
-                self._backend.move_row(move.source, move.target, move.song.steps_done)
+                self._backend.move_row(move.source, move.target, move.song.position)
             except Exception as error:  # noqa: BLE001  (half a row is nobody's but this song's)
                 move.song.handle.fail(failure("moving", error))
 

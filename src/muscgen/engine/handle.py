@@ -9,6 +9,7 @@ from threading import Condition
 from typing import cast
 
 from muscgen.audio import Audio
+from muscgen.backends.base import Codes
 from muscgen.engine.song import Made, Progress
 from muscgen.errors import Cancelled, MuscgenError
 
@@ -26,6 +27,7 @@ class Handle:
         self.first_audio_at_s: float | None = None
         self._steps_total = steps_total
         self._steps_done = 0
+        self._codes: Codes | None = None
         self._chunks: list[Audio] = []
         self._outcome: Made | MuscgenError | None = None
         self._callbacks: list[Callable[[Handle], object]] = []
@@ -41,6 +43,12 @@ class Handle:
         with self._changed:
             heard_s = sum(chunk.duration_s for chunk in self._chunks)
             return Progress(self._steps_done, self._steps_total, heard_s)
+
+    @property
+    def codes(self) -> Codes | None:
+        """The codes [K, F] that are certain by now: what `Engine.submit` goes on from. None before any."""
+        codes = self._codes
+        return None if codes is None else codes.copy()
 
     def cancel(self) -> None:
         """End the song now; its slot is free within one step. Without effect on a finished song."""
@@ -72,9 +80,9 @@ class Handle:
                 return
         self._notify(call)
 
-    def advance(self, steps_done: int) -> None:
-        """The engine's: so many steps are behind us."""
-        self._steps_done = steps_done
+    def advance(self, steps_done: int, codes: Codes) -> None:
+        """The engine's: so many steps are behind us, and these codes [K, F], a view, will not change."""
+        self._steps_done, self._codes = steps_done, codes
 
     def hear(self, chunk: Audio) -> None:
         """The engine's: the next piece of sound."""

@@ -31,15 +31,17 @@ class Preparer:
         if take.handle.done:
             return
         try:
-            take.texts = self._texts(take)
+            self._read(take)
         except Exception as error:  # noqa: BLE001  (whatever an encoder raises belongs to this song)
             take.handle.fail(failure("reading the prompt of", error))
         else:
             self._ready(take)
 
-    def _texts(self, take: Take) -> list[TextStates | None]:
-        """One a row: the prompt's; for a guided song also the negative prompt's, or None: the null text."""
+    def _read(self, take: Take) -> None:
         song = take.song
-        texts: list[TextStates | None] = [self._encode(song.prompt)]
-        negative = None if song.negative_prompt is None else self._encode(song.negative_prompt)
-        return [*texts, negative] if song.guided else texts
+        take.prompts = [self._states(prompt) for prompt in song.prompts]
+        take.against = self._states(song.negative_prompt)
+
+    def _states(self, text: str | None) -> TextStates | None:
+        """None, the null text, stays None."""
+        return None if text is None else self._encode(text)

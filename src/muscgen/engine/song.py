@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from muscgen.audio import Audio
 from muscgen.backends.base import Codes, ModelShape
-from muscgen.request import Sampling, SongRequest
+from muscgen.engine.windows import Window, windows
+from muscgen.request import LongForm, Sampling, Section, SongRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
     """One output of a request: everything that its codes depend on, beside the model.
 
+    prompt: None where there are sections, or no text at all.
     attempt: 0, or how often a song of this seed was thrown away; each attempt draws other codes.
+    long_form: None is one window over the whole song.
     """
 
-    prompt: str
+    prompt: str | None
     negative_prompt: str | None
     duration_s: float
     seed: int
     sampling: Sampling
     attempt: int = 0
+    long_form: LongForm | None = None
+    sections: tuple[Section, ...] = ()
 
     @classmethod
     def of(cls, request: SongRequest, output: int, attempt: int = 0) -> Song:
@@ -32,12 +38,19 @@ class Song:
             request.seed_of(output),
             request.sampling,
             attempt,
+            request.long_form,
+            request.sections or (),
         )
 
     @property
     def guided(self) -> bool:
         """Whether the song needs a second row: at scale 1 the second row would weigh nothing."""
         return self.sampling.guidance_scale > 1
+
+    @property
+    def prompts(self) -> tuple[str | None, ...]:
+        """One a section; None is no text."""
+        return tuple(section.prompt for section in self.sections) or (self.prompt,)
 
     def samples(self, shape: ModelShape) -> int:
         """The song's exact length in samples a channel."""
@@ -46,6 +59,20 @@ class Song:
     def frames(self, shape: ModelShape) -> int:
         """The fewest frames that hold all samples. Counted in samples: 1.1 s x 50 is 55.000000000000007."""
         return -(-self.samples(shape) // shape.hop)
+
+    def section_starts(self, shape: ModelShape) -> tuple[int, ...]:
+        """The first frame of each section."""
+        ends_s = accumulate(section.duration_s for section in self.sections[:-1])
+        return (0, *(round(end_s * shape.frame_rate) for end_s in ends_s))
+
+    def windows(self, shape: ModelShape) -> tuple[Window, ...]:
+        """What the model sees at once, from the first to the last."""
+        frames = self.frames(shape)
+        if self.long_form is None:
+            return windows(frames, frames, frames)
+        window = max(2, round(self.long_form.window_s * shape.frame_rate))
+        stride = min(window - 1, max(1, round(self.long_form.stride_s * shape.frame_rate)))
+        return windows(frames, window, stride)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +93,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a song is."""
+    """How far a song is. Steps count all passes of the language model, replayed codes among them."""
 
     steps_done: int
     steps_total: int

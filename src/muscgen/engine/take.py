@@ -1,40 +1,52 @@
-"""One performance of a song: what was drawn so far, and what the next step needs."""
+"""One performance of a song: what is known so far, and what the next step needs."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
+from numpy.typing import NDArray
 
 from muscgen.backends.base import Codes, ModelShape, TextStates
 from muscgen.engine.delay import DelayPattern
 from muscgen.engine.handle import Handle
 from muscgen.engine.randomness import uniforms
 from muscgen.engine.song import Song
+from muscgen.engine.windows import remaining
 from muscgen.errors import DurationTooLong
 
 
 class Take:
-    """A song on its way through the model. Only the engine's loop writes it."""
+    """A song on its way through the model, window by window. Only the engine's loop writes it.
 
-    def __init__(self, song: Song, shape: ModelShape) -> None:
-        """Raises DurationTooLong when the slab cannot hold the song."""
-        frames = song.frames(shape)
-        if frames > shape.max_frames:
-            longest_s = shape.max_frames / shape.frame_rate
-            raise DurationTooLong(
-                f"duration is {song.duration_s:g} s; this model holds up to {longest_s:g} s", param="duration"
-            )
-        self.song = song
-        self.samples = song.samples(shape)
-        self.pattern = DelayPattern(shape.delays, frames)
-        self.handle = Handle(self.pattern.steps)
-        self.texts: list[TextStates | None] = []  # one a row: conditional, then negative or null
-        self.steps_done = 0
-        self.decoded_frames = 0
+    `position` counts the steps of this window, `steps_done` those of all.
+    """
+
+    def __init__(self, song: Song, shape: ModelShape, known: Codes | None = None) -> None:
+        """known: [K, F0], the song's first codes, which are fed instead of drawn.
+
+        Raises DurationTooLong when the slab cannot hold a window, ValueError for codes of another song.
+        """
+        windows = song.windows(shape)
+        _check_room(song, windows[0].frames, shape)
+        self.song, self._shape = song, shape
+        self.samples, self.frames = song.samples(shape), song.frames(shape)
+        self._codes = np.full((shape.codebooks, self.frames), shape.special, np.int32)
+        self.certain_frames = 0
+        if known is not None:
+            _check_known(known, self._codes, shape.vocabulary)
+            self.certain_frames = known.shape[1]
+            self._codes[:, : self.certain_frames] = known
+        self._windows = remaining(windows, self.certain_frames)
+        self.steps_done, self._steps = 0, sum(self._pattern(at).steps for at in range(len(self._windows)))
+        self.handle = Handle(self._steps)
+        self.prompts: list[TextStates | None] = []  # one a section
+        self.against: TextStates | None = None  # the negative prompt, or the null text
+        self._section_starts = song.section_starts(shape)
+        self._decoded_frames = 0
         self.seated_at_s = 0.0
-        self.draws = uniforms(song.seed, self.pattern.frame_at(), shape.codebooks, song.attempt)  # [steps, K]
-        self._has_code = self.pattern.has_code()
         self._first = np.full(shape.codebooks, shape.special, np.int32)
-        self._track = np.full((self.pattern.steps, shape.codebooks), shape.special, np.int32)
+        self._begin(0)
 
     @property
     def rows(self) -> int:
@@ -42,27 +54,98 @@ class Take:
 
     @property
     def complete(self) -> bool:
-        return self.steps_done == self.pattern.steps
+        return self.steps_done == self._steps
+
+    @property
+    def texts(self) -> list[TextStates | None]:
+        """What each row listens to in the next step: conditional, then negative or null."""
+        return [self.prompts[self._section(self.position)], self.against][: self.rows]
+
+    @property
+    def begins_window(self) -> bool:
+        """Whether the next step is the first of a window, for which the rows begin anew."""
+        return self.position == 0
+
+    @property
+    def begins_section(self) -> bool:
+        """Whether the next step listens to another prompt than the step before it, in the same window."""
+        return self.position > 0 and self._section(self.position) != self._section(self.position - 1)
 
     @property
     def tokens(self) -> Codes:
         """What the next step is fed, [K]."""
-        return self._track[self.steps_done - 1] if self.steps_done else self._first
+        return self._track[self.position - 1] if self.position else self._first
+
+    @property
+    def uniforms(self) -> NDArray[np.float64]:
+        """What the next step draws with, [K]."""
+        line: NDArray[np.float64] = self._draws[self.position]
+        return line
 
     def record(self, codes: Codes) -> None:
-        """Take what a step drew, [K]; where the pattern has no code, the special token stays."""
-        np.copyto(self._track[self.steps_done], codes, where=self._has_code[self.steps_done])
+        """Take what a step drew, [K]; known codes, and the special token where there is none, stay."""
+        np.copyto(self._track[self.position], codes, where=self._drawn[self.position])
+        self.position += 1
         self.steps_done += 1
-        self.handle.advance(self.steps_done)
+        self._keep()
+        self.handle.advance(self.steps_done, self._codes[:, : self.certain_frames])
+        if self.position == len(self._track) and not self.complete:
+            self._begin(self._at + 1)
 
-    def next_codes(self, chunk_frames: int) -> Codes | None:
-        """The next chunk's codes [K, F] once they are certain, or at the end what is left."""
-        start, certain = self.decoded_frames, self.pattern.certain_frames(self.steps_done)
-        if certain - start < chunk_frames and not self.complete:
+    def next_codes(self, chunk_frames: int) -> tuple[Codes, bool] | None:
+        """The next chunk's codes [K, F] once they are certain, at the end what is left; whether it is all.
+
+        The same chunks for a song that was resumed: its sound, too, is the same bit for bit.
+        """
+        start, stop = self._decoded_frames, min(self._decoded_frames + chunk_frames, self.frames)
+        if start == stop or stop > self.certain_frames or (stop == self.frames and not self.complete):
             return None
-        self.decoded_frames = certain
-        return self.pattern.frames_of(self._track, start, certain)
+        self._decoded_frames = stop
+        return self._codes[:, start:stop].copy(), stop == self.frames
 
     def codes(self) -> Codes:
         """All codes of a complete take, [K, F]."""
-        return self.pattern.frames_of(self._track, 0, self.pattern.frames)
+        return self._codes.copy()
+
+    def _begin(self, at: int) -> None:
+        """Window `at`: its known codes on their places, the rest to be drawn with numbers of their own."""
+        self._at, self.position = at, 0
+        window, pattern = self._windows[at], self._pattern(at)
+        frame = pattern.frame_at() + window.start
+        self._track = pattern.apply(self._codes[:, window.start : window.stop], self._shape.special)
+        self._drawn = pattern.has_code() & (frame >= self.certain_frames)
+        self._draws = uniforms(self.song.seed, frame, self._shape.codebooks, self.song.attempt)
+
+    def _keep(self) -> None:
+        """Move the frames that this step made certain from the track to the song."""
+        window, pattern = self._windows[self._at], self._pattern(self._at)
+        start, stop = self.certain_frames, window.start + pattern.certain_frames(self.position)
+        if stop > start:
+            self._codes[:, start:stop] = pattern.frames_of(
+                self._track, start - window.start, stop - window.start
+            )
+            self.certain_frames = stop
+
+    def _pattern(self, at: int) -> DelayPattern:
+        return DelayPattern(self._shape.delays, self._windows[at].frames)
+
+    def _section(self, position: int) -> int:
+        """The section of the frame whose first code a step of this window yields."""
+        return bisect_right(self._section_starts, self._windows[self._at].start + position) - 1
+
+
+def _check_room(song: Song, frames: int, shape: ModelShape) -> None:
+    if frames > shape.max_frames:
+        longest_s = shape.max_frames / shape.frame_rate
+        long = song.long_form
+        name, asked_s = ("duration", song.duration_s) if long is None else ("long_form.window", long.window_s)
+        raise DurationTooLong(
+            f"{name} is {asked_s:g} s; this model holds up to {longest_s:g} s at once", param=name
+        )
+
+
+def _check_known(known: Codes, song: Codes, vocabulary: int) -> None:
+    if known.shape[0] != song.shape[0] or known.shape[1] > song.shape[1]:
+        raise ValueError(f"codes of shape {known.shape} do not begin a song of {song.shape}")
+    if known.size and not (known.min() >= 0 and known.max() < vocabulary):
+        raise ValueError(f"codes are 0..{vocabulary - 1}")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
 from muscgen.models.config import read_config
-from muscgen.request import Sampling
+from muscgen.request import MAX_DURATION_S, Sampling
 
 CARD = "card.toml"
 _FIELDS = {
@@ -40,7 +40,7 @@ class Card:
     modes: tuple[str, ...]
     sample_rate_hz: int
     channels: int
-    max_duration_s: float
+    max_duration_s: float  # the model's window: songs beyond it are made in several
     sampling: Sampling  # the defaults
     path: Path
 
@@ -56,7 +56,8 @@ class Card:
             "modes": list(self.modes),
             "sample_rate": self.sample_rate_hz,
             "channels": self.channels,
-            "max_duration": self.max_duration_s,
+            "max_duration": MAX_DURATION_S,
+            "window": self.max_duration_s,
             "sampling": self.sampling.model_dump(),
         }
 
