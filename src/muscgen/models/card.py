@@ -1,17 +1,23 @@
-"""A model's card: what a client, a lawyer and the gate must know. `card.toml` in its folder."""
+"""A model's card: what a client, a lawyer and the gate must know. `card.toml` in its folder.
+
+A card with `base` and `adapter` is a model made of another one's weights and a LoRA adapter: `base` is a
+model's id or a folder beside this one, `adapter` a folder inside or beside it, both relative to the card's.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
-from muscgen.models.config import read_config
+from muscgen.models.folder import read_folder
 from muscgen.request import MAX_DURATION_S, Sampling
 
 CARD = "card.toml"
@@ -25,6 +31,8 @@ _FIELDS = {
     "max_duration_s",
     "sampling",
 }
+_ADAPTED = {"base", "adapter"}
+_NO_BASES: Mapping[str, Path] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ class Card:
     channels: int
     max_duration_s: float  # the model's window: songs beyond it are made in several
     sampling: Sampling  # the defaults
-    path: Path
+    path: Path  # of the checkpoint, which may be another model's
+    adapter: Path | None = None
 
     def to_public(self) -> dict[str, Any]:
         """The card as clients see it: everything but where it lies on this machine."""
@@ -62,20 +71,27 @@ class Card:
         }
 
 
-def read_card(folder: Path) -> Card:
-    """Raises CheckpointInvalid where the card is not TOML, misses a field or has one that nobody knows."""
-    path = folder / CARD
-    try:
-        fields = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointInvalid(f"{path}: {error}") from error
-    if wrong := sorted(_FIELDS ^ set(fields)):
+def is_adapted(folder: Path) -> bool:
+    """Whether the card speaks of another model's weights."""
+    return bool(_ADAPTED & set(_fields(folder)))
+
+
+def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
+    """The card in `folder`; `bases` are the checkpoints of the models that an adapter may name.
+
+    Raises CheckpointInvalid where the card is not TOML, misses a field or has one that nobody knows.
+    """
+    path, fields = folder / CARD, _fields(folder)
+    adapted = _ADAPTED if _ADAPTED & set(fields) else set()
+    if wrong := sorted((_FIELDS | adapted) ^ set(fields)):
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
-    config = read_config(folder)
+    checkpoint = _base(folder, str(fields["base"]), bases) if adapted else folder
+    adapter = folder / str(fields["adapter"]) if adapted else None
+    config = read_folder(checkpoint).config
     try:
         return Card(
             id=str(fields["id"]),
-            revision=sha256(folder),
+            revision=sha256(checkpoint, adapter),
             license=str(fields["license"]),
             license_url=str(fields["license_url"]),
             attribution=str(fields["attribution"]),
@@ -85,7 +101,28 @@ def read_card(folder: Path) -> Card:
             channels=config.decoder.channels,
             max_duration_s=float(fields["max_duration_s"]),
             sampling=Sampling.model_validate(fields["sampling"]),
-            path=folder,
+            path=checkpoint,
+            adapter=adapter,
         )
     except (ValidationError, ValueError, TypeError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    path = folder / CARD
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointInvalid(f"{path}: {error}") from error
+
+
+def _base(folder: Path, base: str, bases: Mapping[str, Path]) -> Path:
+    """Where the weights lie that the adapter was trained on."""
+    if base in bases:
+        return bases[base]
+    if not base or not (beside := folder / base).is_dir():
+        known = ", ".join(bases) or "none"
+        raise CheckpointInvalid(
+            f"{folder / CARD}: base {base!r} is no folder and no model; known are {known}"
+        )
+    return beside

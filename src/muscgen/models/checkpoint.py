@@ -1,17 +1,17 @@
-"""A checkpoint folder in transformers' MusicGen layout: checked once, then read tensor by tensor."""
+"""A MusicGen checkpoint, in transformers' or audiocraft's layout: checked once, read tensor by tensor."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from muscgen.errors import CheckpointInvalid
-from muscgen.models.config import read_config
-from muscgen.models.layout import Layout, Shape, layout, unused
-from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
+from muscgen.models.adapter import Adapter, adapter_files
+from muscgen.models.folder import digest, read_folder, weights_of
+from muscgen.models.layout import Layout, layout, unused
+from muscgen.models.tensorfile import Shape, Stored
 
 _NAMED_AT_MOST = 8
 # Direction and length of a weight-normed kernel, as old and as new files call them.
@@ -22,13 +22,19 @@ _NORMED = (
 
 
 class Checkpoint:
-    """`path` holds config.json, tokenizer.json and safetensors. Raises CheckpointInvalid naming the fault."""
+    """The folder `path`, with the LoRA adapter of another folder merged in where one is given.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config = read_config(path)
-        self._stored = stored_tensors(path)
-        self._sources = _sources(layout(self.config), self._stored)
+    Tensors have transformers' names whatever the layout. Raises CheckpointInvalid naming the fault.
+    """
+
+    def __init__(self, path: Path, adapter: Path | None = None) -> None:
+        self.path, self.adapter = path, adapter
+        folder = read_folder(path)
+        self.config = folder.config
+        self.tokenizer = folder.text / "tokenizer.json"
+        wanted = layout(self.config)
+        self._sources = _sources(wanted, folder.tensors)
+        self._learned = Adapter(adapter, wanted) if adapter else None
 
     def shape(self, name: str) -> Shape:
         return self._sources[name][0].shape
@@ -36,23 +42,18 @@ class Checkpoint:
     def tensor(self, name: str) -> NDArray[np.float32]:
         """The tensor as float32, read now; a weight-normed kernel `...conv.weight` comes folded."""
         direction, *length = (stored.read() for stored in self._sources[name])
-        if not length:
-            return direction
-        return np.asarray(direction * (length[0] / _norm(direction)), np.float32)
+        if length:
+            direction = np.asarray(direction * (length[0] / _norm(direction)), np.float32)
+        return self._learned.merged(name, direction) if self._learned else direction
 
     def sha256(self) -> str:
         """Of all weight files in order, hex; of the one file's content where there is one."""
-        return sha256(self.path)
+        return sha256(self.path, self.adapter)
 
 
-def sha256(folder: Path) -> str:
-    """The revision of the checkpoint in `folder`: SHA-256 of its weight files' content, hex."""
-    digest = hashlib.sha256()
-    for path in weight_files(folder):
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def sha256(path: Path, adapter: Path | None = None) -> str:
+    """The revision of a checkpoint: SHA-256 of its weight files' content, then of the adapter's, hex."""
+    return digest([*weights_of(path), *(adapter_files(adapter) if adapter else ())])
 
 
 def _norm(direction: NDArray[np.float32]) -> NDArray[np.float32]:

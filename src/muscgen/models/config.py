@@ -101,8 +101,16 @@ def read_config(path: Path) -> ModelConfig:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
-    _check(config)
+    check(config)
     return config
+
+
+def read_text_config(path: Path) -> TextConfig:
+    """The configuration of a T5 that has the folder `path` to itself. Raises CheckpointInvalid."""
+    try:
+        return _text(_json(path / "config.json"), path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -182,19 +190,14 @@ def _codec(source: Mapping[str, Any]) -> CodecConfig:
     )
 
 
-def _check(config: ModelConfig) -> None:
+def check(config: ModelConfig) -> None:
+    """Raises CheckpointInvalid for sizes that cannot be run together."""
     decoder, codec = config.decoder, config.codec
     if decoder.channels not in (1, 2) or decoder.codebooks % decoder.channels:
-        raise CheckpointInvalid(f"config.json: {decoder.codebooks} codebooks for {decoder.channels} channels")
+        raise CheckpointInvalid(f"{decoder.codebooks} codebooks for {decoder.channels} channels")
     if decoder.codebooks // decoder.channels > codec.codebooks:
-        raise CheckpointInvalid(
-            f"config.json: {decoder.codebooks} codebooks, but the codec has {codec.codebooks}"
-        )
+        raise CheckpointInvalid(f"{decoder.codebooks} codebooks, but the codec has {codec.codebooks}")
     if decoder.width % decoder.heads or decoder.head_width % 8:
-        raise CheckpointInvalid(
-            f"config.json: heads of {decoder.width / decoder.heads:g}; a multiple of 8 is needed"
-        )
+        raise CheckpointInvalid(f"heads of {decoder.width / decoder.heads:g}; a multiple of 8 is needed")
     if codec.sample_rate % codec.hop:
-        raise CheckpointInvalid(
-            f"config.json: {codec.sample_rate} Hz is no multiple of the hop of {codec.hop}"
-        )
+        raise CheckpointInvalid(f"{codec.sample_rate} Hz is no multiple of the hop of {codec.hop}")

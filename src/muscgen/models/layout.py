@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from muscgen.models.config import CodecConfig, DecoderConfig, ModelConfig, TextConfig
+from muscgen.models.tensorfile import Shape
 
-Shape = tuple[int, ...]
 Layout = dict[str, Shape]
 
 TEXT = "text_encoder.encoder"

@@ -5,18 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from muscgen.errors import CheckpointInvalid, ModelNotFound
-from muscgen.models.card import CARD, Card, read_card
+from muscgen.models.card import CARD, Card, is_adapted, read_card
 
 BUILTIN = Path(__file__).parent / "builtin"
 
 
 class Registry:
-    """Read once, when made. A folder with a card and a config.json counts; two may not share an id."""
+    """Read once, when made. A folder with a card counts; two may not share an id.
+
+    Models with weights of their own come before those that adapt them, whatever the folders are called.
+    """
 
     def __init__(self, models_path: Path) -> None:
         self._cards: dict[str, Card] = {}
-        for folder in _checkpoints(BUILTIN) + _checkpoints(models_path):
-            self._add(read_card(folder))
+        folders = _checkpoints(BUILTIN) + _checkpoints(models_path)
+        adapted = {folder for folder in folders if is_adapted(folder)}
+        for folder in folders:
+            if folder not in adapted:
+                self._add(folder, read_card(folder))
+        bases = {card.id: card.path for card in self.list()}
+        for folder in sorted(adapted):
+            self._add(folder, read_card(folder, bases))
 
     def list(self) -> list[Card]:
         return list(self._cards.values())
@@ -31,15 +40,13 @@ class Registry:
                 f"there is no model {model_id!r}", param="model", suggestion=f"known models: {known}"
             ) from None
 
-    def _add(self, card: Card) -> None:
+    def _add(self, folder: Path, card: Card) -> None:
         if other := self._cards.get(card.id):
-            raise CheckpointInvalid(f"{other.path} and {card.path} both call themselves {card.id!r}")
+            raise CheckpointInvalid(f"{other.path} and {folder} both call themselves {card.id!r}")
         self._cards[card.id] = card
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if (path / CARD).is_file() and (path / "config.json").is_file()
-    )
+    return sorted(path for path in folder.iterdir() if (path / CARD).is_file())

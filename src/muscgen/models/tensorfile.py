@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 
 from muscgen.errors import CheckpointInvalid
 
+Shape = tuple[int, ...]
+
 _FLOATS: Mapping[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_BYTES: Mapping[str, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+ITEM_BYTES: Mapping[str, int] = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+}  # fmt: skip
 _MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 
 
@@ -28,8 +32,14 @@ class Stored:
 
     path: Path
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
     start: int  # byte in the file
+
+    def part(self, n: int, parts: int) -> Stored:
+        """The nth of equal parts along the first axis."""
+        rows = self.shape[0] // parts
+        shape = (rows, *self.shape[1:])
+        return replace(self, shape=shape, start=self.start + n * prod(shape) * ITEM_BYTES.get(self.dtype, 0))
 
     def read(self) -> NDArray[np.float32]:
         """The tensor as float32; a view of the file where it is float32 there."""
@@ -45,7 +55,7 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
     """Every tensor of `model.safetensors`, or of the shards that `model.safetensors.index.json` names."""
     tensors: dict[str, Stored] = {}
     for path in weight_files(folder):
-        tensors.update(_header(path))
+        tensors.update(read_header(path))
     return tensors
 
 
@@ -63,7 +73,8 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / Path(name).name for name in names]
 
 
-def _header(path: Path) -> dict[str, Stored]:
+def read_header(path: Path) -> dict[str, Stored]:
+    """Every tensor of one file. Raises CheckpointInvalid where it is cut short or none."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -88,5 +99,5 @@ def _entry(path: Path, offset: int, entry: Mapping[str, object]) -> Stored:
 def _check_size(path: Path, tensors: Mapping[str, Stored]) -> None:
     size = path.stat().st_size
     for name, tensor in tensors.items():
-        if tensor.start + prod(tensor.shape) * _BYTES.get(tensor.dtype, 0) > size:
+        if tensor.start + prod(tensor.shape) * ITEM_BYTES.get(tensor.dtype, 0) > size:
             raise CheckpointInvalid(f"{path.name} ends within {name}: the file is cut short")

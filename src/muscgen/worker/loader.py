@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from muscgen import telemetry
+from muscgen import backends, telemetry
 from muscgen.backends.base import Backend
 from muscgen.engine import Engine
 from muscgen.models.card import Card
@@ -67,20 +67,22 @@ def load_models(registry: Registry, settings: Settings, models: Sequence[str] = 
 
 
 def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
-    """One model on this machine's processor."""
-    from muscgen.backends.onnx import OnnxBackend
-
+    """One model where the settings want it. Where memory is short, it has fewer slots than asked for."""
     begun = time.monotonic()
-    backend = OnnxBackend.load(
+    choice = backends.choose(settings.backend, settings.device, settings.precision)
+    backend = backends.load(
         card.path,
-        precision=settings.precision,
+        choice,
         rows=ROWS_PER_SLOT * slots,
         threads=settings.threads,
         cache_dir=settings.cache_path,
+        adapter=card.adapter,
     )
+    slots = min(slots, backend.rows // ROWS_PER_SLOT)
     engine = Engine(backend, slots=slots)
-    telemetry.event("model.loaded", model=card.id, seconds=round(time.monotonic() - begun, 2), slots=slots)
-    return Served(card, engine, backend, slots, "onnx", settings.precision)
+    seconds = round(time.monotonic() - begun, 2)
+    telemetry.event("model.loaded", model=card.id, seconds=seconds, slots=slots, **asdict(choice))
+    return Served(card, engine, backend, slots, choice.backend, choice.precision)
 
 
 def close(served: dict[str, Served]) -> None:

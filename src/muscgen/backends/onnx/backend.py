@@ -59,9 +59,10 @@ class OnnxBackend:
         rows: int,
         threads: int = 0,
         cache_dir: Path | None = None,
+        adapter: Path | None = None,
     ) -> OnnxBackend:
         """Raises CheckpointInvalid. threads 0: one a core. cache_dir: where prepared sessions are kept."""
-        checkpoint = Checkpoint(checkpoint_path)
+        checkpoint = Checkpoint(checkpoint_path, adapter)
         config = checkpoint.config
         cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
         encoder = Encoder(config.text, cache.session(text_graph(checkpoint), threads))
@@ -70,7 +71,7 @@ class OnnxBackend:
             config,
             rows=rows,
             encoder=encoder,
-            prompts=Prompts(config.text, checkpoint_path / "tokenizer.json", encoder),
+            prompts=Prompts(config.text, checkpoint.tokenizer, encoder),
             step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),

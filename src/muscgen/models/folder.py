@@ -1,0 +1,46 @@
+"""A checkpoint's folder, whichever layout it has: sizes, tensors by transformers' names, files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from muscgen.models import audiocraft
+from muscgen.models.config import ModelConfig, read_config
+from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What lies in a checkpoint's folder; `text` is where its tokenizer is."""
+
+    config: ModelConfig
+    tensors: dict[str, Stored]
+    text: Path
+
+
+def read_folder(path: Path) -> Folder:
+    """Raises CheckpointInvalid naming what is missing or cannot be run."""
+    if audiocraft.is_audiocraft(path):
+        config, tensors = audiocraft.read_audiocraft(path)
+        return Folder(config, tensors, path / audiocraft.TEXT_FOLDER)
+    return Folder(read_config(path), stored_tensors(path), path)
+
+
+def weights_of(path: Path) -> list[Path]:
+    """The files that hold a checkpoint's weights, in a fixed order."""
+    return audiocraft.files(path) if audiocraft.is_audiocraft(path) else weight_files(path)
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 of the files' content in order, hex."""
+    sha = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                sha.update(block)
+    return sha.hexdigest()
