@@ -78,7 +78,7 @@ def test_without_words_there_is_no_guidance():
         ({"long_form": {"window": 10, "stride": 10.5}}, "long_form.stride"),
         ({"long_form": {"stride": 0.1}}, "long_form.stride"),
         ({"sections": PARTS}, "prompt"),
-        ({"prompt": None, "sections": PARTS, "duration": 60}, "duration"),
+        ({"prompt": None, "sections": PARTS, "duration": 50}, "duration"),
         ({"prompt": None, "sections": [{"prompt": " ", "duration": 2}]}, "sections.0.prompt"),
         ({"prompt": None, "sections": PARTS, "output": {"fade_in": 20}, "mode": "unconditional"}, "sections"),
         ({"mode": "unconditional"}, "prompt"),

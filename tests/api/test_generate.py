@@ -36,6 +36,27 @@ async def test_the_effective_request_can_be_posted_again(service):
     assert again.json()["request"] == first["request"]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"duration": 90},
+        {"duration": None, "prompt": None, "sections": [{"prompt": "harp", "duration": 20.1}] * 3},
+        {"prompt": None, "mode": "unconditional"},
+    ],
+)
+async def test_long_songs_sections_and_songs_without_words_are_echoed_and_can_be_posted_again(
+    service, fields
+):
+    wish = {"prompt": "harp", "duration": 4.0} | fields
+    body = {name: value for name, value in wish.items() if value is not None}
+    answer = await service.http.post("/generate", json=body)
+    request = answer.json()["request"]
+    assert answer.status_code == 202, answer.text
+    assert body.items() <= request.items()
+    assert request["long_form"] == (None if request["duration"] <= 30 else {"window": 30.0, "stride": 18.0})
+    assert (await service.http.post("/generate", json=request)).json()["request"] == request
+
+
 async def test_prefer_wait_answers_200_once_the_song_is_there(service):
     waiting = asyncio.create_task(service.post({"Prefer": "respond-async, wait=20"}))
     await service.play()

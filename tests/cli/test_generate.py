@@ -47,6 +47,20 @@ def test_the_ending_chooses_the_format(muscgen, tmp_path, ending):
     assert soundfile.info(tmp_path / f"song.{ending}").duration == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "seconds"),
+    [
+        (["funk", "--duration", "3", "--window", "2", "--stride", "1"], 3),
+        (["--section", "1.5:calm piano", "--section", "1:techno"], 2.5),
+        (["--unconditional", "--duration", "1"], 1),
+    ],
+)
+def test_songs_in_windows_in_sections_and_without_words(muscgen, tmp_path, arguments, seconds):
+    done = muscgen("generate", *arguments, "-o", "song.wav", "--seed", 7)
+    assert done.exit_code == 0, done.output
+    assert soundfile.info(tmp_path / "song.wav").frames == seconds * 32_000
+
+
 def test_variations_have_numbers_and_seeds(muscgen, tmp_path):
     done = muscgen("generate", "funk", "-o", "song.wav", "--duration", 0.5, "--seed", 3, "--n", 2)
     assert done.exit_code == 0, done.output
@@ -61,6 +75,11 @@ def test_variations_have_numbers_and_seeds(muscgen, tmp_path):
         (["-o", "song.aac"], "no ending that names a format"),
         (["-o", "song.wav", "--duration", "601"], "allowed up to 600 s"),
         (["-o", "song.wav", "--duration", "-1"], "duration"),
+        (["-o", "song.wav", "--window", "31"], "up to 30 s at once"),
+        (["-o", "song.wav", "--duration", "60", "--stride", "30"], "the stride is 30 s"),
+        (["-o", "song.wav", "--unconditional"], "mode unconditional has no prompt"),
+        (["-o", "song.wav", "--section", "2:harp"], "sections or prompt, not both"),
+        (["-o", "song.wav", "--section", "two:harp"], "'two:harp' is no section"),
         (["-o", "song.wav", "--model", "nothing"], "known models: muscgen-tiny"),
         (["-o", "song.wav", "--bitrate", "128"], "wav has no bitrate"),
         (["-o", "song.wav", "--top-k", "-3"], "sampling.top_k"),

@@ -10,7 +10,7 @@ from songs import made, running, song
 from tiny_numpy import TINY, NumpyBackend
 
 from muscgen.engine.windows import Window, remaining, windows
-from muscgen.errors import DurationTooLong
+from muscgen.errors import DurationTooLong, PromptTooLong
 from muscgen.request import LongForm, Section
 
 LONG = LongForm(window_s=0.6, stride_s=0.36)  # 30 and 18 frames
@@ -128,3 +128,17 @@ def test_a_long_song_is_cancelled_between_its_windows():
         handle.cancel()
         assert made(engine, song()).audio.duration_s == 0.4
         assert engine.free == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (in_sections(("harp", 1.0), ("la " * 17, 1.0)), "sections.1.prompt"),
+        (song(negative_prompt="la " * 17), "negative_prompt"),
+        (song(prompt="la " * 17), "prompt"),
+    ],
+)
+def test_a_prompt_of_too_many_tokens_is_named(asked, param):
+    with running(NumpyBackend()) as engine, pytest.raises(PromptTooLong) as refusal:
+        made(engine, asked)
+    assert refusal.value.param == param

@@ -50,6 +50,9 @@ class Organ:
     def open_row(self, row, text):
         pass
 
+    def set_text(self, row, text):
+        pass
+
     def move_row(self, source, target, length):
         pass
 

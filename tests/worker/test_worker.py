@@ -47,6 +47,18 @@ async def test_a_job_becomes_a_file_whose_digest_it_names(bench):
     assert usage["time_to_first_audio"] > 0
 
 
+async def test_a_long_song_counts_the_steps_of_all_its_windows(bench):
+    sections = [{"prompt": "organ", "duration": 1.5}, {"prompt": "flute", "duration": 1.5}]
+    job_id = await bench.ask(
+        prompt=None, sections=tuple(sections), duration=3.0, long_form={"window": 1.0, "stride": 0.6}
+    )
+    async with bench.worker():
+        job = await bench.ended(job_id)
+    assert job.state is State.SUCCEEDED
+    assert job.result["outputs"][0]["artifact"]["duration"] == 3.0
+    assert job.result["usage"]["steps"] == 4 * (50 + 1) + 30 + 1 == job.progress["steps_total"]
+
+
 async def test_an_output_is_the_song_of_its_own_seed(bench):
     pair, single = await bench.ask(n=2), await bench.ask(seed=8)
     async with bench.worker():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from muscgen.errors import DurationTooLong, InvalidRequest
 from muscgen.models.card import Card
-from muscgen.request import MAX_DURATION_S, GenerateRequest, LongForm, LongFormWish
+from muscgen.request import MAX_DURATION_S, GenerateRequest, LongForm, LongFormWish, Section
 
 MIN_DURATION_S = 1 / 50  # one frame
 STRIDE_SHARE = 0.6  # of the window: 18 s of 30, as audiocraft's extend_stride
@@ -14,7 +16,7 @@ MIN_STRIDE_SHARE = 0.2  # a song costs window / stride of what one without long 
 def duration_s(wish: GenerateRequest) -> float:
     """The song's length. Raises InvalidRequest and DurationTooLong."""
     if wish.sections is not None:
-        return _of_sections(wish)
+        return _of_sections(wish, wish.sections)
     _check("duration", wish.duration_s)
     return wish.duration_s
 
@@ -31,14 +33,15 @@ def long_form(wish: GenerateRequest, song_s: float, card: Card) -> LongForm | No
     return LongForm(window_s=window_s, stride_s=stride_s)
 
 
-def _of_sections(wish: GenerateRequest) -> float:
-    if "duration_s" in wish.model_fields_set:
+def _of_sections(wish: GenerateRequest, sections: Sequence[Section]) -> float:
+    """Their sum; a duration beside them may only say the same, as an effective request does."""
+    song_s = sum(section.duration_s for section in sections)
+    if "duration_s" in wish.model_fields_set and wish.duration_s != song_s:
         raise InvalidRequest(
-            "sections have durations of their own",
+            f"duration is {wish.duration_s:g} s, and the sections are together {song_s:g} s",
             param="duration",
-            suggestion="sections or duration, not both",
+            suggestion="sections without duration",
         )
-    song_s = sum(section.duration_s for section in wish.sections or ())
     _check("sections", song_s)
     return song_s
 

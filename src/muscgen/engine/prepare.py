@@ -9,6 +9,7 @@ from muscgen.backends.base import TextStates
 from muscgen.engine.failures import failure
 from muscgen.engine.lane import Lane
 from muscgen.engine.take import Take
+from muscgen.errors import PromptTooLong
 
 KEPT_PROMPTS = 4  # the outputs of one request arrive together and share a prompt; states may be large
 
@@ -39,9 +40,13 @@ class Preparer:
 
     def _read(self, take: Take) -> None:
         song = take.song
-        take.prompts = [self._states(prompt) for prompt in song.prompts]
-        take.against = self._states(song.negative_prompt)
+        for at, prompt in enumerate(song.prompts):
+            take.prompts.append(self._states(f"sections.{at}.prompt" if song.sections else "prompt", prompt))
+        take.against = self._states("negative_prompt", song.negative_prompt)
 
-    def _states(self, text: str | None) -> TextStates | None:
+    def _states(self, name: str, text: str | None) -> TextStates | None:
         """None, the null text, stays None."""
-        return None if text is None else self._encode(text)
+        try:
+            return None if text is None else self._encode(text)
+        except PromptTooLong as error:  # a backend does not know which prompt it read
+            raise PromptTooLong(error.detail, param=name, suggestion=error.suggestion) from error
