@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from muscgen.errors import ConfigurationError
 
 PREFIX = "MUSCGEN_"
+BackendName = Literal["auto", "onnx", "torch"]
+Precision = Literal["fp32", "int8", "fp16", "bf16"]
 
 
 def _home(environment: Mapping[str, str]) -> Path:
@@ -41,7 +43,13 @@ class Settings(BaseModel):
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
     )
-    precision: Literal["fp32", "int8"] = "fp32"
+    backend: BackendName = Field(default="auto", description="auto: torch where it finds CUDA, else onnx.")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda|cuda:\d{1,3}|mps)$",
+        description="auto, cpu, cuda, cuda:N or mps; the last three by the torch backend.",
+    )
+    precision: Precision = Field(default="fp32", description="onnx: fp32, int8; torch: fp32, fp16, bf16.")
     slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
     lease_s: float = Field(default=30.0, gt=0, le=600)

@@ -1,1 +1,5 @@
 """Where tensors live."""
+
+from muscgen.backends.loading import Choice, choose, load
+
+__all__ = ["Choice", "choose", "load"]

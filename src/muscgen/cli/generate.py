@@ -50,7 +50,11 @@ def generate(
     fade_out: Annotated[float, typer.Option(help="Seconds.")] = 0.0,
     bitrate: Annotated[int | None, typer.Option(help="kbit/s, for mp3, ogg and opus.")] = None,
     sample_rate: Annotated[int | None, typer.Option(help="Hz; default: the model's own.")] = None,
-    precision: Annotated[Literal["fp32", "int8"] | None, typer.Option()] = None,
+    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
+    precision: Annotated[
+        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
+    ] = None,
     home: Annotated[Path | None, typer.Option(help="Folder of models and caches.")] = None,
 ) -> None:
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
@@ -86,7 +90,7 @@ def generate(
             wish["duration"] = duration
         if window is not None or stride is not None:
             wish["long_form"] = {"window": window, "stride": stride}
-        make(wish, output, load(precision=precision, home=home))
+        make(wish, output, load(backend=backend, device=device, precision=precision, home=home))
 
 
 def make(wish: dict[str, Any], output: Path, settings: Settings) -> None:

@@ -31,7 +31,11 @@ def serve(
     redis_url: Annotated[str | None, typer.Option(help="Default: an embedded server in the home.")] = None,
     worker: Annotated[bool, typer.Option(help="Also make the songs, in a child process.")] = True,
     slots: Annotated[int | None, typer.Option(help="Songs at once; default: 8.")] = None,
-    precision: Annotated[Literal["fp32", "int8"] | None, typer.Option(help="Default: fp32.")] = None,
+    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
+    precision: Annotated[
+        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="0: one a core.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Default: models in the home.")] = None,
     default_model: Annotated[str | None, typer.Option(help="For requests that name none.")] = None,
@@ -55,6 +59,8 @@ def serve(
             home=home,
             redis_url=redis_url,
             slots=slots,
+            backend=backend,
+            device=device,
             precision=precision,
             threads=threads,
             models_dir=models_dir,

@@ -25,7 +25,11 @@ def worker(
     home: Annotated[Path | None, typer.Option(help="Artifacts, caches, models, embedded queue.")] = None,
     models: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated.")] = None,
     slots: Annotated[int | None, typer.Option(help="Songs at once.")] = None,
-    precision: Annotated[Literal["fp32", "int8"] | None, typer.Option()] = None,
+    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
+    precision: Annotated[
+        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="0: one a core.")] = None,
     drain: Annotated[float | None, typer.Option(help="Seconds for running songs after SIGTERM.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -44,6 +48,8 @@ def worker(
             redis_url=redis_url,
             home=home,
             slots=slots,
+            backend=backend,
+            device=device,
             precision=precision,
             threads=threads,
             drain_s=drain,

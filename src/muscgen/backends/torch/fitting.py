@@ -1,0 +1,35 @@
+"""As many rows as the device has memory for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from muscgen import telemetry
+from muscgen.errors import ConfigurationError
+
+Made = TypeVar("Made")
+FEWEST_ROWS = 2  # a song with guidance
+
+
+def fitting(rows: int, make: Callable[[int], Made]) -> Made:
+    """make(rows), with half the rows as often as memory does not suffice.
+
+    Raises ConfigurationError where not even one song fits.
+    """
+    asked = rows
+    while True:
+        try:
+            made = make(rows)
+        except torch.OutOfMemoryError as error:
+            if rows <= FEWEST_ROWS:
+                raise ConfigurationError(f"the device has no memory for {rows} rows: {error}") from error
+        else:
+            if rows < asked:
+                telemetry.warning("backend.fewer_rows", asked=asked, rows=rows)
+            return made
+        rows = max(FEWEST_ROWS, rows // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
