@@ -5,6 +5,8 @@ SECONDS ?= 10
 OUT     ?= out
 PYTEST  ?= -n 2
 
+export PROMPT OUT  # by the environment, so that quotes in them stay quotes
+
 BIN  := .venv/bin
 BASE := .venv/.base
 DEV  := .venv/.dev
@@ -16,7 +18,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20
-	@$(BIN)/muscgen demo "$(PROMPT)" --seconds $(SECONDS) --out $(OUT)
+	@$(BIN)/muscgen demo --seconds $(SECONDS) --out "$$OUT" -- "$$PROMPT"
 
 serve: $(BASE)  ## the service on http://127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/muscgen serve
