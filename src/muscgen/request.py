@@ -221,7 +221,9 @@ def refuse_impossible(output: Output, *, model_rate_hz: int, channels: int, dura
 def _refuse_bitrate(output: Output, kbps: int, rate_hz: int, channels: int) -> None:
     if output.format in ("wav", "flac"):
         raise InvalidRequest(
-            f"{output.format} has no bitrate to choose", param="output.bitrate_kbps", suggestion="null"
+            f"{output.format} has no bitrate to choose",
+            param="output.bitrate_kbps",
+            suggestion="leave out",
         )
     if output.format == "mp3":
         allowed = _mp3_kbps(rate_hz)

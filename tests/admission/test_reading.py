@@ -54,6 +54,17 @@ def test_a_limit_is_told():
     assert caught.value.suggestion == "<= 5"
 
 
+def test_a_limit_of_many_digits_is_told_in_full():
+    with pytest.raises(InvalidRequest) as caught:
+        read(b'{"prompt": "a", "seed": 18446744073709551616}')
+    assert caught.value.suggestion == "<= 9007199254740991"
+
+
+def test_an_empty_prompt_is_refused_in_a_sentence():
+    with pytest.raises(InvalidRequest, match=r"^prompt should have at least 1 character$"):
+        read(b'{"prompt": ""}')
+
+
 def test_no_refusal_repeats_what_was_written():
     with pytest.raises(InvalidFields) as caught:
         read(b'{"prompt": ["xylophone"], "model": 1, "output": {"format": "xylophone"}}')

@@ -77,6 +77,13 @@ async def test_a_prompt_of_100_kb_is_too_long(service, name):
     assert len(answer.content) < 1_000
 
 
+@pytest.mark.parametrize("name", ["prompt", "negative_prompt"])
+async def test_a_prompt_of_more_tokens_than_the_model_reads_is_refused_at_once(service, name):
+    answer = await service.post(**{name: "piano " * 300})
+    problem = assert_problem(answer, 422, "prompt_too_long", name)
+    assert "tokens" in problem["suggestion"]
+
+
 async def test_all_faults_are_told_at_once(service):
     answer = await service.post(n=0, tempo=1, output={"fromat": "wav"})
     errors = assert_problem(answer, 422, "invalid_request", "n")["errors"]

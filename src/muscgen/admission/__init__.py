@@ -3,7 +3,7 @@
 from muscgen.admission.effective import effective
 from muscgen.admission.gate import Admitted, Gate
 from muscgen.admission.principals import Principal, authenticate
-from muscgen.admission.reading import InvalidFields, read
+from muscgen.admission.reading import InvalidFields, read, refusal
 
 __all__ = [
     "Admitted",
@@ -13,4 +13,5 @@ __all__ = [
     "authenticate",
     "effective",
     "read",
+    "refusal",
 ]

@@ -9,6 +9,7 @@ from muscgen.admission.length import duration_s, long_form
 from muscgen.admission.texts import check_texts
 from muscgen.errors import InvalidRequest
 from muscgen.models.card import Card
+from muscgen.models.tokens import refuse_long
 from muscgen.request import MAX_SEED, GenerateRequest, Sampling, SongRequest, refuse_impossible
 
 _DRAWN_SEEDS = 2**32  # short enough to read out
@@ -54,6 +55,15 @@ def _sampling(wish: GenerateRequest, card: Card) -> Sampling:
     if wish.mode == "unconditional":
         asked.setdefault("guidance_scale", 1.0)  # no prompt to guide by
     return card.sampling.model_copy(update=asked)
+
+
+def refuse_unreadable(request: SongRequest, card: Card) -> None:
+    """Raise PromptTooLong for a text of more tokens than the model reads: now, not in a job that fails."""
+    texts = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+    texts |= {f"sections.{i}.prompt": section.prompt for i, section in enumerate(request.sections or ())}
+    for name, text in texts.items():
+        if text is not None:
+            refuse_long(card.path, name, text)
 
 
 def _check_mode(wish: GenerateRequest, card: Card) -> None:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from muscgen import telemetry
-from muscgen.admission.effective import effective
+from muscgen.admission.effective import effective, refuse_unreadable
 from muscgen.admission.principals import Principal
 from muscgen.admission.reading import read
 from muscgen.errors import InvalidRequest, ModelNotFound, UnknownModel
@@ -49,6 +49,7 @@ class Gate:
         wish = read(body)
         card = self._card(wish)
         request = effective(wish, card)
+        refuse_unreadable(request, card)
         enqueued = await self.queue.enqueue(
             request, idempotency_key=idempotency_key, body_hash=_hash(wish), tenant=principal.id
         )

@@ -49,7 +49,7 @@ def read(body: bytes) -> GenerateRequest:
         # Python's names would be a second spelling of each field, so they are unknown here.
         return GenerateRequest.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise _refusal(error.errors(include_url=False, include_input=False)) from None
+        raise refusal(error) from None
 
 
 def _decoded(body: bytes) -> str:
@@ -88,6 +88,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedBody(f"the body is not JSON: {name} is no JSON number")
 
 
+def refusal(error: ValidationError) -> Rejected:
+    """What is wrong with a wish, in words and wire names."""
+    return _refusal(error.errors(include_url=False, include_input=False))
+
+
 def _refusal(errors: Sequence[ErrorDetails]) -> Rejected:
     first = errors[0]
     if first["type"] == "json_invalid":  # too deep for its taste, or half a surrogate pair
@@ -109,7 +114,7 @@ def _fault(error: ErrorDetails) -> Fault:
         return _unknown(error["loc"], param or "")
     if error["type"] == "missing":
         return Fault(param, f"{param} is missing")
-    message = error["msg"].removeprefix("Input ")
+    message = error["msg"].removeprefix("Input ").removeprefix("String ")
     return Fault(param, f"{param or 'the body'} {message}", _allowed(error))
 
 
@@ -118,8 +123,12 @@ def _allowed(error: ErrorDetails) -> str | None:
     if "expected" in context:
         return f"one of {context['expected']}"
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    limits = [f"{sign} {context[name]:g}" for name, sign in signs.items() if name in context]
+    limits = [f"{sign} {_plain(context[name])}" for name, sign in signs.items() if name in context]
     return " and ".join(limits) or None
+
+
+def _plain(limit: float) -> str:
+    return f"{limit:g}" if isinstance(limit, float) else str(limit)  # a seed's limit has 16 digits
 
 
 def _unknown(loc: tuple[int | str, ...], param: str) -> Fault:

@@ -8,10 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from tokenizers import Tokenizer
-
-from muscgen.errors import CheckpointInvalid, PromptTooLong
+from muscgen.errors import PromptTooLong
 from muscgen.models.config import TextConfig
+from muscgen.models.tokens import read_tokenizer
 
 REMEMBERED_BYTES = 64 << 20  # some 20 prompts of 16 words at small's size; variations share theirs
 
@@ -57,14 +56,3 @@ class Prompts(Generic[Encoded]):
 
     def _size(self) -> int:
         return sum(text.nbytes for text in self._remembered.values())
-
-
-def read_tokenizer(path: Path) -> Tokenizer:
-    """tokenizer.json, without the truncation and padding that some files ask for."""
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise CheckpointInvalid(f"{path}: {error}") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
