@@ -36,7 +36,7 @@ async def test_events_come_in_order_and_end_with_completed(service):
     assert [event["event"] for event in events] == ["queued", "started", "progress", "completed"]
     assert all(event["id"] for event in events)
     last = json.loads(events[-1]["data"])
-    assert last["state"] == "succeeded"
+    assert last["status"] == last["job"]["status"] == "succeeded"
     assert last["job"]["outputs"][0]["artifact"]["url"].startswith("/artifacts/")
 
 
@@ -45,6 +45,13 @@ async def test_last_event_id_replays_what_was_missed(service):
     events = frames((await service.http.get(job["urls"]["events"])).text)
     later = await service.http.get(job["urls"]["events"], headers={"Last-Event-ID": events[1]["id"]})
     assert frames(later.text) == events[2:]
+
+
+async def test_nothing_left_to_tell_is_204_so_that_browsers_do_not_ask_for_ever(service):
+    job = await finished(service)
+    events = frames((await service.http.get(job["urls"]["events"])).text)
+    answer = await service.http.get(job["urls"]["events"], headers={"Last-Event-ID": events[-1]["id"]})
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 @pytest.mark.parametrize("number", ["x", "1-2-3", "", "9" * 30])

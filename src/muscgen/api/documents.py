@@ -57,7 +57,7 @@ def describe(job: Job, house: House, root: str = "", *, eta_s: float | None = No
         worker=job.worker,
         request=job.request,
         model=_model(job, result, house),
-        outputs=[_output(output, root) for output in result.get("outputs", [])],
+        outputs=[output_made(output, root) for output in result.get("outputs", [])],
         warnings=list(result.get("warnings", [])),
         usage=result.get("usage"),
         error=ProblemDocument(**describe_stored(job.error)) if job.error else None,
@@ -109,7 +109,8 @@ def _model(job: Job, result: Mapping[str, Any], house: House) -> ModelUsed:
     return ModelUsed(id=card.id, revision=card.revision, license=card.license)
 
 
-def _output(output: Mapping[str, Any], root: str) -> OutputMade:
+def output_made(output: Mapping[str, Any], root: str) -> OutputMade:
+    """An output as clients see it, in the job and in its event."""
     artifact = output["artifact"]
     link = ArtifactLink(**(artifact | {"url": f"{root}/artifacts/{artifact['id']}"}))
     return OutputMade(

@@ -46,6 +46,7 @@ class ArtifactLink(_Wire):
     duration: float
     sample_rate: int
     channels: int
+    expires_at: datetime | None = None
 
 
 class OutputMade(_Wire):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -11,10 +12,10 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import StreamingResponse
 
-from muscgen.api.documents import document, job_url
+from muscgen.api.documents import document, job_url, output_made
 from muscgen.api.house import House
 from muscgen.api.preferences import EVENT_STREAM
-from muscgen.api.problems import describe, presentable
+from muscgen.api.problems import describe, describe_stored, presentable
 from muscgen.errors import JobExpired, JobNotFound, MuscgenError
 from muscgen.jobs.job import Event
 
@@ -52,13 +53,20 @@ async def _lines(
 
 async def _line(event: Event, job_id: str, house: House, root: str) -> str:
     payload = event.payload
-    if event.kind == "completed":
-        try:
-            job = await document(await house.queue.get(job_id), house, root)
-            payload = payload | {"job": job.model_dump(mode="json", by_alias=True)}
-        except (JobNotFound, JobExpired):  # deleted meanwhile
-            payload = payload | {"job": None}
+    if event.kind == "output":
+        payload = output_made(payload, root).model_dump(mode="json")
+    elif event.kind == "completed":
+        payload = await _completed(payload, job_id, house, root)
     return _frame(event.kind, payload, event.id)
+
+
+async def _completed(payload: dict[str, Any], job_id: str, house: House, root: str) -> dict[str, Any]:
+    error = payload.get("error")
+    told = {"status": payload["state"], "error": describe_stored(error) if error else None, "job": None}
+    with contextlib.suppress(JobNotFound, JobExpired):  # deleted meanwhile
+        job = await document(await house.queue.get(job_id), house, root)
+        told["job"] = job.model_dump(mode="json", by_alias=True)
+    return told
 
 
 def _frame(kind: str, payload: dict[str, Any], number: str | None = None) -> str:

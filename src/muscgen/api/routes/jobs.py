@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from muscgen.api.documents import answer, describe
-from muscgen.api.house import KNOWN, Parts, query
+from muscgen.api.house import KNOWN, House, Parts, query
 from muscgen.api.preferences import MAX_WAIT_S
 from muscgen.api.schemas import JobDocument, JobList
 from muscgen.api.sse import follow
@@ -61,17 +61,31 @@ async def delete_job(job_id: str, house: Parts) -> Response:
 @router.get(
     "/{job_id}/events",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "No event is left after Last-Event-ID."},
+    },
     dependencies=[Depends(query())],
 )
 async def job_events(
     job_id: str, request: Request, house: Parts, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """The job's events from the first, or after Last-Event-ID; ends with `completed`."""
-    await house.queue.get(job_id)  # a problem can only be answered before the stream begins
+    """The job's events from the first, or after Last-Event-ID; ends with `completed`.
+
+    204 where no event is left: browsers' EventSource would ask for ever after an empty stream.
+    """
+    job = await house.queue.get(job_id)  # a problem can only be answered before the stream begins
     if last_event_id is not None and not is_event_id(last_event_id):
         raise InvalidRequest("Last-Event-ID is not the id of an event", param="Last-Event-ID")
+    if last_event_id is not None and job.terminal and not await _any_after(house, job_id, last_event_id):
+        return Response(status_code=204)
     return follow(job_id, house, request, after=last_event_id)
+
+
+async def _any_after(house: House, job_id: str, after: str) -> bool:
+    async for _ in house.queue.events(job_id, after):
+        return True
+    return False
 
 
 def is_event_id(text: str) -> bool:
