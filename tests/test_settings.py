@@ -61,8 +61,9 @@ def test_a_wrong_value_is_refused_by_name(name, value):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ConfigurationError, match="MUSCGEN_PROT"):
+    with pytest.raises(ConfigurationError, match="there is no setting MUSCGEN_PROT") as caught:
         load({"MUSCGEN_PROT": "9000"})
+    assert caught.value.suggestion == "MUSCGEN_PORT"
 
 
 def test_other_programs_variables_are_left_alone():

@@ -5,6 +5,7 @@ Every field is `MUSCGEN_<NAME>` in the environment and may be given by the comma
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,4 +102,12 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise _unknown(name) from error
         raise ConfigurationError(f"{PREFIX}{name.upper()}: {first['msg']}", param=name) from error
+
+
+def _unknown(name: str) -> ConfigurationError:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    known = ", ".join(PREFIX + field.upper() for field in near or Settings.model_fields)
+    return ConfigurationError(f"there is no setting {PREFIX}{name.upper()}", param=name, suggestion=known)

@@ -230,3 +230,13 @@ def test_no_torch_is_needed_to_run(tmp_path):
         f"OnnxBackend.load(Path({str(MUSCGEN_TINY)!r}), precision='int8', rows=2).encode_text('jazz')\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_importing_the_backend_leaves_nothing_in_an_empty_home(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-c", "import muscgen.backends.onnx"],
+        env=environment | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / ".cache")},
+        check=True,
+    )
+    assert not list(tmp_path.iterdir())

@@ -95,6 +95,21 @@ def test_what_cannot_be_is_refused_in_words_with_exit_code_2(muscgen, tmp_path, 
     assert not list(tmp_path.glob("song*"))
 
 
+def test_a_home_that_cannot_be_is_said_in_words(muscgen, tmp_path):
+    (tmp_path / "file").touch()
+    done = muscgen(
+        "generate", "piano", "-o", "song.wav", "--duration", 1, "--home", tmp_path / "file" / "home"
+    )
+    assert done.exit_code == 1
+    assert done.stderr.startswith("muscgen: Not a directory: ")
+    assert not (tmp_path / "song.wav").exists()
+
+
+def test_refusals_here_speak_as_the_api_does(muscgen):
+    done = muscgen("generate", "", "-o", "song.wav")
+    assert "muscgen: prompt should have at least 1 character" in done.stderr
+
+
 def test_ctrl_c_is_exit_code_130_and_leaves_nothing(muscgen, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -97,17 +97,16 @@ def make(wish: dict[str, Any], output: Path, settings: Settings) -> None:
     """The command on values. Raises MuscgenError."""
     from pydantic import ValidationError
 
-    from muscgen.admission import effective
+    from muscgen.admission import effective, refusal
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
-    from muscgen.cli.words import invalid
     from muscgen.models.registry import Registry
     from muscgen.request import GenerateRequest
 
     try:
         asked = GenerateRequest.model_validate(wish)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise refusal(error) from error
     card = Registry(settings.models_path).get(asked.model or settings.default_model)
     request = effective(asked, card)
     paths = paths_of(output, request.n)

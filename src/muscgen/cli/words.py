@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 
 from muscgen.errors import InvalidRequest, MuscgenError, Rejected
 
@@ -22,16 +21,13 @@ def in_words() -> Iterator[None]:
     except MuscgenError as error:
         _complain(error)
         raise typer.Exit(BAD_INPUT if isinstance(error, Rejected) else FAILED) from error
+    except OSError as error:  # a folder that is not ours, a full disk, a reader of our words that went away
+        about = f": {error.filename}" if error.filename else ""
+        typer.echo(f"muscgen: {error.strerror or error}{about}", err=True)
+        raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as error:
         typer.echo("stopped", err=True)
         raise typer.Exit(INTERRUPTED) from error
-
-
-def invalid(error: ValidationError) -> InvalidRequest:
-    """The first of pydantic's complaints, as ours."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return InvalidRequest(f"{name}: {first['msg']}", param=name)
 
 
 def sections_of(words: Sequence[str]) -> tuple[dict[str, Any], ...]:
