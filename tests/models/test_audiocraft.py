@@ -296,7 +296,16 @@ def test_a_file_that_was_compressed_again_is_refused(twin):
         Checkpoint(twin)
 
 
-@pytest.mark.parametrize("package", [[1], {"best_state": 3}, {"best_state": {"a": "b"}}, {"best_state": {}}])
+@pytest.mark.parametrize(
+    "package",
+    [
+        [1],
+        {"best_state": 3},
+        {"best_state": {"a": "b"}},
+        {"best_state": {3: torch.ones(1)}},
+        {"best_state": {}},
+    ],
+)
 def test_a_file_without_a_state_is_refused(twin, package):
     save(twin / LM, package)
     with pytest.raises(CheckpointInvalid):

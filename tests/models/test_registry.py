@@ -78,6 +78,13 @@ def test_the_public_card_tells_everything_but_the_path():
     assert not any(str(MUSCGEN_TINY) in str(value) for value in public.values())
 
 
+def test_the_card_of_the_documents_is_one(tmp_path):
+    folder = put(tmp_path, "lofi")
+    document = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    (folder / "card.toml").write_text(document.split("```toml\n")[1].split("```")[0], "utf-8")
+    assert Registry(tmp_path).get("ours/lofi-small").license == "CC-BY-NC-4.0"
+
+
 def test_cards_are_read_without_torch_and_onnxruntime():
     program = (
         "import sys\nfrom pathlib import Path\n"

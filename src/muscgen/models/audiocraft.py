@@ -97,8 +97,9 @@ def _package(path: Path) -> tuple[dict[str, Stored], str]:
     if not isinstance(state, dict) or not isinstance(cfg, str):
         raise CheckpointInvalid(f"{path.name} has no best_state, or an xp.cfg that is no text")
     tensors = dict(dict.items(state))
-    if wrong := [name for name, value in tensors.items() if not isinstance(value, Stored)]:
-        raise CheckpointInvalid(f"{path.name}: {wrong[0]!r} is no tensor")
+    for name, value in tensors.items():
+        if not isinstance(name, str) or not isinstance(value, Stored):
+            raise CheckpointInvalid(f"{path.name}: {name!r} is no tensor")
     return tensors, cfg
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from io import BytesIO
@@ -35,6 +36,10 @@ _STORAGES: Mapping[str, str] = {
 _PICKLE = "/data.pkl"
 _MAX_PICKLE_BYTES = 100_000_000  # of the largest MusicGen: 0.1 MB
 _LOCAL_HEADER_BYTES = 30  # of a zip's entry, before its name
+_NO_ZIP = (
+    zipfile.BadZipFile, zlib.error, StructError, OSError, EOFError, ValueError,
+    NotImplementedError, RuntimeError, OverflowError,
+)  # fmt: skip
 _BROKEN = (
     pickle.UnpicklingError, StructError, EOFError, ValueError, KeyError, TypeError, AttributeError,
     IndexError, OverflowError, RecursionError, MemoryError,
@@ -63,14 +68,7 @@ class _Archive:
                 self.pickle = file.read(f"{self.root}{_PICKLE}")
                 order = f"{self.root}/byteorder"
                 little = order not in self._entries or file.read(order) == b"little"
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            EOFError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except _NO_ZIP as error:
             raise CheckpointInvalid(f"{path.name} is no zip as torch.save writes it: {error}") from error
         if not little:
             raise CheckpointInvalid(f"{path.name} was saved on a big-endian machine; save it again elsewhere")
