@@ -127,7 +127,7 @@ def _allowed(error: ErrorDetails) -> str | None:
     return " and ".join(limits) or None
 
 
-def _plain(limit: float) -> str:
+def _plain(limit: object) -> str:
     return f"{limit:g}" if isinstance(limit, float) else str(limit)  # a seed's limit has 16 digits
 
 
