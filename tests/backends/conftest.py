@@ -1,15 +1,17 @@
-"""One random checkpoint of each kind, one loaded backend of each precision: they are read-only and shared."""
+"""One random checkpoint of each kind, one loaded backend of each kind and precision: shared by all tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny import MUSCGEN_TINY, oracle, random_checkpoint
 
+from muscgen.backends.base import Backend
 from muscgen.backends.onnx import OnnxBackend
+from muscgen.backends.torch import TorchBackend
 
 ROWS = 16
 
@@ -42,18 +44,33 @@ def cache_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def any_backend(any_path, cache_dir) -> Iterator[OnnxBackend]:
-    backend = OnnxBackend.load(any_path, precision="fp32", rows=ROWS, cache_dir=cache_dir)
-    yield backend
-    backend.close()
+def loaded(cache_dir) -> Iterator[Callable[[str, str, Path], Backend]]:
+    """kind, precision, checkpoint -> the backend, loaded once."""
+    backends: dict[tuple[str, str, Path], Backend] = {}
+
+    def load(kind: str, precision: str, path: Path) -> Backend:
+        key = kind, precision, path
+        if key not in backends and kind == "onnx":
+            backends[key] = OnnxBackend.load(path, precision=precision, rows=ROWS, cache_dir=cache_dir)
+        elif key not in backends:
+            backends[key] = TorchBackend.load(path, precision=precision, rows=ROWS, device="cpu", threads=1)
+        return backends[key]
+
+    yield load
+    for backend in backends.values():
+        backend.close()
 
 
-@pytest.fixture(scope="session", params=["fp32", "int8"])
-def backend(request, cache_dir) -> Iterator[OnnxBackend]:
-    """muscgen-tiny in either precision."""
-    backend = OnnxBackend.load(MUSCGEN_TINY, precision=request.param, rows=ROWS, cache_dir=cache_dir)
-    yield backend
-    backend.close()
+@pytest.fixture(scope="session", params=["onnx", "torch"])
+def any_backend(request, any_path, loaded) -> Backend:
+    """Every kind of checkpoint in every backend, in float32."""
+    return loaded(request.param, "fp32", any_path)
+
+
+@pytest.fixture(scope="session", params=["onnx-fp32", "onnx-int8", "torch-fp32"])
+def backend(request, loaded) -> Backend:
+    """muscgen-tiny."""
+    return loaded(*request.param.split("-"), MUSCGEN_TINY)
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muscgen.backends.base import Backend, Logits
+from muscgen.backends.torch import TorchBackend
 
+ROUNDING = 1e-5
 PROMPTS: tuple[str | None, ...] = (
     "sad violin over strings in D minor, slow",
     None,
@@ -56,3 +58,11 @@ def crowded(backend: Backend, texts: list[str | None], tokens: list[NDArray[np.i
 def relative_error(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
     """Largest difference, in units of the largest value."""
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def assert_same(backend: Backend, ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> None:
+    """Bit for bit; within rounding for torch, whose matrix products differ with the number of rows."""
+    if isinstance(backend, TorchBackend):
+        assert relative_error(ours, theirs) < ROUNDING
+    else:
+        np.testing.assert_array_equal(ours, theirs)

@@ -1,0 +1,104 @@
+"""Which backend a wish gets, and which wishes are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tiny import MUSCGEN_TINY
+
+from muscgen import backends
+from muscgen.backends import Choice, choose, loading
+from muscgen.backends.torch import device as torch_device
+from muscgen.errors import ConfigurationError
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr(loading, "_cuda_is_there", lambda: False)
+    monkeypatch.setattr(torch_device.torch.cuda, "is_available", lambda: False)
+
+
+@pytest.mark.usefixtures("no_cuda")
+@pytest.mark.parametrize(
+    ("wish", "choice"),
+    [
+        (("auto", "auto", "fp32"), Choice("onnx", "cpu", "fp32")),
+        (("auto", "cpu", "int8"), Choice("onnx", "cpu", "int8")),
+        (("onnx", "auto", "int8"), Choice("onnx", "cpu", "int8")),
+        (("torch", "auto", "fp32"), Choice("torch", "cpu", "fp32")),
+        (("torch", "cpu", "bf16"), Choice("torch", "cpu", "bf16")),
+    ],
+)
+def test_without_cuda_onnx_is_chosen_unless_torch_is_named(wish, choice):
+    assert choose(*wish) == choice
+
+
+@pytest.mark.parametrize(
+    ("wish", "backend"),
+    [
+        (("auto", "fp16"), "torch"),
+        (("auto", "fp32"), "torch"),
+        (("cpu", "fp32"), "onnx"),
+        (("auto", "int8"), "onnx"),
+    ],
+)
+def test_with_cuda_torch_is_chosen_where_it_can_do_what_is_asked(monkeypatch, wish, backend):
+    monkeypatch.setattr(loading, "_cuda_is_there", lambda: True)
+    monkeypatch.setattr(torch_device, "find_device", lambda *_: "cuda:0")
+    assert choose("auto", *wish).backend == backend
+
+
+@pytest.mark.usefixtures("no_cuda")
+@pytest.mark.parametrize(
+    ("wish", "param", "words"),
+    [
+        (("auto", "auto", "fp16"), "precision", "fp16.* onnx backend"),
+        (("auto", "cpu", "bf16"), "precision", "bf16.* onnx backend"),
+        (("onnx", "cpu", "fp16"), "precision", "fp16.* fp32 and int8"),
+        (("torch", "cpu", "int8"), "precision", "int8.* torch backend"),
+        (("onnx", "cuda", "fp32"), "device", "no device cuda"),
+        (("auto", "cuda:1", "int8"), "device", "no device cuda:1: precision int8"),
+        (("auto", "cuda", "fp32"), "device", "device cuda"),
+        (("torch", "cuda:0", "fp16"), "device", "device cuda:0"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(wish, param, words):
+    with pytest.raises(ConfigurationError, match=words) as refusal:
+        choose(*wish)
+    assert refusal.value.param == param
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_a_choice_is_loaded(kind, cache_dir):
+    backend = backends.load(MUSCGEN_TINY, Choice(kind, "cpu", "fp32"), rows=2, cache_dir=cache_dir)
+    assert (backend.rows, backend.shape.codebooks) == (2, 4)
+    backend.close()
+
+
+def program(text):
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
+
+
+def test_without_pytorch_torch_is_refused_with_what_to_install():
+    said = program(
+        "import sys; sys.modules['torch'] = None\n"
+        "from muscgen.backends import choose\n"
+        "print(choose('auto', 'auto', 'fp32').backend)\n"
+        "try: choose('torch', 'cpu', 'fp32')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    assert said.splitlines()[0] == "onnx"
+    assert "ConfigurationError" in said
+    assert "muscgen[cuda]" in said
+
+
+def test_choosing_loads_no_runtime_that_is_not_chosen():
+    said = program(
+        "import sys\n"
+        "from muscgen.backends import choose\n"
+        "choose('auto', 'cpu', 'fp32')\n"
+        "print({'torch', 'onnxruntime', 'onnx', 'transformers'} & set(sys.modules))\n"
+    )
+    assert said.strip() == "set()"
