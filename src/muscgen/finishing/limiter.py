@@ -11,12 +11,12 @@ import soxr
 from numpy.typing import NDArray
 
 from muscgen.audio import Audio
+from muscgen.finishing.loudness import OVERSAMPLING
 
 LOOK_AHEAD_S = 0.015  # gain that moves slower than 30 Hz is heard as level, not as distortion
 MAX_REDUCTION_DB = (
     6.0  # what mastering for streaming commonly takes from short peaks; more is heard as pumping
 )
-_OVERSAMPLING = 4  # peaks between samples count, as in BS.1770-4
 
 
 def limited(audio: Audio, ceiling_db: float) -> Audio:
@@ -31,14 +31,13 @@ def limited(audio: Audio, ceiling_db: float) -> Audio:
 def _peaks(audio: Audio) -> NDArray[np.float64]:
     """The highest magnitude at and around each sample over all channels [T]."""
     count, rate = audio.samples.shape[1], audio.sample_rate
-    between = soxr.resample(audio.samples.T, rate, rate * _OVERSAMPLING, quality="HQ")
+    between = soxr.resample(audio.samples.T, rate, rate * OVERSAMPLING, quality="HQ")
     magnitude = np.abs(between.reshape(len(between), -1)).max(axis=1)
-    magnitude = np.pad(magnitude, (0, max(0, count * _OVERSAMPLING - magnitude.size)))[
-        : count * _OVERSAMPLING
-    ]
-    grouped = magnitude.reshape(count, _OVERSAMPLING).max(axis=1)
+    magnitude = np.pad(magnitude, (0, max(0, count * OVERSAMPLING - magnitude.size)))[: count * OVERSAMPLING]
+    magnitude = magnitude.reshape(count, OVERSAMPLING)
+    grouped = magnitude.max(axis=1)
     # A peak between two samples belongs to both of them.
-    grouped[1:] = np.maximum(grouped[1:], magnitude.reshape(count, _OVERSAMPLING)[:-1, -1])
+    grouped[1:] = np.maximum(grouped[1:], magnitude[:-1, -1])
     return np.asarray(np.maximum(grouped, np.abs(audio.samples).max(axis=0)), dtype=np.float64)
 
 
