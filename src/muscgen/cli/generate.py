@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
 from muscgen.cli.words import in_words
 
 if TYPE_CHECKING:
@@ -50,11 +51,9 @@ def generate(
     fade_out: Annotated[float, typer.Option(help="Seconds.")] = 0.0,
     bitrate: Annotated[int | None, typer.Option(help="kbit/s, for mp3, ogg and opus.")] = None,
     sample_rate: Annotated[int | None, typer.Option(help="Hz; default: the model's own.")] = None,
-    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
-    precision: Annotated[
-        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
-    ] = None,
+    backend: BackendOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
     home: Annotated[Path | None, typer.Option(help="Folder of models and caches.")] = None,
 ) -> None:
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
 from muscgen.cli.words import in_words
 
 if TYPE_CHECKING:
@@ -31,11 +32,9 @@ def serve(
     redis_url: Annotated[str | None, typer.Option(help="Default: an embedded server in the home.")] = None,
     worker: Annotated[bool, typer.Option(help="Also make the songs, in a child process.")] = True,
     slots: Annotated[int | None, typer.Option(help="Songs at once; default: 8.")] = None,
-    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
-    precision: Annotated[
-        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
-    ] = None,
+    backend: BackendOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
     threads: Annotated[int | None, typer.Option(help="0: one a core.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Default: models in the home.")] = None,
     default_model: Annotated[str | None, typer.Option(help="For requests that name none.")] = None,

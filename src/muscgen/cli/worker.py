@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
 from muscgen.cli.words import in_words
 
 EPILOG = """Examples:
@@ -25,11 +26,9 @@ def worker(
     home: Annotated[Path | None, typer.Option(help="Artifacts, caches, models, embedded queue.")] = None,
     models: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated.")] = None,
     slots: Annotated[int | None, typer.Option(help="Songs at once.")] = None,
-    backend: Annotated[Literal["auto", "onnx", "torch"] | None, typer.Option(help="Default: auto.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default: auto.")] = None,
-    precision: Annotated[
-        Literal["fp32", "int8", "fp16", "bf16"] | None, typer.Option(help="Default: fp32.")
-    ] = None,
+    backend: BackendOption = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
     threads: Annotated[int | None, typer.Option(help="0: one a core.")] = None,
     drain: Annotated[float | None, typer.Option(help="Seconds for running songs after SIGTERM.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
