@@ -16,6 +16,18 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int32]  # [K, F], or [R, K] for one step
 Logits = NDArray[np.float32]  # [R, K, V]
 Samples = NDArray[np.float32]  # [C, T]
+Melody = NDArray[np.float32]  # [F, bins], one 1 a frame: which pitch class sounds
+
+
+@dataclass(frozen=True, slots=True)
+class MelodyShape:
+    """How a melody model wants its chroma; see backends/chroma.py."""
+
+    frames: int  # F: a melody is repeated or cut to this length; 235 for 30 s
+    bins: int  # 12 pitch classes
+    sample_rate: int  # Hz
+    n_fft: int
+    hop: int  # samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,8 @@ class ModelShape:
     hop: int  # samples a frame
     max_steps: int  # positions a row of the slab can hold
     max_text_tokens: int
+    melody: MelodyShape | None = None  # None: no melody model. Its text and chroma stand before the song
+    hears: bool = False  # whether encode_audio can be asked
 
     @property
     def max_frames(self) -> int:
@@ -68,12 +82,32 @@ class Backend(Protocol):
         """Raises PromptTooLong when the text has more than max_text_tokens tokens. Never truncates."""
         ...
 
-    def open_row(self, row: int, text: TextStates | None) -> None:
-        """Begin a sequence at position 0 in `row`; None is the null text of guidance."""
+    def encode_audio(self, samples: Samples) -> Codes:
+        """Sound [C, T] at the model's own rate and channels -> codes [K, F], F = ceil(T / hop).
+
+        Raises InvalidRequest where the model cannot hear (`shape.hears`).
+        """
+        ...
+
+    def open_row(self, row: int, text: TextStates | None, melody: Melody | None = None) -> None:
+        """Begin a sequence at position 0 in `row`; None is the null text, or the null melody, of guidance.
+
+        Positions count codes alone: what a melody model puts before them is the backend's business.
+        """
+        ...
+
+    def prefill(self, row: int, tokens: Codes, position: int) -> None:
+        """Feed tokens [S, K] at position .. position + S - 1 of one row; nothing is asked of it.
+
+        Bit for bit (on a CPU) what S steps would have left behind, whatever the sizes of the chunks.
+        """
         ...
 
     def set_text(self, row: int, text: TextStates | None) -> None:
-        """From the next step on the row listens to `text`; its positions stay."""
+        """From the next step on the row listens to `text`; its positions stay.
+
+        Raises ValueError for a melody model, whose text is no longer in reach: open the row anew and prefill.
+        """
         ...
 
     def move_row(self, source: int, target: int, length: int) -> None:

@@ -1,0 +1,51 @@
+"""The effective request: nothing left open. It is kept in the job, given to the engine, echoed back."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from muscgen.request.parts import (
+    CachePolicy,
+    Conditioning,
+    Delivery,
+    LongForm,
+    Metadata,
+    Mode,
+    Output,
+    Part,
+    Rights,
+    Sampling,
+    Section,
+)
+
+
+class SongRequest(Part):
+    """The effective request: nothing left open. Seconds, Hz, decibels."""
+
+    model: str
+    mode: Mode = "text"
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    sections: tuple[Section, ...] | None = None
+    duration_s: float = Field(alias="duration")
+    n: int = 1
+    seed: int
+    sampling: Sampling
+    long_form: LongForm | None = None
+    conditioning: Conditioning = Conditioning()
+    rights: Rights = Rights()
+    output: Output = Output()
+    delivery: Delivery = Delivery()
+    cache: CachePolicy = "use"
+    metadata: Metadata = Field(default={})
+
+    def to_json(self) -> str:
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SongRequest:
+        return cls.model_validate_json(text)
+
+    def seed_of(self, output: int) -> int:
+        """The seed of output i: asking for it alone gives the same song."""
+        return self.seed + output
