@@ -50,7 +50,7 @@ def test_a_prompt_is_enough():
         ({"seed": -1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"seed": MAX_SEED + 1}, "seed"),
-        ({"mode": "melody"}, "mode"),
+        ({"mode": "jazz"}, "mode"),
         ({"sampling": {"temperature": 0}}, "sampling.temperature"),
         ({"sampling": {"topk": 5}}, "sampling.topk"),
         ({"sampling": {"guidance_scale": 0.5}}, "sampling.guidance_scale"),
