@@ -1,0 +1,214 @@
+"""The watermark, through embed and detect, on music-like sounds made here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from muscgen.audio import Audio
+from muscgen.finishing.encode import decode, encode
+from muscgen.provenance.watermark import Embedder, Payload, code, detect, embed
+from muscgen.provenance.watermark.payload import job_hash
+
+SECRET, OTHER = b"a deployment's secret", b"somebody else's"
+KEYS = {"ours": SECRET}
+PAYLOAD = Payload.of(7, 1, "job_000000000000_1")
+RATE = 32_000
+
+
+def song(seconds: float, rate: int = RATE, *, channels: int = 2, seed: int = 0) -> Audio:
+    """Chords of plucked partials over a hissing beat: tones, noise, attacks and rests."""
+    dice = np.random.default_rng(seed)
+    count = round(seconds * rate)
+    sound = np.zeros((channels, count + 2 * rate))
+    age = np.arange(rate) / rate  # a second of each beat
+    for start in range(0, count, rate // 4):
+        chord = np.zeros(rate)
+        for pitch in dice.choice([110, 147, 196, 262, 330, 440], 3, replace=False):
+            chord += sum(np.sin(2 * np.pi * pitch * k * age + k) / k for k in range(1, 12))
+        beat = np.exp(-3 * age) * chord * dice.uniform(0.02, 0.06, (channels, 1))
+        hiss = 0.05 * np.exp(-20 * age) * dice.standard_normal((channels, rate))
+        sound[:, start : start + rate] += beat + hiss
+    return Audio(sound[:, :count].astype(np.float32), rate)
+
+
+@pytest.fixture(scope="module")
+def marked() -> Audio:
+    return embed(song(14), SECRET, PAYLOAD)
+
+
+def at_rate(audio: Audio, rate: int) -> Audio:
+    resampled = soxr.resample(audio.samples.T, audio.sample_rate, rate)
+    return Audio(np.ascontiguousarray(resampled.T, np.float32), rate)
+
+
+def excerpt(audio: Audio, start_s: float, seconds: float) -> Audio:
+    start = round(start_s * audio.sample_rate)
+    return Audio(audio.samples[:, start : start + round(seconds * audio.sample_rate)], audio.sample_rate)
+
+
+def with_noise(audio: Audio, snr_db: float) -> Audio:
+    power = float((audio.samples**2).mean()) * 10 ** (-snr_db / 10)
+    noise = np.random.default_rng(1).standard_normal(audio.samples.shape) * np.sqrt(power)
+    return Audio((audio.samples + noise).astype(np.float32), audio.sample_rate)
+
+
+def payload_in(audio: Audio) -> Payload | None:
+    found = detect(audio, KEYS)
+    return found and found.payload
+
+
+def test_the_payload_comes_back(marked: Audio) -> None:
+    found = detect(marked, KEYS)
+    assert found is not None
+    assert (found.key, found.payload) == ("ours", PAYLOAD)
+    assert found.likeness > 8
+    assert found.bit_errors < 0.1
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1.234, 2.71828, 3.999])
+def test_ten_seconds_from_anywhere_are_enough(marked: Audio, start_s: float) -> None:
+    assert payload_in(excerpt(marked, start_s, 10)) == PAYLOAD
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
+def test_every_sample_rate_carries_it_to_every_other(rate: int) -> None:
+    marked = embed(song(10, rate), SECRET, PAYLOAD)
+    assert payload_in(marked) == PAYLOAD
+    assert payload_in(at_rate(marked, RATE)) == PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kbps", "rate"), [("mp3", 128, RATE), ("opus", 96, 48_000), ("ogg", None, RATE)]
+)
+def test_lossy_files_keep_it(marked: Audio, encoding: str, kbps: int | None, rate: int) -> None:
+    heard = decode(encode(at_rate(marked, rate), encoding, kbps))
+    assert payload_in(excerpt(heard, 1.7, 10)) == PAYLOAD
+
+
+ATTACKS = {
+    "quieter by 20 dB": lambda audio: Audio(audio.samples * np.float32(0.1), RATE),
+    "at 16 kHz and back": lambda audio: at_rate(at_rate(audio, 16_000), RATE),
+    "one channel": lambda audio: Audio(audio.samples.mean(axis=0, keepdims=True), RATE),
+    "noise at 30 dB": lambda audio: with_noise(audio, 30),
+    "distortion": lambda audio: Audio(np.tanh(3 * audio.samples), RATE),
+    "channels exchanged and upside down": lambda audio: Audio(-audio.samples[::-1].copy(), RATE),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_it_survives(marked: Audio, attack: str) -> None:
+    assert payload_in(ATTACKS[attack](excerpt(marked, 2.2, 10))) == PAYLOAD
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_not_marked_has_no_mark(seed: int) -> None:
+    assert detect(song(10, seed=seed), KEYS) is None
+
+
+def test_another_key_finds_nothing(marked: Audio) -> None:
+    assert detect(marked, {"theirs": OTHER}) is None
+
+
+def test_of_several_keys_the_one_that_was_used_is_named(marked: Audio) -> None:
+    found = detect(marked, {"theirs": OTHER, **KEYS})
+    assert found is not None
+    assert found.key == "ours"
+
+
+def test_a_marked_part_of_a_long_file_is_found_and_placed() -> None:
+    rest = song(150, channels=1, seed=3).samples
+    marked = embed(song(14, channels=1, seed=4), SECRET, PAYLOAD).samples
+    found = detect(Audio(np.concatenate([rest, marked, rest], axis=1), RATE), KEYS)
+    assert found is not None
+    assert found.payload == PAYLOAD
+    assert 130 <= found.start_s <= 164
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 1.0, 2.9])
+def test_what_is_too_short_to_tell_has_no_mark(seconds: float) -> None:
+    assert detect(song(seconds), KEYS) is None
+
+
+def test_silence_and_constant_tones_have_no_mark() -> None:
+    silent = np.zeros((1, 10 * RATE), np.float32)
+    tone = np.sin(np.arange(10 * RATE) * 0.1, dtype=np.float32)[None]
+    assert detect(Audio(silent, RATE), KEYS) is None
+    assert detect(Audio(tone, RATE), KEYS) is None
+
+
+def test_silence_stays_silence() -> None:
+    silent = np.zeros((2, 3 * RATE), np.float32)
+    assert not embed(Audio(silent, RATE), SECRET, PAYLOAD).samples.any()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(RATE, 2), (44_100, 1), (16_000, 2)])
+def test_a_stream_is_marked_as_the_whole_is(rate: int, channels: int) -> None:
+    whole = song(5, rate, channels=channels)
+    stream = Embedder(SECRET, PAYLOAD, sample_rate=rate, channels=channels)
+    dice, pieces, at = np.random.default_rng(2), [], 0
+    while at < whole.samples.shape[1]:
+        size = int(dice.choice([1, 17, 640, 5_000, 16_000]))
+        pieces.append(stream.push(whole.samples[:, at : at + size]))
+        at += size
+    pieces.append(stream.push(whole.samples[:, :0], last=True))
+    np.testing.assert_allclose(
+        np.concatenate(pieces, axis=1), embed(whole, SECRET, PAYLOAD).samples, atol=1e-6
+    )
+
+
+def test_a_stream_is_never_more_than_a_fifth_of_a_second_behind() -> None:
+    stream = Embedder(SECRET, PAYLOAD, sample_rate=RATE, channels=1)
+    came = 0
+    sound = song(2, channels=1).samples
+    for at in range(20):
+        came += stream.push(sound[:, at * 3_200 : (at + 1) * 3_200]).shape[1]
+        assert (at + 1) * 3_200 - came < RATE / 5
+
+
+@given(samples=st.integers(0, 9_000), rate=st.sampled_from([16_000, 32_000, 44_100, 48_000]))
+@settings(deadline=None, max_examples=40)
+def test_the_length_stays_to_the_sample(samples: int, rate: int) -> None:
+    noise: NDArray[np.float32] = np.random.default_rng(5).standard_normal((1, samples)).astype(np.float32)
+    assert embed(Audio(noise, rate), SECRET, PAYLOAD).samples.shape == (1, samples)
+
+
+def test_what_is_changed_lies_well_below_the_music(marked: Audio) -> None:
+    clean = song(14).samples
+    change = marked.samples - clean
+    assert 10 * np.log10((clean**2).sum() / (change**2).sum()) > 22
+
+
+@given(st.binary(min_size=6, max_size=6), st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+def test_the_code_corrects_a_fifth_of_its_symbols(payload: bytes, seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    symbols = code.encode(payload)
+    symbols[dice.choice(symbols.size, symbols.size // 5, replace=False)] *= -1
+    assert code.decode(symbols) == payload
+
+
+def test_noise_is_no_payload() -> None:
+    dice = np.random.default_rng(6)
+    assert [code.decode(dice.standard_normal(code.SYMBOLS)) for _ in range(20)] == [None] * 20
+
+
+@given(st.integers(0, 2**16 - 1), st.integers(0, 255), st.integers(0, 2**24 - 1))
+def test_a_payload_is_six_bytes_and_back(deployment: int, version: int, job: int) -> None:
+    payload = Payload(deployment, version, job)
+    assert Payload.from_bytes(payload.to_bytes()) == payload
+    assert payload.hex() == payload.to_bytes().hex()
+
+
+@pytest.mark.parametrize("fields", [(2**16, 0, 0), (0, 256, 0), (0, 0, 2**24), (-1, 0, 0)])
+def test_a_payload_refuses_what_does_not_fit(fields: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="bits"):
+        Payload(*fields)
+
+
+def test_a_payload_knows_its_job_by_hash() -> None:
+    assert PAYLOAD.job == job_hash("job_000000000000_1") != job_hash("job_000000000000_2")
