@@ -9,7 +9,7 @@ from muscgen.backends.base import Codes, ModelShape
 from muscgen.models.config import ModelConfig
 
 
-def shape_of(config: ModelConfig) -> ModelShape:
+def shape_of(config: ModelConfig, *, hears: bool) -> ModelShape:
     """The engine's view of a model."""
     decoder, codec = config.decoder, config.codec
     return ModelShape(
@@ -23,6 +23,7 @@ def shape_of(config: ModelConfig) -> ModelShape:
         hop=codec.hop,
         max_steps=decoder.positions,
         max_text_tokens=config.text.max_tokens,
+        hears=hears,
     )
 
 

@@ -22,7 +22,7 @@ class Decoding:
         self.take = take
         self._sample_rate = sample_rate
         self._stream: CodecStream | None = None
-        self._heard = 0
+        self._came = 0  # samples, of which the first `unheard` are kept back
 
     def push(self, codes: Codes, open_codec: Callable[[], CodecStream], *, last: bool) -> None:
         """Decode the next codes [K, F] and hand the sound to the song's handle."""
@@ -35,14 +35,15 @@ class Decoding:
             self._finish()
 
     def _cut(self, samples: Samples) -> Samples:
-        samples = samples[:, : self.take.samples - self._heard]
-        self._heard += samples.shape[1]
-        return samples
+        samples = samples[:, : self.take.samples - self._came]
+        unheard = max(0, self.take.unheard - self._came)
+        self._came += samples.shape[1]
+        return samples[:, unheard:]
 
     def _finish(self) -> None:
         take, handle = self.take, self.take.handle
-        if self._heard != take.samples or handle.first_audio_at_s is None:
-            raise InternalError(f"the codec gave {self._heard} of {take.samples} samples")
+        if self._came != take.samples or handle.first_audio_at_s is None:
+            raise InternalError(f"the codec gave {self._came} of {take.samples} samples")
         made = Made(
             codes=take.codes(),
             audio=join(handle.sound()),

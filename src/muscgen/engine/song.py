@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from muscgen.audio import Audio
-from muscgen.backends.base import Codes, ModelShape
+from muscgen.backends.base import Codes, Melody, ModelShape
 from muscgen.engine.windows import Window, windows
 from muscgen.request import LongForm, Sampling, Section, SongRequest
 
@@ -18,6 +18,8 @@ class Song:
     prompt: None where there are sections, or no text at all.
     attempt: 0, or how often a song of this seed was thrown away; each attempt draws other codes.
     long_form: None is one window over the whole song.
+    melody: for a melody model, whose other row then gets the null melody.
+    heard_from_s: what is before it is made, or given as codes, but not handed out.
     """
 
     prompt: str | None
@@ -28,9 +30,19 @@ class Song:
     attempt: int = 0
     long_form: LongForm | None = None
     sections: tuple[Section, ...] = ()
+    melody: Melody | None = field(default=None, compare=False)
+    heard_from_s: float = 0.0
 
     @classmethod
-    def of(cls, request: SongRequest, output: int, attempt: int = 0) -> Song:
+    def of(
+        cls,
+        request: SongRequest,
+        output: int,
+        attempt: int = 0,
+        *,
+        melody: Melody | None = None,
+        heard_from_s: float = 0.0,
+    ) -> Song:
         return cls(
             request.prompt,
             request.negative_prompt,
@@ -40,6 +52,8 @@ class Song:
             attempt,
             request.long_form,
             request.sections or (),
+            melody,
+            heard_from_s,
         )
 
     @property
@@ -55,6 +69,10 @@ class Song:
     def samples(self, shape: ModelShape) -> int:
         """The song's exact length in samples a channel."""
         return max(1, round(self.duration_s * shape.sample_rate))
+
+    def unheard_samples(self, shape: ModelShape) -> int:
+        """How many of them open the song and are not handed out."""
+        return min(round(self.heard_from_s * shape.sample_rate), self.samples(shape) - 1)
 
     def frames(self, shape: ModelShape) -> int:
         """The fewest frames that hold all samples. Counted in samples: 1.1 s x 50 is 55.000000000000007."""

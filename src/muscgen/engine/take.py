@@ -31,6 +31,7 @@ class Take:
         _check_room(song, windows[0].frames, shape)
         self.song, self._shape = song, shape
         self.samples, self.frames = song.samples(shape), song.frames(shape)
+        self.unheard = song.unheard_samples(shape)
         self._codes = np.full((shape.codebooks, self.frames), shape.special, np.int32)
         self.certain_frames = 0
         if known is not None:

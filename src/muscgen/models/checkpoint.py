@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.adapter import Adapter, adapter_files
 from muscgen.models.folder import digest, read_folder, weights_of
-from muscgen.models.layout import Layout, layout, unused
+from muscgen.models.layout import HEARING, Layout, hearing, layout, unused
 from muscgen.models.tensorfile import Shape, Stored
 
 _NAMED_AT_MOST = 8
@@ -24,7 +24,8 @@ _NORMED = (
 class Checkpoint:
     """The folder `path`, with the LoRA adapter of another folder merged in where one is given.
 
-    Tensors have transformers' names whatever the layout. Raises CheckpointInvalid naming the fault.
+    Tensors have transformers' names whatever the layout. `hears`: whether the codec's encoder is there, which
+    turns sound into codes. Raises CheckpointInvalid naming the fault.
     """
 
     def __init__(self, path: Path, adapter: Path | None = None) -> None:
@@ -32,7 +33,8 @@ class Checkpoint:
         folder = read_folder(path)
         self.config = folder.config
         self.tokenizer = folder.text / "tokenizer.json"
-        wanted = layout(self.config)
+        self.hears = any(name.startswith(HEARING) for name in folder.tensors)
+        wanted = layout(self.config) | (hearing(self.config.codec) if self.hears else {})
         self._sources = _sources(wanted, folder.tensors)
         self._learned = Adapter(adapter, wanted) if adapter else None
 

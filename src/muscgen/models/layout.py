@@ -13,11 +13,11 @@ Layout = dict[str, Shape]
 TEXT = "text_encoder.encoder"
 DECODER = "decoder.model.decoder"
 CODEC = "audio_encoder.decoder.layers"
+HEARING = "audio_encoder.encoder.layers"
 
-# Known and not needed to make music: the codec's encoder, training state, tables that are computed, aliases.
+# Known and not needed to make music: training state, tables that are computed, aliases.
 _UNUSED = re.compile(
-    r"audio_encoder\.encoder\.layers\.\d+\.(block\.\d+\.)?(shortcut\.)?(conv|lstm)\..+"
-    r"|audio_encoder\.quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed|embed_avg)"
+    r"audio_encoder\.quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed|embed_avg)"
     r"|decoder\.model\.decoder\.embed_positions\.weights"
     r"|text_encoder\.encoder\.embed_tokens\.weight"
 )
@@ -36,6 +36,22 @@ def layout(config: ModelConfig) -> Layout:
     if has_projection(config):
         tensors["enc_to_dec_proj.weight"] = (config.decoder.width, config.text.width)
         tensors["enc_to_dec_proj.bias"] = (config.decoder.width,)
+    return tensors
+
+
+def hearing(codec: CodecConfig) -> Layout:
+    """The codec's encoder, which a checkpoint has as a whole or not at all."""
+    wide = codec.filters
+    tensors: Layout = dict(_conv(f"{HEARING}.0.conv", (wide, 1, codec.kernel), wide))
+    for stage, ratio in enumerate(reversed(codec.ratios)):
+        for j in range(codec.residual_layers):
+            block, hidden = heard_residual(codec, stage, j), wide // codec.compress
+            tensors.update(_conv(f"{block}.1.conv", (hidden, wide, codec.residual_kernel), hidden))
+            tensors.update(_conv(f"{block}.3.conv", (wide, hidden, 1), wide))
+        tensors.update(_conv(downsampling(codec, stage), (2 * wide, wide, 2 * ratio), 2 * wide))
+        wide *= 2
+    tensors.update(_lstm(heard_lstm(codec), wide, codec.lstm_layers))
+    tensors.update(_conv(heard_last(codec), (codec.width, wide, codec.last_kernel), codec.width))
     return tensors
 
 
@@ -86,11 +102,7 @@ def _codec(codec: CodecConfig) -> Iterator[tuple[str, Shape]]:
         yield f"audio_encoder.quantizer.layers.{k}.codebook.embed", (codec.codebook_size, codec.width)
     wide = codec.lstm_width
     yield from _conv(f"{CODEC}.0.conv", (wide, codec.width, codec.kernel), wide)
-    for layer in range(codec.lstm_layers):
-        yield f"{CODEC}.1.lstm.weight_ih_l{layer}", (4 * wide, wide)
-        yield f"{CODEC}.1.lstm.weight_hh_l{layer}", (4 * wide, wide)
-        yield f"{CODEC}.1.lstm.bias_ih_l{layer}", (4 * wide,)
-        yield f"{CODEC}.1.lstm.bias_hh_l{layer}", (4 * wide,)
+    yield from _lstm(f"{CODEC}.1.lstm", wide, codec.lstm_layers)
     for stage, ratio in enumerate(codec.ratios):
         narrow = wide // 2
         yield from _conv(upsampling(codec, stage), (wide, narrow, 2 * ratio), narrow)
@@ -100,6 +112,14 @@ def _codec(codec: CodecConfig) -> Iterator[tuple[str, Shape]]:
             yield from _conv(f"{block}.3.conv", (narrow, hidden, 1), narrow)
         wide = narrow
     yield from _conv(last(codec), (1, wide, codec.last_kernel), 1)
+
+
+def _lstm(name: str, wide: int, layers: int) -> Iterator[tuple[str, Shape]]:
+    for layer in range(layers):
+        yield f"{name}.weight_ih_l{layer}", (4 * wide, wide)
+        yield f"{name}.weight_hh_l{layer}", (4 * wide, wide)
+        yield f"{name}.bias_ih_l{layer}", (4 * wide,)
+        yield f"{name}.bias_hh_l{layer}", (4 * wide,)
 
 
 def _conv(name: str, shape: Shape, bias: int) -> Iterator[tuple[str, Shape]]:
@@ -118,3 +138,20 @@ def residual(codec: CodecConfig, stage: int, j: int) -> str:
 
 def last(codec: CodecConfig) -> str:
     return f"{CODEC}.{3 + len(codec.ratios) * (2 + codec.residual_layers)}.conv"
+
+
+def downsampling(codec: CodecConfig, stage: int) -> str:
+    """The name of an encoder stage's strided convolution. A stage: residual blocks, ELU, that."""
+    return f"{HEARING}.{2 + codec.residual_layers + stage * (2 + codec.residual_layers)}.conv"
+
+
+def heard_residual(codec: CodecConfig, stage: int, j: int) -> str:
+    return f"{HEARING}.{1 + stage * (2 + codec.residual_layers) + j}.block"
+
+
+def heard_lstm(codec: CodecConfig) -> str:
+    return f"{HEARING}.{1 + len(codec.ratios) * (2 + codec.residual_layers)}.lstm"
+
+
+def heard_last(codec: CodecConfig) -> str:
+    return f"{HEARING}.{3 + len(codec.ratios) * (2 + codec.residual_layers)}.conv"

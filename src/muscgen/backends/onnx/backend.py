@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, TextStates
+from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, Samples, TextStates
+from muscgen.backends.hearing import Ear, deaf, encode_audio
 from muscgen.backends.onnx.cache import SessionCache
 from muscgen.backends.onnx.codec import frames_graph, samples_graph
 from muscgen.backends.onnx.encoder import Encoder
 from muscgen.backends.onnx.exactness import signed_is_exact
+from muscgen.backends.onnx.hearing import ear, hidden_graph, vectors_graph
 from muscgen.backends.onnx.quantise import Linear, RowwiseLinear, full_linear
 from muscgen.backends.onnx.slab import Slab, Text, null_text
 from muscgen.backends.onnx.step import step_graph
@@ -43,10 +47,13 @@ class OnnxBackend:
         step: ort.InferenceSession,
         frames: ort.InferenceSession,
         samples: ort.InferenceSession,
+        open_ear: Callable[[], Ear] | None,
     ) -> None:
         self._config, self._rows = config, rows
         self._encoder, self._prompts = encoder, prompts
         self._step, self._frames, self._samples = step, frames, samples
+        self._open_ear, self._ear_lock = open_ear, Lock()
+        self._ear: Ear | None = None
         self._slab = Slab(config, rows)
         self._null = null_text(config)
 
@@ -67,6 +74,11 @@ class OnnxBackend:
         cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
         encoder = Encoder(config.text, cache.session(text_graph(checkpoint), threads))
         codebooks = config.decoder.codebooks // config.decoder.channels
+
+        def open_ear() -> Ear:
+            sessions = [cache.session(make(checkpoint), threads) for make in (hidden_graph, vectors_graph)]
+            return ear(checkpoint, *sessions)
+
         return cls(
             config,
             rows=rows,
@@ -75,11 +87,12 @@ class OnnxBackend:
             step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),
+            open_ear=open_ear if checkpoint.hears else None,
         )
 
     @property
     def shape(self) -> ModelShape:
-        return shape_of(self._config)
+        return shape_of(self._config, hears=self._open_ear is not None)
 
     @property
     def rows(self) -> int:
@@ -87,6 +100,14 @@ class OnnxBackend:
 
     def encode_text(self, text: str) -> Text:
         return self._prompts.encode(text)
+
+    def encode_audio(self, samples: Samples) -> Codes:
+        """The encoder is read from the checkpoint when it is asked for the first time."""
+        if self._open_ear is None:
+            raise deaf()
+        with self._ear_lock:
+            self._ear = self._ear or self._open_ear()
+        return encode_audio(self._config.codec, self._ear, samples, self._config.decoder.channels)
 
     def open_row(self, row: int, text: TextStates | None) -> None:
         self.set_text(row, text)  # attention sees no position that was not written since
@@ -108,7 +129,7 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
-        for name in ("_slab", "_step", "_encoder", "_prompts", "_frames", "_samples"):
+        for name in ("_slab", "_step", "_encoder", "_prompts", "_frames", "_samples", "_ear", "_open_ear"):
             vars(self).pop(name, None)
 
 

@@ -29,10 +29,10 @@ def frames_graph(checkpoint: Checkpoint, codebooks: int) -> Graph:
     codes = g.input("codes", np.int32, ["C", codebooks, "P"])
     h = g.ops("Split", [g.input("h", np.float32, [layers, "C", wide])], layers, axis=0, num_outputs=layers)
     c = g.ops("Split", [g.input("c", np.float32, [layers, "C", wide])], layers, axis=0, num_outputs=layers)
-    x = _conv(g, checkpoint, _vectors(g, checkpoint, codes, codebooks), f"{CODEC}.0.conv")
+    x = conv(g, checkpoint, _vectors(g, checkpoint, codes, codebooks), f"{CODEC}.0.conv")
     frames = y = g.op("Transpose", x, perm=[2, 0, 1])  # [F, C, H]
     for n in range(layers):
-        y, h[n], c[n] = _lstm(g, checkpoint, n, y, h[n], c[n])
+        y, h[n], c[n] = lstm(g, checkpoint, f"{CODEC}.1.lstm", n, y, h[n], c[n])
     hidden = g.op("Transpose", g.op("Add", y, frames), perm=[1, 2, 0])
     g.output(hidden, "hidden", np.float32, ["C", wide, "F"])
     g.output(g.op("Concat", *h, axis=0), "h_out", np.float32, [layers, "C", wide])
@@ -48,9 +48,9 @@ def samples_graph(checkpoint: Checkpoint) -> Graph:
     for stage, ratio in enumerate(codec.ratios):
         x = _upsample(g, checkpoint, g.op("Elu", x), upsampling(codec, stage), ratio)
         for j in range(codec.residual_layers):
-            x = _residual(g, checkpoint, x, residual(codec, stage, j), codec.dilation_growth**j)
-    x = _reflected(g, g.op("Elu", x), codec.last_kernel - 1)
-    x = g.op("Squeeze", _conv(g, checkpoint, x, last(codec)), g.constant([1], np.int64))
+            x = residual_block(g, checkpoint, x, residual(codec, stage, j), codec.dilation_growth**j)
+    x = reflected(g, g.op("Elu", x), codec.last_kernel - 1)
+    x = g.op("Squeeze", conv(g, checkpoint, x, last(codec)), g.constant([1], np.int64))
     g.output(x, "samples", np.float32, ["C", "T"])
     return g.build()
 
@@ -71,9 +71,11 @@ def _with_zero_row(checkpoint: Checkpoint, name: str) -> Floats:
     return np.pad(checkpoint.tensor(name), ((0, 1), (0, 0)))
 
 
-def _lstm(g: GraphBuilder, checkpoint: Checkpoint, n: int, x: str, h: str, c: str) -> tuple[str, str, str]:
-    """x [F, C, H], h and c [1, C, H] -> y [F, C, H], h, c."""
-    wide, name = checkpoint.config.codec.lstm_width, f"{CODEC}.1.lstm"
+def lstm(
+    g: GraphBuilder, checkpoint: Checkpoint, name: str, n: int, x: str, h: str, c: str
+) -> tuple[str, str, str]:
+    """Layer n: x [F, C, H], h and c [1, C, H] (or none: zeros) -> y [F, C, H], h, c."""
+    wide = checkpoint.config.codec.lstm_width
     matrix = (1, 4 * wide, wide)
     weights = [
         g.weight(f"{name}.{kind}_l{n}.iofc", matrix, partial(_gates, checkpoint, f"{name}.{kind}_l{n}"))
@@ -102,21 +104,23 @@ def _upsample(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, ratio:
     )
 
 
-def _residual(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, dilation: int) -> str:
+def residual_block(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, dilation: int) -> str:
     kernel = checkpoint.config.codec.residual_kernel
-    y = _reflected(g, g.op("Elu", x), (kernel - 1) * dilation)
-    y = g.op("Elu", _conv(g, checkpoint, y, f"{name}.1.conv", dilation))
-    return g.op("Add", x, _conv(g, checkpoint, y, f"{name}.3.conv"))
+    y = reflected(g, g.op("Elu", x), (kernel - 1) * dilation)
+    y = g.op("Elu", conv(g, checkpoint, y, f"{name}.1.conv", dilation=dilation))
+    return g.op("Add", x, conv(g, checkpoint, y, f"{name}.3.conv"))
 
 
-def _reflected(g: GraphBuilder, x: str, total: int) -> str:
+def reflected(g: GraphBuilder, x: str, total: int) -> str:
     """x [C, N, T] with `total` samples of reflection, the odd one on the left."""
     pads = g.constant([0, 0, total - total // 2, 0, 0, total // 2], np.int64)
     return g.op("Pad", x, pads, mode="reflect")
 
 
-def _conv(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, dilation: int = 1) -> str:
-    return g.op("Conv", x, *_weights(g, checkpoint, name), dilations=[dilation])
+def conv(
+    g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, *, dilation: int = 1, stride: int = 1
+) -> str:
+    return g.op("Conv", x, *_weights(g, checkpoint, name), dilations=[dilation], strides=[stride])
 
 
 def _weights(g: GraphBuilder, checkpoint: Checkpoint, name: str) -> tuple[str, str]:

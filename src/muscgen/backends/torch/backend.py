@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, Samples, TextStates
 from muscgen.backends.codec_stream import WINDOW_FRAMES, Hidden, WindowedCodecStream
+from muscgen.backends.hearing import deaf, encode_audio
 from muscgen.backends.prompts import Prompts
 from muscgen.backends.shape import check_step, shape_of
 from muscgen.backends.torch.aside import Aside
@@ -18,6 +19,7 @@ from muscgen.backends.torch.decoder import Decoder
 from muscgen.backends.torch.device import DTYPES, Precision, find_device
 from muscgen.backends.torch.fitting import fitting
 from muscgen.backends.torch.graphs import Graphs
+from muscgen.backends.torch.hearing import Hearing
 from muscgen.backends.torch.slab import Extent, Slab
 from muscgen.backends.torch.text import Encoder, Text, null_text
 from muscgen.backends.torch.weights import Weights
@@ -41,6 +43,7 @@ class TorchBackend:
         with torch.inference_mode():
             weights = Weights(checkpoint, device, dtype)
             self._encoder, self._codec = Encoder(weights), Codec(weights)
+            self._hearing = Hearing(weights) if checkpoint.hears else None
             self._decoder = Decoder(weights)
             self._null = null_text(config, device, dtype)
             self._slab = fitting(rows, lambda rows: self._rehearsed(rows, dtype))
@@ -72,7 +75,7 @@ class TorchBackend:
 
     @property
     def shape(self) -> ModelShape:
-        return shape_of(self._config)
+        return shape_of(self._config, hears=self._hearing is not None)
 
     @property
     def rows(self) -> int:
@@ -80,6 +83,12 @@ class TorchBackend:
 
     def encode_text(self, text: str) -> Text:
         return self._prompts.encode(text)
+
+    def encode_audio(self, samples: Samples) -> Codes:
+        if self._hearing is None:
+            raise deaf()
+        with self._aside():
+            return encode_audio(self._config.codec, self._hearing.ear, samples, self._config.decoder.channels)
 
     def open_row(self, row: int, text: TextStates | None) -> None:
         with torch.inference_mode():
@@ -113,7 +122,7 @@ class TorchBackend:
 
     def close(self) -> None:
         """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
-        for name in ("_graphs", "_slab", "_decoder", "_encoder", "_codec", "_prompts", "_null"):
+        for name in ("_graphs", "_slab", "_decoder", "_encoder", "_codec", "_hearing", "_prompts", "_null"):
             vars(self).pop(name, None)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

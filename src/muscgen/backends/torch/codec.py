@@ -13,7 +13,7 @@ from muscgen.backends.torch.weights import Weights
 from muscgen.models.layout import CODEC, last, residual, upsampling
 
 State = tuple[torch.Tensor, torch.Tensor]  # h, c: [layers, C, H]
-_FULL = torch.float32
+FULL = torch.float32
 
 
 class Codec:
@@ -24,10 +24,10 @@ class Codec:
         self._device = weights.device
         decoder = weights.config.decoder
         self._tables = [_with_zero_row(weights, k) for k in range(decoder.codebooks // decoder.channels)]
-        self._first = _Conv(weights, f"{CODEC}.0.conv")
-        self._lstm = _lstm(weights)
+        self._first = Conv(weights, f"{CODEC}.0.conv")
+        self._lstm = lstm(weights, f"{CODEC}.1.lstm")
         self._stages = [_Stage(weights, stage) for stage in range(len(codec.ratios))]
-        self._last = _Conv(weights, last(codec))
+        self._last = Conv(weights, last(codec))
 
     def frames(self, codes: Codes, state: State | None) -> tuple[Hidden, State]:
         """codes [C, K, F + kernel - 1], h and c [layers, C, H] -> hidden [C, H, F], h and c afterwards."""
@@ -43,18 +43,18 @@ class Codec:
         x = torch.tensor(hidden, device=self._device)
         for stage in self._stages:
             x = stage(x)
-        x = self._last(_reflected(F.elu(x), self._codec.last_kernel - 1))
+        x = self._last(reflected(F.elu(x), self._codec.last_kernel - 1))
         samples: Samples = x[:, 0].cpu().numpy()
         return samples
 
 
-class _Conv:
-    def __init__(self, weights: Weights, name: str, dilation: int = 1) -> None:
-        self._weight, self._bias = weights(f"{name}.weight", _FULL), weights(f"{name}.bias", _FULL)
-        self._dilation = dilation
+class Conv:
+    def __init__(self, weights: Weights, name: str, *, dilation: int = 1, stride: int = 1) -> None:
+        self._weight, self._bias = weights(f"{name}.weight", FULL), weights(f"{name}.bias", FULL)
+        self._dilation, self._stride = dilation, stride
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv1d(x, self._weight, self._bias, dilation=self._dilation)
+        return F.conv1d(x, self._weight, self._bias, self._stride, dilation=self._dilation)
 
 
 class _Stage:
@@ -63,8 +63,10 @@ class _Stage:
     def __init__(self, weights: Weights, stage: int) -> None:
         codec = weights.config.codec
         name, self._ratio = upsampling(codec, stage), codec.ratios[stage]
-        self._weight, self._bias = weights(f"{name}.weight", _FULL), weights(f"{name}.bias", _FULL)
-        self._residuals = [_Residual(weights, stage, j) for j in range(codec.residual_layers)]
+        self._weight, self._bias = weights(f"{name}.weight", FULL), weights(f"{name}.bias", FULL)
+        self._residuals = [
+            Residual(weights, residual(codec, stage, j), j) for j in range(codec.residual_layers)
+        ]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         ratio, length = self._ratio, x.shape[-1] * self._ratio
@@ -76,34 +78,33 @@ class _Stage:
         return x
 
 
-class _Residual:
-    def __init__(self, weights: Weights, stage: int, j: int) -> None:
+class Residual:
+    def __init__(self, weights: Weights, name: str, j: int) -> None:
         codec = weights.config.codec
-        name, dilation = residual(codec, stage, j), codec.dilation_growth**j
+        dilation = codec.dilation_growth**j
         self._margin = (codec.residual_kernel - 1) * dilation
         self._wide, self._narrow = (
-            _Conv(weights, f"{name}.1.conv", dilation),
-            _Conv(weights, f"{name}.3.conv"),
+            Conv(weights, f"{name}.1.conv", dilation=dilation),
+            Conv(weights, f"{name}.3.conv"),
         )
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        y = self._wide(_reflected(F.elu(x), self._margin))
+        y = self._wide(reflected(F.elu(x), self._margin))
         return x + self._narrow(F.elu(y))
 
 
-def _reflected(x: torch.Tensor, total: int) -> torch.Tensor:
+def reflected(x: torch.Tensor, total: int) -> torch.Tensor:
     """x [C, N, T] with `total` samples of reflection, the odd one on the left."""
     return F.pad(x, (total - total // 2, total // 2), mode="reflect")
 
 
 def _with_zero_row(weights: Weights, k: int) -> torch.Tensor:
     """The codes' vectors, and one of zeros for the code that stands for silence."""
-    return F.pad(weights(f"audio_encoder.quantizer.layers.{k}.codebook.embed", _FULL), (0, 0, 0, 1))
+    return F.pad(weights(f"audio_encoder.quantizer.layers.{k}.codebook.embed", FULL), (0, 0, 0, 1))
 
 
-def _lstm(weights: Weights) -> nn.LSTM:
+def lstm(weights: Weights, name: str) -> nn.LSTM:
     codec = weights.config.codec
-    lstm = nn.LSTM(codec.lstm_width, codec.lstm_width, codec.lstm_layers, batch_first=True)
-    state = {name: weights(f"{CODEC}.1.lstm.{name}", _FULL) for name in lstm.state_dict()}
-    lstm.load_state_dict(state)
-    return lstm.to(weights.device).eval().requires_grad_(requires_grad=False)
+    module = nn.LSTM(codec.lstm_width, codec.lstm_width, codec.lstm_layers, batch_first=True)
+    module.load_state_dict({part: weights(f"{name}.{part}", FULL) for part in module.state_dict()})
+    return module.to(weights.device).eval().requires_grad_(requires_grad=False)
