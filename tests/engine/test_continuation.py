@@ -93,7 +93,7 @@ def test_another_clip_gives_another_song():
     assert (one.codes[:, CLIP_FRAMES:] != two.codes[:, CLIP_FRAMES:]).any()
 
 
-@pytest.mark.parametrize("seconds", [0.01, 0.6, 0.61234, 1.4999])
+@pytest.mark.parametrize("seconds", [0.01, 0.6, 0.61234, 1.49])
 def test_what_is_not_to_be_heard_is_cut_off_to_the_sample(seconds):
     whole_song = song(duration_s=1.5)
     with running(NumpyBackend(), chunk_s=0.1) as engine:
