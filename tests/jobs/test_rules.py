@@ -224,7 +224,7 @@ async def test_nothing_is_left_without_an_expiry_once_all_is_final(queue, client
     done, failed, cancelled, back, _crashed = await queue.claim([MODEL], "w", 5)
     await queue.finish(done, {})
     await queue.fail(failed, {"code": "x"}, retry=False)
-    await queue.save_codes(cancelled, 0, b"x")
+    await queue.save_codes(cancelled, {0: b"x"})
     await queue.cancel(cancelled.job_id)
     await queue.confirm_cancel(cancelled)
     await queue.fail(back, {"code": "x"}, retry=True)

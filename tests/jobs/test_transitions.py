@@ -124,7 +124,7 @@ WAYS_OUT: dict[str, Callable[[Queue, Claim], Any]] = {
     "retry": lambda queue, claim: queue.fail(claim, ERROR, retry=True),
     "hand_back": lambda queue, claim: queue.hand_back(claim),
     "confirm_cancel": lambda queue, claim: queue.confirm_cancel(claim),
-    "save_codes": lambda queue, claim: queue.save_codes(claim, 0, b"\x00\xff"),
+    "save_codes": lambda queue, claim: queue.save_codes(claim, {0: b"\x00\xff"}),
 }
 
 
@@ -227,8 +227,8 @@ async def test_a_job_whose_time_to_live_is_over_has_expired(queue, client):
 
 async def test_codes_are_kept_for_the_next_worker_and_go_with_the_end(queue):
     claim = await running(queue)
-    await queue.save_codes(claim, 0, b"\x00\xff")
-    await queue.save_codes(claim, 1, b"one")
+    await queue.save_codes(claim, {0: b"\x00\xff"})
+    await queue.save_codes(claim, {1: b"one"})
     await queue.hand_back(claim)
     assert await queue.load_codes(claim.job_id) == {0: b"\x00\xff", 1: b"one"}
     [again] = await queue.claim([MODEL], "w2", 1)

@@ -13,6 +13,7 @@ from muscgen.jobs.job import Claim, DeadLetter, Enqueued, Event, Job, Lease, Liv
 from muscgen.jobs.keys import new_job_id
 from muscgen.jobs.lease import LeaseKeeper
 from muscgen.jobs.queue import Queue
+from muscgen.jobs.sound import Sound
 from muscgen.jobs.states import LEGAL, TERMINAL, State
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LiveWorker",
     "Page",
     "Queue",
+    "Sound",
     "State",
     "check_server",
     "connect",

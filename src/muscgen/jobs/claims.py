@@ -86,9 +86,10 @@ class Claiming(QueueBase):
         """The work has stopped as asked: EXPIRED if the deadline was the reason, else CANCELLED."""
         return State((await self._mine("confirm_cancel", claim)).decode())
 
-    async def save_codes(self, claim: Claim, output: int, codes: bytes) -> None:
-        """Keep what is made of one output so far, for whoever takes over; it goes when the job ends."""
-        await self._mine("save_codes", claim, output, codes)
+    async def save_codes(self, claim: Claim, codes: Mapping[int, bytes]) -> None:
+        """Keep what is made of these outputs so far, for whoever takes over; it goes when the job ends."""
+        if codes:
+            await self._mine("save_codes", claim, *(part for pair in codes.items() for part in pair))
 
     async def load_codes(self, job_id: str) -> dict[int, bytes]:
         """Output -> the codes saved last; empty if there are none."""

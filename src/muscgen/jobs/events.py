@@ -82,14 +82,14 @@ class Following(Reading):
         key = self._keys_of(job_id).events(job_id)
         with outages():
             reply = await self.redis.xread({key: after}, count=BATCH, block=block_ms)
-        rows = [row for _, rows in _streams(reply) for row in rows]
+        rows = [row for _, rows in streams(reply) for row in rows]
         return [
             Event(number.decode(), fields[b"kind"].decode(), json.loads(fields[b"payload"]))
             for number, fields in rows
         ]
 
 
-def _streams(reply: Reply) -> Reply:
+def streams(reply: Reply) -> Reply:
     """The streams of XREAD's reply, which is a list in RESP2 and a mapping in RESP3."""
     if isinstance(reply, dict):
         return [(key, [row for rows in lists for row in rows]) for key, lists in reply.items()]

@@ -89,11 +89,17 @@ class Keys:
     def worker(self, worker: str) -> str:
         return self._name(f"worker:{worker}")
 
+    def job(self, job_id: str) -> str:
+        return self._name(f"job:{job_id}")
+
     def events(self, job_id: str) -> str:
         return self._name(f"ev:{job_id}")
 
     def codes(self, job_id: str) -> str:
         return self._name(f"codes:{job_id}")
+
+    def sound(self, job_id: str, output: int) -> str:
+        return self._name(f"snd:{output}:{job_id}")
 
     def idempotency(self, digest: str) -> str:
         return self._name(f"idem:{digest}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 
 from muscgen.errors import JobNotFound
-from muscgen.jobs.claims import Claiming
 from muscgen.jobs.connect import outages
-from muscgen.jobs.events import Following
 from muscgen.jobs.job import DeadLetter, Enqueued
 from muscgen.jobs.keys import Keys
+from muscgen.jobs.sound import Sounding
 from muscgen.jobs.submit import Submitting
 from muscgen.request import SongRequest
 
 
-class Queue(Submitting, Claiming, Following):
+class Queue(Submitting, Sounding):
     """Jobs in Redis; every change of state is one Lua script, and the server's clock is the only one.
 
     `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,

@@ -6,6 +6,7 @@ local TIME = redis.call('TIME')
 local now = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 local MAX_EVENTS = 2000
 local WEEK = 7 * 86400 * 1000
+local HEARD = 5 * 60 * 1000  -- so long listeners may take to hear the end
 local CLASS = 1e14  -- score = class x CLASS + sequence
 local BATCH = 200   -- jobs one upkeep looks at, so that a script stays short
 
@@ -40,6 +41,13 @@ local function leave_queues(id)
   redis.call('ZREM', key('leases'), id)
 end
 
+-- The sound that listeners were sent goes after a while.
+local function hush(id, after)
+  for output in string.gmatch(get(id, 'hear') or '', '%d+') do
+    redis.call('PEXPIRE', key('snd:' .. output .. ':' .. id), after)
+  end
+end
+
 -- Into a final state. Only from here on does anything of the job have an expiry.
 local function conclude(id, state, result, problem)
   move(id, state)
@@ -52,6 +60,7 @@ local function conclude(id, state, result, problem)
   if problem then redis.call('HSET', job(id), 'error', problem) end
   tell(id, 'completed', '{"state": "' .. state .. '", "error": ' .. (problem or 'null') .. '}')
   redis.call('DEL', key('codes:' .. id))
+  hush(id, HEARD)
   redis.call('PEXPIRE', job(id), ttl)
   redis.call('PEXPIRE', key('ev:' .. id), ttl)
   redis.call('SET', key('gone:' .. id), '1', 'PX', ttl + tonumber(kept[2]))

@@ -7,6 +7,7 @@ if next(LEGAL[state]) then
   call_owner(id)
 end
 local last = snapshot(id)
+hush(id, 0)
 local idem = get(id, 'idem')
 if idem ~= '' then redis.call('DEL', key('idem:' .. idem)) end
 redis.call('DEL', job(id), key('gone:' .. id), key('letter:' .. id))
