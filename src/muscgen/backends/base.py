@@ -89,24 +89,23 @@ class Backend(Protocol):
         """
         ...
 
-    def open_row(self, row: int, text: TextStates | None, melody: Melody | None = None) -> None:
-        """Begin a sequence at position 0 in `row`; None is the null text, or the null melody, of guidance.
-
-        Positions count codes alone: what a melody model puts before them is the backend's business.
-        """
+    def null_text(self, beside: TextStates | None) -> TextStates | None:
+        """What the unconditional row of guidance listens to while the other one listens to `beside`."""
         ...
 
-    def prefill(self, row: int, tokens: Codes, position: int) -> None:
-        """Feed tokens [S, K] at position .. position + S - 1 of one row; nothing is asked of it.
+    def open_row(self, row: int, text: TextStates | None, melody: Melody | None = None) -> int:
+        """Begin a sequence in `row`. None is no text, or no melody.
 
-        Bit for bit (on a CPU) what S steps would have left behind, whatever the sizes of the chunks.
+        Returns the row's lead: how many steps, at positions -lead..-1 and with tokens that nobody looks at,
+        it has to go before position 0; what a melody model puts before the codes. 0 for other models. Steps
+        before that do no harm: a row with a shorter lead waits for its companion.
         """
         ...
 
     def set_text(self, row: int, text: TextStates | None) -> None:
         """From the next step on the row listens to `text`; its positions stay.
 
-        Raises ValueError for a melody model, whose text is no longer in reach: open the row anew and prefill.
+        Raises ValueError for a melody model, whose text is no longer in reach: open the row anew.
         """
         ...
 
@@ -116,6 +115,8 @@ class Backend(Protocol):
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
         """Rows 0..R-1: tokens [R, K] at positions [R] (= tokens already in each row) -> logits [R, K, V].
+
+        Negative positions are the lead, whose logits mean nothing.
 
         A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours; on a CPU
         bit for bit.

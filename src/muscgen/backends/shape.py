@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from numpy.typing import NDArray
 
-from muscgen.backends.base import Codes, ModelShape
+from muscgen.backends.base import Codes, Melody, MelodyShape, ModelShape
 from muscgen.models.config import ModelConfig
 
 
 def shape_of(config: ModelConfig, *, hears: bool) -> ModelShape:
     """The engine's view of a model."""
-    decoder, codec = config.decoder, config.codec
+    decoder, codec, melody = config.decoder, config.codec, config.melody
     return ModelShape(
         codebooks=decoder.codebooks,
         vocabulary=decoder.vocabulary,
@@ -23,13 +25,23 @@ def shape_of(config: ModelConfig, *, hears: bool) -> ModelShape:
         hop=codec.hop,
         max_steps=decoder.positions,
         max_text_tokens=config.text.max_tokens,
+        melody=None if melody is None else MelodyShape(**asdict(melody)),
         hears=hears,
     )
 
 
-def check_step(tokens: Codes, positions: NDArray[np.int32], rows: int, limit: int) -> None:
-    """Raises ValueError where tokens [R, K] at positions [R] do not lie in a slab of `rows` x `limit`."""
+def refuse_melody(melody: Melody | None) -> None:
+    """Raises ValueError where a model that knows no melody is given one."""
+    if melody is not None:
+        raise ValueError("this model knows no melody")
+
+
+def check_step(tokens: Codes, positions: NDArray[np.int32], rows: int, limit: int, *, lead: int = 0) -> None:
+    """Raises ValueError where tokens [R, K] at positions [R] do not lie in a slab of `rows` x `limit`.
+
+    lead: how far positions may lie before the first code.
+    """
     if not 0 < len(tokens) <= rows or len(positions) != len(tokens):
         raise ValueError(f"{len(tokens)} rows at {len(positions)} positions; the slab has {rows} rows")
-    if positions.min() < 0 or positions.max() >= limit:
-        raise ValueError(f"positions are 0..{limit - 1}, not {positions.tolist()}")
+    if positions.min() < -lead or positions.max() >= limit:
+        raise ValueError(f"positions are {-lead}..{limit - 1}, not {positions.tolist()}")

@@ -1,4 +1,4 @@
-"""A checkpoint's config.json as typed values. Any MusicGen with cross-attention, whatever its size."""
+"""A checkpoint's config.json as typed values. Any MusicGen, whatever its size."""
 
 from __future__ import annotations
 
@@ -84,10 +84,27 @@ class CodecConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MelodyConfig:
+    """The chroma that stands before the song in a melody model, which has no cross-attention."""
+
+    frames: int
+    bins: int
+    sample_rate: int
+    n_fft: int
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     text: TextConfig
     decoder: DecoderConfig
     codec: CodecConfig
+    melody: MelodyConfig | None = None
+
+    @property
+    def longest_prefix(self) -> int:
+        """Positions that may stand before the first code."""
+        return 0 if self.melody is None else self.melody.frames + self.text.max_tokens
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -98,6 +115,7 @@ def read_config(path: Path) -> ModelConfig:
             text=_text(source["text_encoder"], path),
             decoder=_decoder(source["decoder"]),
             codec=_codec(source["audio_encoder"]),
+            melody=_melody(source, path) if source["model_type"] == "musicgen_melody" else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
@@ -146,7 +164,7 @@ def _text(source: Mapping[str, Any], path: Path) -> TextConfig:
 
 
 def _decoder(source: Mapping[str, Any]) -> DecoderConfig:
-    _only(source, "model_type", "musicgen_decoder", "musicgen_decoder")
+    _only(source, "model_type", "musicgen_decoder", "musicgen_decoder", "musicgen_melody_decoder")
     return DecoderConfig(
         width=source["hidden_size"],
         layers=source["num_hidden_layers"],
@@ -159,6 +177,19 @@ def _decoder(source: Mapping[str, Any]) -> DecoderConfig:
         positions=source.get("max_position_embeddings", 2048),
         activation=str(_only(source, "activation_function", "gelu", "gelu", "relu")),
         embedding_scale=float(source["hidden_size"]) ** 0.5 if source.get("scale_embedding") else 1.0,
+    )
+
+
+def _melody(source: Mapping[str, Any], path: Path) -> MelodyConfig:
+    """The feature extractor's numbers are the published ones where the folder does not say."""
+    beside = path / "preprocessor_config.json"
+    extractor = _json(beside) if beside.exists() else {}
+    return MelodyConfig(
+        frames=source.get("chroma_length", 235),
+        bins=source.get("num_chroma", 12),
+        sample_rate=extractor.get("sampling_rate", 32_000),
+        n_fft=extractor.get("n_fft", 16_384),
+        hop=extractor.get("hop_length", 4_096),
     )
 
 
@@ -199,5 +230,7 @@ def check(config: ModelConfig) -> None:
         raise CheckpointInvalid(f"{decoder.codebooks} codebooks, but the codec has {codec.codebooks}")
     if decoder.width % decoder.heads or decoder.head_width % 8:
         raise CheckpointInvalid(f"heads of {decoder.width / decoder.heads:g}; a multiple of 8 is needed")
+    if config.melody is not None and (config.melody.bins != 12 or config.melody.frames < 1):
+        raise CheckpointInvalid(f"a melody of {config.melody.bins} bins; chroma has 12 pitch classes")
     if codec.sample_rate % codec.hop:
         raise CheckpointInvalid(f"{codec.sample_rate} Hz is no multiple of the hop of {codec.hop}")

@@ -31,11 +31,14 @@ def layout(config: ModelConfig) -> Layout:
     """Every tensor that inference reads. A weight-normed convolution counts as one `...conv.weight`."""
     tensors: Layout = {}
     tensors.update(_text(config.text))
-    tensors.update(_decoder(config.decoder))
+    tensors.update(_decoder(config.decoder, reads=config.melody is None))
     tensors.update(_codec(config.codec))
     if has_projection(config):
         tensors["enc_to_dec_proj.weight"] = (config.decoder.width, config.text.width)
         tensors["enc_to_dec_proj.bias"] = (config.decoder.width,)
+    if config.melody is not None:
+        tensors["audio_enc_to_dec_proj.weight"] = (config.decoder.width, config.melody.bins)
+        tensors["audio_enc_to_dec_proj.bias"] = (config.decoder.width,)
     return tensors
 
 
@@ -76,14 +79,15 @@ def _text(text: TextConfig) -> Iterator[tuple[str, Shape]]:
         yield f"{block}.1.DenseReluDense.wo.weight", (text.width, text.ffn)
 
 
-def _decoder(decoder: DecoderConfig) -> Iterator[tuple[str, Shape]]:
-    width = decoder.width
+def _decoder(decoder: DecoderConfig, *, reads: bool) -> Iterator[tuple[str, Shape]]:
+    """`reads`: with cross-attention, which melody models lack."""
+    width, attentions = decoder.width, ("self_attn", "encoder_attn") if reads else ("self_attn",)
     for k in range(decoder.codebooks):
         yield f"{DECODER}.embed_tokens.{k}.weight", (decoder.vocabulary + 1, width)
         yield f"decoder.lm_heads.{k}.weight", (decoder.vocabulary, width)
     yield from _norm(f"{DECODER}.layer_norm", width)
     for layer in (f"{DECODER}.layers.{n}" for n in range(decoder.layers)):
-        for attention in ("self_attn", "encoder_attn"):
+        for attention in attentions:
             yield from _norm(f"{layer}.{attention}_layer_norm", width)
             for part in ("q", "k", "v", "out"):
                 yield f"{layer}.{attention}.{part}_proj.weight", (width, width)

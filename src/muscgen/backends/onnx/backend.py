@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, Samples, TextStates
+from muscgen.backends.base import CodecStream, Codes, Logits, Melody, ModelShape, Samples, TextStates
 from muscgen.backends.hearing import Ear, deaf, encode_audio
 from muscgen.backends.onnx.cache import SessionCache
 from muscgen.backends.onnx.codec import frames_graph, samples_graph
@@ -23,8 +23,9 @@ from muscgen.backends.onnx.slab import Slab, Text, null_text
 from muscgen.backends.onnx.step import step_graph
 from muscgen.backends.onnx.stream import open_stream
 from muscgen.backends.onnx.text import text_graph
+from muscgen.backends.prefix import Prefixes, Words, null_words
 from muscgen.backends.prompts import Prompts
-from muscgen.backends.shape import check_step, shape_of
+from muscgen.backends.shape import check_step, refuse_melody, shape_of
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import ModelConfig
 
@@ -43,7 +44,8 @@ class OnnxBackend:
         *,
         rows: int,
         encoder: Encoder,
-        prompts: Prompts[Text],
+        prompts: Prompts[Text | Words],
+        prefixes: Prefixes | None,
         step: ort.InferenceSession,
         frames: ort.InferenceSession,
         samples: ort.InferenceSession,
@@ -54,7 +56,8 @@ class OnnxBackend:
         self._step, self._frames, self._samples = step, frames, samples
         self._open_ear, self._ear_lock = open_ear, Lock()
         self._ear: Ear | None = None
-        self._slab = Slab(config, rows)
+        self._prefixes = prefixes
+        self._slab = Slab(config, rows, prefixes)
         self._null = null_text(config)
 
     @classmethod
@@ -72,7 +75,7 @@ class OnnxBackend:
         checkpoint = Checkpoint(checkpoint_path, adapter)
         config = checkpoint.config
         cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
-        encoder = Encoder(config.text, cache.session(text_graph(checkpoint), threads))
+        encoder = Encoder(config, cache.session(text_graph(checkpoint), threads))
         codebooks = config.decoder.codebooks // config.decoder.channels
 
         def open_ear() -> Ear:
@@ -84,6 +87,7 @@ class OnnxBackend:
             rows=rows,
             encoder=encoder,
             prompts=Prompts(config.text, checkpoint.tokenizer, encoder),
+            prefixes=Prefixes(checkpoint, config.melody, rows) if config.melody else None,
             step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),
@@ -98,7 +102,7 @@ class OnnxBackend:
     def rows(self) -> int:
         return self._rows
 
-    def encode_text(self, text: str) -> Text:
+    def encode_text(self, text: str) -> Text | Words:
         return self._prompts.encode(text)
 
     def encode_audio(self, samples: Samples) -> Codes:
@@ -109,10 +113,20 @@ class OnnxBackend:
             self._ear = self._ear or self._open_ear()
         return encode_audio(self._config.codec, self._ear, samples, self._config.decoder.channels)
 
-    def open_row(self, row: int, text: TextStates | None) -> None:
-        self.set_text(row, text)  # attention sees no position that was not written since
+    def null_text(self, beside: TextStates | None) -> TextStates | None:
+        return None if self._prefixes is None else null_words(beside)
+
+    def open_row(self, row: int, text: TextStates | None, melody: Melody | None = None) -> int:
+        # Attention sees no position that was not written since.
+        if self._prefixes is not None:
+            return self._prefixes.open(row, text, melody)
+        refuse_melody(melody)
+        self.set_text(row, text)
+        return 0
 
     def set_text(self, row: int, text: TextStates | None) -> None:
+        if self._prefixes is not None:
+            raise ValueError("a melody model's text stands before the codes: open the row anew")
         if text is not None and not isinstance(text, Text):
             raise TypeError(f"{type(text).__name__} was not made by this backend's encode_text")
         self._slab.put_text(row, self._null if text is None else text)
@@ -121,7 +135,8 @@ class OnnxBackend:
         self._slab.move(source, target, length)
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
-        check_step(tokens, positions, self._rows, self._config.decoder.positions)
+        config = self._config
+        check_step(tokens, positions, self._rows, config.decoder.positions, lead=config.longest_prefix)
         return self._slab.step(self._step, tokens, positions)
 
     def open_codec(self) -> CodecStream:
@@ -129,8 +144,9 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
-        for name in ("_slab", "_step", "_encoder", "_prompts", "_frames", "_samples", "_ear", "_open_ear"):
-            vars(self).pop(name, None)
+        parts = "slab", "prefixes", "step", "encoder", "prompts", "frames", "samples", "ear", "open_ear"
+        for name in parts:
+            vars(self).pop(f"_{name}", None)
 
 
 def _linear(precision: Precision) -> Linear:

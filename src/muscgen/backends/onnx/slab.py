@@ -11,7 +11,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from muscgen.backends.base import Codes, Logits
-from muscgen.backends.onnx.step import slab_names
+from muscgen.backends.onnx.step import slab_names, slab_positions
+from muscgen.backends.prefix import Prefixes
 from muscgen.models.config import ModelConfig
 
 Floats = NDArray[np.float32]
@@ -41,21 +42,27 @@ def null_text(config: ModelConfig) -> Text:
 class Slab:
     """`rows` rows. Memory is taken from the system as positions are written: long slabs cost what is used."""
 
-    def __init__(self, config: ModelConfig, rows: int) -> None:
+    def __init__(self, config: ModelConfig, rows: int, prefixes: Prefixes | None) -> None:
+        """prefixes: of a melody model, which has them instead of cross-attention."""
         decoder, text_tokens = config.decoder, config.text.max_tokens
-        self._layers, self._rows = decoder.layers, rows
+        self._layers, self._rows, self._prefixes = decoder.layers, rows, prefixes
         self._slabs: dict[str, Floats] = {}  # [rows, heads, T, head width] by input name
         self._outputs: dict[str, str] = {}
-        for attention, length in (("self", decoder.positions), ("cross", text_tokens)):
+        lengths = {"self": slab_positions(config)} | ({} if prefixes else {"cross": text_tokens})
+        for attention, length in lengths.items():
             for source, target in (pair for n in range(self._layers) for pair in slab_names(attention, n)):
                 self._slabs[source] = _lazy_zeros(rows, decoder.heads, length, decoder.head_width)
                 self._outputs[source] = target
-        self._inputs: dict[str, NDArray[np.int32] | Floats] = {
+        self._inputs: dict[str, NDArray[np.int32] | NDArray[np.bool_] | Floats] = {
             "tokens": np.zeros((rows, decoder.codebooks), np.int32),
             "positions": np.zeros(rows, np.int32),
-            "text_ends": np.zeros(rows, np.int32),
-            "last_text": np.zeros((rows, 2 * decoder.layers, decoder.width), np.float32),
         }
+        if prefixes is None:
+            self._inputs["text_ends"] = np.zeros(rows, np.int32)
+            self._inputs["last_text"] = np.zeros((rows, 2 * decoder.layers, decoder.width), np.float32)
+        else:
+            self._inputs["prefix"] = np.zeros((rows, decoder.width), np.float32)
+            self._inputs["leads"] = np.zeros((rows, 1), np.bool_)
         self._logits = np.zeros((rows, decoder.codebooks, decoder.vocabulary), np.float32)
         self._bindings: dict[int, ort.IOBinding] = {}
 
@@ -68,18 +75,26 @@ class Slab:
         self._inputs["text_ends"][row] = length - 1
 
     def move(self, source: int, target: int, length: int) -> None:
-        lengths = {"self": length, "cross": int(self._inputs["text_ends"][source]) + 1}
+        if self._prefixes is not None:
+            self._prefixes.move(source, target)
+            lengths = {"self": max(0, self._prefixes.length(source) + length)}
+        else:
+            lengths = {"self": length, "cross": int(self._inputs["text_ends"][source]) + 1}
         for name, slab in self._slabs.items():
             used = lengths[name.partition("_")[0]]
             slab[target, :, :used] = slab[source, :, :used]
-        for name in ("last_text", "text_ends"):
+        for name in {"last_text", "text_ends"} & self._inputs.keys():
             self._inputs[name][target] = self._inputs[name][source]
 
     def step(self, session: ort.InferenceSession, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
         """Steps rows 0..R-1; the logits are the caller's own."""
         active = len(tokens)
         self._inputs["tokens"][:active] = tokens
-        self._inputs["positions"][:active] = positions
+        places = positions
+        if self._prefixes is not None:
+            places, self._inputs["prefix"][:active] = self._prefixes.at(positions)
+            self._inputs["leads"][:active, 0] = positions < 0
+        self._inputs["positions"][:active] = places
         if active not in self._bindings:
             self._bindings[active] = self._bind(session, active)
         session.run_with_iobinding(self._bindings[active])

@@ -17,7 +17,7 @@ from muscgen.backends.onnx.graph import MICROSOFT, Graph, GraphBuilder
 from muscgen.backends.onnx.quantise import Linear
 from muscgen.backends.tables import sinusoids
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.models.config import DecoderConfig
+from muscgen.models.config import DecoderConfig, ModelConfig
 from muscgen.models.layout import DECODER
 
 _EPSILON = 1e-5  # of torch's LayerNorm
@@ -26,8 +26,16 @@ _EPSILON = 1e-5  # of torch's LayerNorm
 def step_graph(checkpoint: Checkpoint, linear: Linear) -> Graph:
     """tokens int32 [R, K], positions int32 [R], text_ends int32 [R] (tokens - 1), last_text [R, 2 layers, H],
     and per layer and attention the slabs [R, heads, T, head width] -> logits [R, K, V], slabs in place.
+
+    A melody model has no cross-attention, and instead of the text's inputs prefix [R, H] and leads bool
+    [R, 1]: where that is true the prefix's vector is stepped instead of the tokens.
     """
     return _StepGraph(checkpoint, linear).build()
+
+
+def slab_positions(config: ModelConfig) -> int:
+    """T of self-attention: the codes' positions, and what may stand before them."""
+    return config.decoder.positions + config.longest_prefix
 
 
 def slab_names(attention: str, n: int) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -41,15 +49,19 @@ class _StepGraph:
         self.checkpoint, self.linear = checkpoint, linear
         self.decoder: DecoderConfig = checkpoint.config.decoder
         self.text_tokens = checkpoint.config.text.max_tokens
+        self.reads = checkpoint.config.melody is None
+        self.length = slab_positions(checkpoint.config)
         self.g = GraphBuilder("step")
 
     def build(self) -> Graph:
         g, decoder = self.g, self.decoder
         tokens = g.input("tokens", np.int32, ["R", decoder.codebooks])
         self.positions = g.input("positions", np.int32, ["R"])
-        self.text_ends = g.input("text_ends", np.int32, ["R"])
-        last = g.input("last_text", np.float32, ["R", 2 * decoder.layers, decoder.width])
-        self.last_text = g.ops("Split", [last], 2 * decoder.layers, axis=1, num_outputs=2 * decoder.layers)
+        if self.reads:
+            self.text_ends = g.input("text_ends", np.int32, ["R"])
+            last = g.input("last_text", np.float32, ["R", 2 * decoder.layers, decoder.width])
+            parts = 2 * decoder.layers
+            self.last_text = g.ops("Split", [last], parts, axis=1, num_outputs=parts)
         x = self.embed(tokens)
         for n in range(decoder.layers):
             x = self.layer(x, n)
@@ -73,7 +85,10 @@ class _StepGraph:
             x = g.op("Add", x, vector)
         if decoder.embedding_scale != 1:
             x = g.op("Mul", x, g.constant(decoder.embedding_scale, np.float32))
-        shape = decoder.positions, decoder.width
+        if not self.reads:
+            prefix = g.input("prefix", np.float32, ["R", decoder.width])
+            x = g.op("Where", g.input("leads", np.bool_, ["R", 1]), prefix, x)
+        shape = self.length, decoder.width
         places = g.weight("positions.table", shape, lambda: sinusoids(*shape))
         return g.op("Add", x, g.op("Gather", places, self.positions))
 
@@ -81,8 +96,9 @@ class _StepGraph:
         g, name = self.g, f"{DECODER}.layers.{n}"
         y = self.norm(x, f"{name}.self_attn_layer_norm")
         x = g.op("Add", x, self.self_attention(y, n, f"{name}.self_attn"))
-        y = self.norm(x, f"{name}.encoder_attn_layer_norm")
-        x = g.op("Add", x, self.cross_attention(y, n, f"{name}.encoder_attn"))
+        if self.reads:
+            y = self.norm(x, f"{name}.encoder_attn_layer_norm")
+            x = g.op("Add", x, self.cross_attention(y, n, f"{name}.encoder_attn"))
         y = self.project(self.norm(x, f"{name}.final_layer_norm"), [f"{name}.fc1.weight"])
         y = g.op("Gelu", y) if self.decoder.activation == "gelu" else g.op("Relu", y)
         return g.op("Add", x, self.project(y, [f"{name}.fc2.weight"]))
@@ -90,7 +106,7 @@ class _StepGraph:
     def self_attention(self, x: str, n: int, name: str) -> str:
         packed = self.project(x, [f"{name}.{part}_proj.weight" for part in "qkv"])
         packed = self.g.op("Unsqueeze", packed, self.g.constant([1], np.int64))
-        y = self.attend("self", n, [packed, "", ""], self.positions, self.decoder.positions)
+        y = self.attend("self", n, [packed, "", ""], self.positions, self.length)
         return self.project(y, [f"{name}.out_proj.weight"])
 
     def cross_attention(self, x: str, n: int, name: str) -> str:

@@ -13,7 +13,10 @@ from muscgen.models.layout import DECODER, TEXT, has_projection
 
 
 def text_graph(checkpoint: Checkpoint) -> Graph:
-    """ids int64 [L], buckets int64 [L, L] -> states [L, H], cross [layers, 2, heads, L, head width]."""
+    """ids int64 [L], buckets int64 [L, L] -> states [L, H], cross [layers, 2, heads, L, head width].
+
+    A melody model has the states alone.
+    """
     decoder = checkpoint.config.decoder
     g = GraphBuilder("text")
     ids, buckets = g.input("ids", np.int64, ["L"]), g.input("buckets", np.int64, ["L", "L"])
@@ -22,6 +25,8 @@ def text_graph(checkpoint: Checkpoint) -> Graph:
         states = _linear(g, checkpoint, states, "enc_to_dec_proj.weight")
         states = g.op("Add", states, _plain(g, checkpoint, "enc_to_dec_proj.bias"))
     g.output(states, "states", np.float32, ["L", decoder.width])
+    if checkpoint.config.melody is not None:
+        return g.build()
     cross = g.op("Concat", *(_cross(g, checkpoint, states, n) for n in range(decoder.layers)), axis=0)
     g.output(cross, "cross", np.float32, [decoder.layers, 2, decoder.heads, "L", decoder.head_width])
     return g.build()

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from muscgen.backends.base import CodecStream, Codes, Logits, ModelShape, Samples, TextStates
+from muscgen.backends.base import CodecStream, Codes, Logits, Melody, ModelShape, Samples, TextStates
 from muscgen.backends.codec_stream import WINDOW_FRAMES, Hidden, WindowedCodecStream
 from muscgen.backends.hearing import deaf, encode_audio
+from muscgen.backends.prefix import Prefixes, Words, null_words
 from muscgen.backends.prompts import Prompts
-from muscgen.backends.shape import check_step, shape_of
+from muscgen.backends.shape import check_step, refuse_melody, shape_of
 from muscgen.backends.torch.aside import Aside
 from muscgen.backends.torch.codec import Codec, State
 from muscgen.backends.torch.decoder import Decoder
@@ -20,7 +21,7 @@ from muscgen.backends.torch.device import DTYPES, Precision, find_device
 from muscgen.backends.torch.fitting import fitting
 from muscgen.backends.torch.graphs import Graphs
 from muscgen.backends.torch.hearing import Hearing
-from muscgen.backends.torch.slab import Extent, Slab
+from muscgen.backends.torch.slab import Extent, Slab, slab_positions
 from muscgen.backends.torch.text import Encoder, Text, null_text
 from muscgen.backends.torch.weights import Weights
 from muscgen.models.checkpoint import Checkpoint
@@ -43,11 +44,12 @@ class TorchBackend:
         with torch.inference_mode():
             weights = Weights(checkpoint, device, dtype)
             self._encoder, self._codec = Encoder(weights), Codec(weights)
+            self._prefixes = Prefixes(checkpoint, config.melody, rows) if config.melody else None
             self._hearing = Hearing(weights) if checkpoint.hears else None
             self._decoder = Decoder(weights)
             self._null = null_text(config, device, dtype)
             self._slab = fitting(rows, lambda rows: self._rehearsed(rows, dtype))
-        self._prompts: Prompts[Text] = Prompts(config.text, checkpoint.tokenizer, self._encode)
+        self._prompts: Prompts[Text | Words] = Prompts(config.text, checkpoint.tokenizer, self._encode)
         self._graphs: Graphs | None = None
         if device.type == "cuda":
             self._graphs = Graphs(self._step_eagerly, device, self._aside.lock)
@@ -81,7 +83,7 @@ class TorchBackend:
     def rows(self) -> int:
         return self._slab.rows
 
-    def encode_text(self, text: str) -> Text:
+    def encode_text(self, text: str) -> Text | Words:
         return self._prompts.encode(text)
 
     def encode_audio(self, samples: Samples) -> Codes:
@@ -90,24 +92,41 @@ class TorchBackend:
         with self._aside():
             return encode_audio(self._config.codec, self._hearing.ear, samples, self._config.decoder.channels)
 
-    def open_row(self, row: int, text: TextStates | None) -> None:
+    def null_text(self, beside: TextStates | None) -> TextStates | None:
+        return None if self._prefixes is None else null_words(beside)
+
+    def open_row(self, row: int, text: TextStates | None, melody: Melody | None = None) -> int:
         with torch.inference_mode():
             self._slab.clear(row)
+        if self._prefixes is not None:
+            return self._prefixes.open(row, text, melody)
+        refuse_melody(melody)
         self.set_text(row, text)
+        return 0
 
     def set_text(self, row: int, text: TextStates | None) -> None:
+        if self._prefixes is not None:
+            raise ValueError("a melody model's text stands before the codes: open the row anew")
         if text is not None and not isinstance(text, Text):
             raise TypeError(f"{type(text).__name__} was not made by this backend's encode_text")
         with torch.inference_mode():
             self._slab.put_text(row, self._null if text is None else text)
 
     def move_row(self, source: int, target: int, length: int) -> None:
+        if self._prefixes is not None:
+            self._prefixes.move(source, target)
+            length = max(0, length + self._prefixes.length(source))
         with torch.inference_mode():
             self._slab.move(source, target, length)
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
-        check_step(tokens, positions, self.rows, self._config.decoder.positions)
+        config = self._config
+        check_step(tokens, positions, self.rows, config.decoder.positions, lead=config.longest_prefix)
         with torch.inference_mode():
+            if self._prefixes is not None:
+                leads = positions < 0
+                positions, prefix = self._prefixes.at(positions)
+                self._slab.put_prefix(prefix, leads)
             extent = self._slab.put_inputs(tokens, positions)
             if self._graphs is None:
                 self._step_eagerly(extent)
@@ -130,7 +149,7 @@ class TorchBackend:
     def _step_eagerly(self, extent: Extent) -> None:
         self._decoder.step(self._slab, extent)
 
-    def _encode(self, ids: list[int]) -> Text:
+    def _encode(self, ids: list[int]) -> Text | Words:
         with self._aside():
             return self._encoder(ids)
 
@@ -147,7 +166,7 @@ class TorchBackend:
         decoder, text = self._config.decoder, self._config.text
         slab = Slab(self._config, rows, self._device, dtype)
         if self._device.type == "cuda":
-            self._decoder.step(slab, Extent(rows, decoder.positions, text.max_tokens))
+            self._decoder.step(slab, Extent(rows, slab_positions(self._config), text.max_tokens))
             window = np.zeros(
                 (decoder.channels, self._config.codec.lstm_width, 2 * WINDOW_FRAMES), np.float32
             )

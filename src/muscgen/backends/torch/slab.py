@@ -34,14 +34,17 @@ class Slab:
 
     def __init__(self, config: ModelConfig, rows: int, device: torch.device, dtype: torch.dtype) -> None:
         decoder, self._text_limit = config.decoder, config.text.max_tokens
-        self.rows, self._limit = rows, decoder.positions
+        self.rows, self._limit = rows, slab_positions(config)
 
         def slab(length: int) -> torch.Tensor:
             shape = decoder.layers, rows, decoder.heads, length, decoder.head_width
             return torch.zeros(shape, device=device, dtype=dtype)
 
         self.keys, self.values = slab(self._limit), slab(self._limit)
-        self.text_keys, self.text_values = slab(self._text_limit), slab(self._text_limit)
+        text_slab = self._text_limit if config.melody is None else 0
+        self.text_keys, self.text_values = slab(text_slab), slab(text_slab)
+        self.prefix = torch.zeros((rows, decoder.width), device=device, dtype=dtype)
+        self.leads = torch.zeros((rows, 1), device=device, dtype=torch.bool)
         self.tokens = torch.zeros((rows, decoder.codebooks), device=device, dtype=torch.int64)
         self.positions = torch.zeros(rows, device=device, dtype=torch.int64)
         self.text_lengths = torch.ones(rows, device=device, dtype=torch.int64)
@@ -78,6 +81,11 @@ class Slab:
             slab[:, target] = slab[:, source]
         self._written[target], self._text_tokens[target] = length, self._text_tokens[source]
 
+    def put_prefix(self, prefix: NDArray[np.float32], leads: NDArray[np.bool_]) -> None:
+        """Rows 0..R-1 step these vectors [R, H] instead of their tokens where leads [R] is true."""
+        self.prefix[: len(prefix)] = torch.from_numpy(prefix)
+        self.leads[: len(leads), 0] = torch.from_numpy(leads)
+
     def put_inputs(self, tokens: Codes, positions: NDArray[np.int32]) -> Extent:
         """Rows 0..R-1 get their tokens [R, K] and positions [R]; what the step has to look at."""
         rows = len(tokens)
@@ -90,6 +98,11 @@ class Slab:
         return Extent(
             rows, doubled(SHORTEST, longest, self._limit), doubled(SHORTEST_TEXT, text, self._text_limit)
         )
+
+
+def slab_positions(config: ModelConfig) -> int:
+    """T of self-attention: the codes' positions, and what may stand before them."""
+    return config.decoder.positions + config.longest_prefix
 
 
 def doubled(shortest: int, needed: int, limit: int) -> int:

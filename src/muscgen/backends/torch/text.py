@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from muscgen.backends.prefix import Words
 from muscgen.backends.tables import relative_buckets
 from muscgen.backends.torch.weights import Weights
 from muscgen.models.config import ModelConfig
@@ -38,7 +39,10 @@ def null_text(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> 
 
 
 class Encoder:
-    """Token ids to the states that cross-attention looks at, and to their keys and values."""
+    """Token ids to the states that cross-attention looks at, and to their keys and values.
+
+    To the states alone, as Words, for a melody model.
+    """
 
     def __init__(self, weights: Weights) -> None:
         config = weights.config
@@ -54,6 +58,9 @@ class Encoder:
                 weights("enc_to_dec_proj.weight", _FULL),
                 weights("enc_to_dec_proj.bias", _FULL),
             )
+        self._cross: list[torch.Tensor] = []
+        if config.melody is not None:
+            return
         attentions = [f"{DECODER}.layers.{n}.encoder_attn" for n in range(config.decoder.layers)]
         # In the language model's dtype: for large they are as big as all of T5 in float32.
         self._cross = [weights(f"{name}.{part}_proj.weight") for name in attentions for part in "kv"]
@@ -69,9 +76,11 @@ class Encoder:
         x = _rms_norm(x, self._norm, text.epsilon)
         return x if self._projection is None else F.linear(x, *self._projection)
 
-    def __call__(self, ids: list[int]) -> Text:
+    def __call__(self, ids: list[int]) -> Text | Words:
         decoder = self._config.decoder
         states = self.states(ids)
+        if self._config.melody is not None:
+            return Words(states.cpu().numpy())
         parts = [F.linear(states.to(weight.dtype), weight) for weight in self._cross]  # [L, H] each
         cross = torch.stack(parts).view(decoder.layers, 2, len(ids), decoder.heads, decoder.head_width)
         return Text(cross.transpose(2, 3).contiguous())
