@@ -61,18 +61,28 @@ def encode(audio: Audio, encoding: Format, bitrate_kbps: int | None = None) -> b
             return _written(_dithered(audio), audio.sample_rate, container)
         case "flac":
             return _written(audio.samples.clip(-1, 1 - 2**-23), audio.sample_rate, container)
-        case "mp3":
-            return _written(
-                audio.samples, audio.sample_rate, container, _mp3_level(audio, bitrate_kbps), "CONSTANT"
-            )
-        case "opus":
-            kbps = (bitrate_kbps or 64 * audio.channels) / audio.channels
-            # ogg_opus.c: each channel gets 6 kbit/s and up to 250 more.
-            return _written(audio.samples, audio.sample_rate, container, 1 - (min(kbps, 256) - 6) / 250)
-        case "ogg" if bitrate_kbps is None:
-            return _written(audio.samples, audio.sample_rate, container, _VORBIS_LEVEL)
-        case "ogg":
+        case "ogg" if bitrate_kbps is not None:
             return _vorbis(audio, bitrate_kbps)
+        case _:
+            level = level_of(encoding, audio.sample_rate, audio.channels, bitrate_kbps)
+            mode = "CONSTANT" if encoding == "mp3" else None
+            return _written(audio.samples, audio.sample_rate, container, level, mode)
+
+
+def level_of(
+    encoding: Format, sample_rate: int, channels: int, bitrate_kbps: int | None = None
+) -> float | None:
+    """Where libsndfile's dial stands for a bitrate, which for ogg is the usual one; None has no dial."""
+    match encoding:
+        case "mp3":
+            return _mp3_level(sample_rate, bitrate_kbps)
+        case "opus":
+            kbps = (bitrate_kbps or 64 * channels) / channels
+            return 1 - (min(kbps, 256) - 6) / 250  # ogg_opus.c: each channel gets 6 kbit/s and up to 250 more
+        case "ogg":
+            return _VORBIS_LEVEL
+        case _:
+            return None
 
 
 def decode(content: bytes) -> Audio:
@@ -116,11 +126,11 @@ def _inside(level: float, low: float, high: float) -> float:
     return min(max(level, low + margin), high - margin)
 
 
-def _mp3_level(audio: Audio, kbps: int | None) -> float:
+def _mp3_level(sample_rate: int, kbps: int | None) -> float:
     """mpeg_l3_encode.c spreads the dial evenly over the bitrates of MPEG 1, 2 and 2.5."""
-    if audio.sample_rate >= 32_000:
+    if sample_rate >= 32_000:
         low, high, usual = 32, 320, 192
-    elif audio.sample_rate >= 16_000:
+    elif sample_rate >= 16_000:
         low, high, usual = 8, 160, 160
     else:
         low, high, usual = 8, 64, 64

@@ -1,0 +1,170 @@
+"""Sound for those who listen while it is made: made safe, and encoded piece by piece.
+
+A file is levelled over the whole song, and this sound leaves before the whole is known. So it keeps the level
+that the model gave it, and only its peaks are bent. What is done to a sample depends on that sample alone:
+equal sound gives equal bytes, however it is cut.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Protocol
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from muscgen.audio import Audio
+from muscgen.finishing.encode import CONTAINERS, level_of
+from muscgen.request import Format
+
+KNEE = 0.8  # -1.9 dB: below it nothing changes
+CEILING = 0.98  # -0.2 dB, which no sample passes
+OPUS_RATE_HZ = 48_000  # the only one that is common to all of its players
+_BLOCK = 1 << 14  # as in encode.py
+_WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_UNKNOWN = 0xFFFFFFFF  # the size of what has no end yet
+_FLAC_LENGTH_AT = 18  # with the rate, the channels and the bits before it
+
+
+def pcm16(audio: Audio) -> bytes:
+    """int16 little-endian [T, C], peaks bent as tape bends them; what is not a number is silence."""
+    samples = np.nan_to_num(audio.samples, posinf=1.0, neginf=-1.0)
+    over = np.maximum(np.abs(samples) - KNEE, 0)
+    bent = KNEE + (CEILING - KNEE) * np.tanh(over / (CEILING - KNEE))
+    safe = np.where(over > 0, np.copysign(bent, samples), samples)
+    return bytes(np.rint(safe.T * 32767).astype("<i2"))
+
+
+class LiveEncoder(Protocol):
+    """Sound in, as it comes; bytes out, as they are ready."""
+
+    def push(self, pcm: bytes) -> bytes:
+        """pcm: int16 little-endian [T, C]. The bytes may be of earlier sound, or none."""
+
+    def close(self) -> bytes:
+        """The bytes that are left. Nothing may be pushed after it; calling it again gives nothing."""
+
+
+def live_encoder(
+    encoding: Format, sample_rate: int, channels: int, samples: int | None = None
+) -> LiveEncoder:
+    """A stream of this format.
+
+    samples: how many a channel there will be, for the headers of wav and flac; None is not known.
+    """
+    if encoding == "wav":
+        return _Wav(sample_rate, channels, samples)
+    return _Compressed(encoding, sample_rate, channels, samples)
+
+
+class _Wav:
+    def __init__(self, sample_rate: int, channels: int, samples: int | None) -> None:
+        width = 2 * channels
+        size = _UNKNOWN if samples is None else samples * width
+        whole = min(_UNKNOWN, size + _WAV_HEAD.size - 8)
+        fields = (b"RIFF", whole, b"WAVE", b"fmt ", 16, 1, channels, sample_rate, sample_rate * width)
+        self._head = _WAV_HEAD.pack(*fields, width, 16, b"data", size)
+
+    def push(self, pcm: bytes) -> bytes:
+        head, self._head = self._head, b""
+        return head + pcm
+
+    def close(self) -> bytes:
+        return self.push(b"")
+
+
+class _Compressed:
+    """libsndfile, which writes to a `_Tape`."""
+
+    def __init__(self, encoding: Format, sample_rate: int, channels: int, samples: int | None) -> None:
+        container = CONTAINERS[encoding]
+        self._length = samples if encoding == "flac" else None  # until it is in the header
+        self._integers = encoding == "flac"
+        self._channels = channels
+        self._resample = None
+        if encoding == "opus" and sample_rate != OPUS_RATE_HZ:
+            self._resample = soxr.ResampleStream(sample_rate, OPUS_RATE_HZ, channels, "int16", "HQ")
+            sample_rate = OPUS_RATE_HZ
+        self._tape = _Tape()
+        self._file = soundfile.SoundFile(
+            self._tape,
+            "w",
+            sample_rate,
+            channels,
+            "PCM_16" if encoding == "flac" else container.subtype,
+            format=container.format,
+            compression_level=level_of(encoding, sample_rate, channels),
+            bitrate_mode="CONSTANT" if encoding == "mp3" else None,
+        )
+
+    def push(self, pcm: bytes) -> bytes:
+        self._write(np.frombuffer(pcm, "<i2").reshape(-1, self._channels), last=False)
+        return self._taken()
+
+    def close(self) -> bytes:
+        if self._file.closed:
+            return b""
+        self._write(np.zeros((0, self._channels), np.int16), last=True)
+        self._file.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        taken = self._tape.take()
+        if taken and self._length is not None:
+            taken, self._length = _with_length(taken, self._length), None
+        return taken
+
+    def _write(self, samples: NDArray[np.int16], *, last: bool) -> None:
+        if self._resample is not None:
+            samples = self._resample.resample_chunk(samples, last=last).reshape(-1, self._channels)
+        for start in range(0, len(samples), _BLOCK):
+            block = np.ascontiguousarray(samples[start : start + _BLOCK])
+            # libsndfile 1.2.2 garbles integers in stereo on their way to mp3.
+            self._file.write(block if self._integers else block.astype(np.float32) / 32768)
+
+
+def _with_length(head: bytes, samples: int) -> bytes:
+    """The first bytes of a FLAC stream, with the 36 bits of STREAMINFO that count its samples (RFC 9639)."""
+    (fields,) = struct.unpack_from(">Q", head, _FLAC_LENGTH_AT)
+    known = struct.pack(">Q", fields >> 36 << 36 | samples)
+    return head[:_FLAC_LENGTH_AT] + known + head[_FLAC_LENGTH_AT + len(known) :]
+
+
+class _Tape:
+    """A file that is sent off as it grows: what was sent cannot be written anew, so headers stay as begun."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._sent = 0  # bytes before `_kept`
+        self._position = 0
+
+    def take(self) -> bytes:
+        taken, self._kept = bytes(self._kept), bytearray()
+        self._sent += len(taken)
+        return taken
+
+    def write(self, content: bytes) -> int:
+        content = bytes(content)
+        at = self._position - self._sent
+        self._position += len(content)
+        if (late := content[max(0, -at) :]) and at + len(content) > 0:
+            at = max(0, at)
+            self._kept[at : at + len(late)] = late
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        begin = (0, self._position, self._sent + len(self._kept))[whence]
+        self._position = begin + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, _: int = -1) -> bytes:
+        """libsndfile asks for it, and never calls it while it writes."""
+        return b""
+
+    def flush(self) -> None:
+        """Nothing is held back."""
