@@ -20,7 +20,7 @@ SIZES = st.integers(2, 40).flatmap(lambda window: st.tuples(st.just(window), st.
 @given(st.integers(1, 400), SIZES)
 def test_windows_cover_the_song_and_none_is_too_many(frames, sizes):
     window, stride = sizes
-    plan = windows(frames, window, stride)
+    plan = windows((frames,), window, window - stride)
     assert (plan[0].start, plan[-1].stop) == (0, frames)
     for before, after in pairwise(plan):
         assert before.frames == window
@@ -31,22 +31,34 @@ def test_windows_cover_the_song_and_none_is_too_many(frames, sizes):
 @given(st.integers(1, 400), SIZES, st.data())
 def test_a_resumed_song_begins_where_a_prompt_is_known(frames, sizes, data):
     known = data.draw(st.integers(0, frames))
-    plan = windows(frames, *sizes)
+    plan = windows((frames,), sizes[0], sizes[0] - sizes[1])
     left = remaining(plan, known)
     assert left == plan[len(plan) - len(left) :]
     assert left[0].start <= known
     assert left[0].stop > known or len(left) == 1
 
 
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=5), SIZES)
+def test_no_window_reaches_beyond_the_end_of_a_section(lengths, sizes):
+    window, stride = sizes
+    ends = np.cumsum(lengths).tolist()
+    plan = windows(ends, window, window - stride)
+    assert (plan[0].start, plan[-1].stop) == (0, ends[-1])
+    assert set(ends) <= {part.stop for part in plan}
+    for before, after in pairwise(plan):
+        assert after.start == max(0, before.stop - (window - stride))
+        assert before.stop < after.stop <= after.start + window
+
+
 def test_the_windows_of_the_picture():
-    assert windows(20, 10, 6) == (Window(0, 10), Window(6, 16), Window(12, 20))
+    assert windows((20,), 10, 4) == (Window(0, 10), Window(6, 16), Window(12, 20))
 
 
 def test_a_long_song_is_exact_and_counts_every_step():
     with running(NumpyBackend()) as engine:
         handle = engine.submit(song(duration_s=3.3, long_form=LONG))
         whole = handle.result(30)
-    frames = [window.frames for window in windows(165, 30, 18)]
+    frames = [window.frames for window in windows((165,), 30, 12)]
     assert whole.codes.shape == (4, 165)
     assert whole.audio.samples.shape == (1, 3300)
     assert whole.steps == sum(frames) + 3 * len(frames) == handle.progress.steps_total

@@ -63,10 +63,14 @@ class NumpyBackend:
             raise PromptTooLong("too many words", param="prompt")
         return Text(np.random.default_rng(list(text.encode())).normal(size=HIDDEN))
 
-    def open_row(self, row, text):
+    def null_text(self, beside):
+        return None
+
+    def open_row(self, row, text, melody=None):
         self.set_text(row, text)
         self._state[row] = np.zeros(HIDDEN)
         self._length[row] = 0
+        return 0
 
     def set_text(self, row, text):
         self._texts[row] = np.zeros(HIDDEN) if text is None else text.vector

@@ -47,8 +47,11 @@ class Organ:
     def encode_text(self, text):
         return text
 
-    def open_row(self, row, text):
-        pass
+    def null_text(self, beside):
+        return None
+
+    def open_row(self, row, text, melody=None):
+        return 0
 
     def set_text(self, row, text):
         pass

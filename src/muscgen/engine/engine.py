@@ -55,7 +55,7 @@ class Engine:
         self._closed = False
         self._wake = Condition()
         self._steps = 0
-        self._preparer = Preparer(backend.encode_text, self._enqueue)
+        self._preparer = Preparer(backend, self._enqueue)
         self._decoder = Decoder(backend.open_codec)
         self._loop = Thread(target=self._run, name="muscgen-engine", daemon=True)
         self._loop.start()
@@ -162,12 +162,18 @@ class Engine:
         """Rows that begin with the next step, or hear another prompt in it."""
         if take.complete or not (take.begins_window or take.begins_section):
             return
-        prepare = self._backend.open_row if take.begins_window else self._backend.set_text
         try:
-            for row, text in zip(self._slots.rows_of(take), take.texts, strict=True):
-                prepare(row, text)
+            if take.begins_window:
+                self._open_rows(take)
+            else:
+                for row, text in zip(self._slots.rows_of(take), take.texts, strict=True):
+                    self._backend.set_text(row, text)
         except Exception as error:  # noqa: BLE001  (whatever a backend raises here belongs to this song)
             take.handle.fail(failure("starting", error))
+
+    def _open_rows(self, take: Take) -> None:
+        places = zip(self._slots.rows_of(take), take.texts, take.melodies, strict=True)
+        take.open(max(self._backend.open_row(row, text, melody) for row, text, melody in places))
 
     def _step(self) -> None:
         batch = self._batch = self._batch or Batch(self._slots, self._shape.vocabulary)

@@ -80,9 +80,9 @@ class Handle:
                 return
         self._notify(call)
 
-    def advance(self, steps_done: int, codes: Codes) -> None:
+    def advance(self, steps_done: int, steps_total: int, codes: Codes) -> None:
         """The engine's: so many steps are behind us, and these codes [K, F], a view, will not change."""
-        self._steps_done, self._codes = steps_done, codes
+        self._steps_done, self._steps_total, self._codes = steps_done, max(steps_done, steps_total), codes
 
     def hear(self, chunk: Audio) -> None:
         """The engine's: the next piece of sound."""

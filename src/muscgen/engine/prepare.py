@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from muscgen.backends.base import TextStates
+from muscgen.backends.base import Backend, TextStates
 from muscgen.engine.failures import failure
 from muscgen.engine.lane import Lane
 from muscgen.engine.take import Take
@@ -17,8 +17,9 @@ KEPT_PROMPTS = 4  # the outputs of one request arrive together and share a promp
 class Preparer:
     """The text thread: takes go in, and come out at `ready` in the same order with their texts."""
 
-    def __init__(self, encode: Callable[[str], TextStates], ready: Callable[[Take], None]) -> None:
-        self._encode = lru_cache(KEPT_PROMPTS)(encode)
+    def __init__(self, backend: Backend, ready: Callable[[Take], None]) -> None:
+        self._encode = lru_cache(KEPT_PROMPTS)(backend.encode_text)
+        self._null = backend.null_text
         self._ready = ready
         self._lane: Lane[Take] = Lane("muscgen-text", self._prepare)
 
@@ -42,7 +43,8 @@ class Preparer:
         song = take.song
         for at, prompt in enumerate(song.prompts):
             take.prompts.append(self._states(f"sections.{at}.prompt" if song.sections else "prompt", prompt))
-        take.against = self._states("negative_prompt", song.negative_prompt)
+        against = self._states("negative_prompt", song.negative_prompt)
+        take.against = [self._null(prompt) if against is None else against for prompt in take.prompts]
 
     def _states(self, name: str, text: str | None) -> TextStates | None:
         """None, the null text, stays None."""

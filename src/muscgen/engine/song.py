@@ -86,11 +86,13 @@ class Song:
     def windows(self, shape: ModelShape) -> tuple[Window, ...]:
         """What the model sees at once, from the first to the last."""
         frames = self.frames(shape)
-        if self.long_form is None:
-            return windows(frames, frames, frames)
-        window = max(2, round(self.long_form.window_s * shape.frame_rate))
-        stride = min(window - 1, max(1, round(self.long_form.stride_s * shape.frame_rate)))
-        return windows(frames, window, stride)
+        window = known = frames
+        if self.long_form is not None:
+            window = max(2, round(self.long_form.window_s * shape.frame_rate))
+            stride = min(window - 1, max(1, round(self.long_form.stride_s * shape.frame_rate)))
+            known = window - stride
+        ends = (*self.section_starts(shape)[1:], frames) if shape.melody else (frames,)
+        return windows(ends, window, known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
-from muscgen.backends.base import Codes, ModelShape, TextStates
+from muscgen.backends.base import Codes, Melody, ModelShape, TextStates
 from muscgen.engine.delay import DelayPattern
 from muscgen.engine.handle import Handle
 from muscgen.engine.randomness import uniforms
@@ -28,7 +28,7 @@ class Take:
         Raises DurationTooLong when the slab cannot hold a window, ValueError for codes of another song.
         """
         windows = song.windows(shape)
-        _check_room(song, windows[0].frames, shape)
+        _check_room(song, max(window.frames for window in windows), shape)
         self.song, self._shape = song, shape
         self.samples, self.frames = song.samples(shape), song.frames(shape)
         self.unheard = song.unheard_samples(shape)
@@ -42,7 +42,7 @@ class Take:
         self.steps_done, self._steps = 0, sum(self._pattern(at).steps for at in range(len(self._windows)))
         self.handle = Handle(self._steps)
         self.prompts: list[TextStates | None] = []  # one a section
-        self.against: TextStates | None = None  # the negative prompt, or the null text
+        self.against: list[TextStates | None] = []  # one a section: the negative prompt, or the null text
         self._section_starts = song.section_starts(shape)
         self._decoded_frames = 0
         self.seated_at_s = 0.0
@@ -55,42 +55,58 @@ class Take:
 
     @property
     def complete(self) -> bool:
-        return self.steps_done == self._steps
+        return self._at + 1 == len(self._windows) and self.position == len(self._track)
 
     @property
     def texts(self) -> list[TextStates | None]:
         """What each row listens to in the next step: conditional, then negative or null."""
-        return [self.prompts[self._section(self.position)], self.against][: self.rows]
+        section = self._section_of_window() if self._shape.melody else self._section(self.position)
+        return [self.prompts[section], self.against[section]][: self.rows]
+
+    @property
+    def melodies(self) -> list[Melody | None]:
+        """What each row opens with."""
+        return [self.song.melody, None][: self.rows]
 
     @property
     def begins_window(self) -> bool:
         """Whether the next step is the first of a window, for which the rows begin anew."""
-        return self.position == 0
+        return self.position == 0 and not self._opened
 
     @property
     def begins_section(self) -> bool:
         """Whether the next step listens to another prompt than the step before it, in the same window."""
-        return self.position > 0 and self._section(self.position) != self._section(self.position - 1)
+        if self.position <= 0 or self._shape.melody:
+            return False
+        return self._section(self.position) != self._section(self.position - 1)
 
     @property
     def tokens(self) -> Codes:
         """What the next step is fed, [K]."""
-        return self._track[self.position - 1] if self.position else self._first
+        return self._track[self.position - 1] if self.position > 0 else self._first
 
     @property
     def uniforms(self) -> NDArray[np.float64]:
         """What the next step draws with, [K]."""
-        line: NDArray[np.float64] = self._draws[self.position]
+        line: NDArray[np.float64] = self._draws[max(self.position, 0)]
         return line
+
+    def open(self, lead: int) -> None:
+        """The window's rows are open, and go `lead` steps before its first code."""
+        if self.steps_done == 0:
+            self._steps += lead * len(self._windows)  # further windows may differ by some tokens of text
+        self._opened, self.position = True, -lead
 
     def record(self, codes: Codes) -> None:
         """Take what a step drew, [K]; known codes, and the special token where there is none, stay."""
-        np.copyto(self._track[self.position], codes, where=self._drawn[self.position])
-        self.position += 1
         self.steps_done += 1
-        self._keep()
-        self.handle.advance(self.steps_done, self._codes[:, : self.certain_frames])
-        if self.position == len(self._track) and not self.complete:
+        if self.position >= 0:
+            np.copyto(self._track[self.position], codes, where=self._drawn[self.position])
+        self.position += 1
+        if self.position > 0:
+            self._keep()
+        self.handle.advance(self.steps_done, self._steps, self._codes[:, : self.certain_frames])
+        if self.position == len(self._track) and self._at + 1 < len(self._windows):
             self._begin(self._at + 1)
 
     def next_codes(self, chunk_frames: int) -> tuple[Codes, bool] | None:
@@ -110,7 +126,7 @@ class Take:
 
     def _begin(self, at: int) -> None:
         """Window `at`: its known codes on their places, the rest to be drawn with numbers of their own."""
-        self._at, self.position = at, 0
+        self._at, self.position, self._opened = at, 0, False
         window, pattern = self._windows[at], self._pattern(at)
         frame = pattern.frame_at() + window.start
         self._track = pattern.apply(self._codes[:, window.start : window.stop], self._shape.special)
@@ -129,6 +145,10 @@ class Take:
 
     def _pattern(self, at: int) -> DelayPattern:
         return DelayPattern(self._shape.delays, self._windows[at].frames)
+
+    def _section_of_window(self) -> int:
+        """A melody model hears one text a window, which never reaches beyond a section's end."""
+        return bisect_right(self._section_starts, self._windows[self._at].stop - 1) - 1
 
     def _section(self, position: int) -> int:
         """The section of the frame whose first code a step of this window yields."""

@@ -15,6 +15,7 @@ first window that is not wholly known, and the windows before it are never looke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -30,13 +31,20 @@ class Window:
         return self.stop - self.start
 
 
-def windows(frames: int, window: int, stride: int) -> tuple[Window, ...]:
-    """The windows of a song of `frames` frames; one where it fits. 0 < stride < window."""
-    if frames <= window:
-        return (Window(0, frames),)
-    further = -(-(frames - window) // stride)  # fewest strides after which the window reaches the end
-    starts = range(0, further * stride + 1, stride)
-    return tuple(Window(start, min(start + window, frames)) for start in starts)
+def windows(ends: Sequence[int], window: int, known: int) -> tuple[Window, ...]:
+    """The windows of a song, each of at most `window` frames, of which at most `known` repeat the one before.
+
+    ends: the frames that a window ends at in any case, the song's last one; of a melody model, which hears
+    one text a window, also the ends of its sections.
+    """
+    found: list[Window] = []
+    stop = 0
+    for end in ends:
+        while stop < end:
+            start = max(0, stop - known)
+            stop = min(start + window, end)
+            found.append(Window(start, stop))
+    return tuple(found)
 
 
 def remaining(all_windows: tuple[Window, ...], known_frames: int) -> tuple[Window, ...]:
