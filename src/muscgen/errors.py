@@ -7,6 +7,8 @@
     │   │   ├── DurationTooLong     422
     │   │   ├── PromptTooLong       422
     │   │   ├── UnknownModel        422
+    │   │   ├── UnreadableAudio     422  a file is no sound, or none that can be decoded within the limits
+    │   │   ├── ConsentMissing      422  sound from outside comes without saying by what right
     │   │   └── IdempotencyConflict 422  one key, two bodies
     │   ├── Unauthorized            401
     │   ├── NotFound                404
@@ -99,6 +101,14 @@ class PromptTooLong(InvalidRequest):
 
 class UnknownModel(InvalidRequest):
     code = "unknown_model"
+
+
+class UnreadableAudio(InvalidRequest):
+    code = "unreadable_audio"
+
+
+class ConsentMissing(InvalidRequest):
+    code = "consent_missing"
 
 
 class IdempotencyConflict(InvalidRequest):

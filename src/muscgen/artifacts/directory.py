@@ -10,7 +10,6 @@ removes the record before the content: a crash between two steps leaves at most 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -68,7 +67,7 @@ class DirectoryStore:
 
     def put(
         self,
-        content: bytes,
+        content: bytes | BinaryIO,
         *,
         owner: str,
         content_type: str,
@@ -82,9 +81,9 @@ class DirectoryStore:
             raise ValueError(
                 f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}"
             )
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256, size = files.digest(content), files.size(content)
         made = Artifact(
-            sha256, content_type, extension, len(content), duration_s, sample_rate, channels, self._clock()
+            sha256, content_type, extension, size, duration_s, sample_rate, channels, self._clock()
         )
         files.make_private(self._shard(sha256))
         with files.locked(self._shard(sha256)):
@@ -92,6 +91,15 @@ class DirectoryStore:
             # A file damaged on disk is written anew: its next maker has the right content at hand.
             if not self._intact(record.artifact):
                 files.write(self._content(record.artifact), content)
+            self._write(record)
+        return record.artifact
+
+    def share(self, artifact_id: str, owner: str, expires_at: float | None = None) -> Artifact:
+        shard = self._shard(checked(artifact_id))
+        if not shard.is_dir():
+            raise _not_found(artifact_id)
+        with files.locked(shard):
+            record = self._record(artifact_id).owned_by(owner, expires_at)
             self._write(record)
         return record.artifact
 

@@ -7,11 +7,14 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 TEMPORARY = ".tmp-"  # the beginning of the names of unfinished files
 _LOCK = ".lock"
+_COPY_BYTES = 1 << 20
 
 
 def make_private(directory: Path) -> None:
@@ -22,13 +25,17 @@ def make_private(directory: Path) -> None:
         sync(directory.parent)
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes | BinaryIO) -> None:
     """Put the content at the path in one step, durably: temporary file, fsync, rename, fsync of directory."""
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content.seek(0)
+                shutil.copyfileobj(content, file, _COPY_BYTES)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -58,7 +65,20 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def digest(path: Path) -> str:
+def digest(content: Path | bytes | BinaryIO) -> str:
     """sha256 of the content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            return digest(file)
+    content.seek(0)
+    found = hashlib.sha256()
+    while block := content.read(_COPY_BYTES):
+        found.update(block)
+    return found.hexdigest()
+
+
+def size(content: bytes | BinaryIO) -> int:
+    """In bytes."""
+    return len(content) if isinstance(content, bytes) else content.seek(0, os.SEEK_END)

@@ -60,7 +60,7 @@ class Store(Protocol):
 
     def put(
         self,
-        content: bytes,
+        content: bytes | BinaryIO,
         *,
         owner: str,
         content_type: str,
@@ -70,7 +70,13 @@ class Store(Protocol):
         channels: int,
         expires_at: float | None = None,
     ) -> Artifact:
-        """Keep the content for this owner; durable on return, and the same however often it is called."""
+        """Keep the content for this owner; durable on return, and the same however often it is called.
+
+        A file is read from its beginning, and stays its owner's to close.
+        """
+
+    def share(self, artifact_id: str, owner: str, expires_at: float | None = None) -> Artifact:
+        """Make somebody one more owner of what is there."""
 
     def get(self, artifact_id: str) -> Artifact: ...
 
