@@ -63,10 +63,10 @@ class NumpyBackend:
             raise PromptTooLong("too many words", param="prompt")
         return Text(np.random.default_rng(list(text.encode())).normal(size=HIDDEN))
 
-    def null_text(self, beside):
+    def null_text(self, beside):  # noqa: ARG002
         return None
 
-    def open_row(self, row, text, melody=None):
+    def open_row(self, row, text, melody=None):  # noqa: ARG002
         self.set_text(row, text)
         self._state[row] = np.zeros(HIDDEN)
         self._length[row] = 0

@@ -21,6 +21,7 @@ from muscgen.backends.onnx import OnnxBackend
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.card import read_card
 from muscgen.models.checkpoint import Checkpoint, sha256
+from muscgen.models.config import MelodyConfig
 from muscgen.models.torchfile import read_torch
 from muscgen.models.xpcfg import read_cfg
 
@@ -146,10 +147,18 @@ def test_a_pointer_to_another_codec_is_refused_with_its_name(twin):
         Checkpoint(twin)
 
 
-def test_a_melody_model_is_refused_by_name(twin):
-    name = "condition_provider.conditioners.self_wav.output_proj.weight"
+def test_a_melody_model_is_read_with_its_conditioner(tmp_path):
+    original = random_checkpoint(tmp_path / "melody", seed=13, melody=True)
+    ours, theirs = Checkpoint(audiocraft_twin(original, tmp_path / "twin")), Checkpoint(original)
+    assert ours.config.melody == MelodyConfig(frames=63, bins=12, sample_rate=32_000, n_fft=2_048, hop=512)
+    name = "audio_enc_to_dec_proj.weight"
+    assert np.array_equal(ours.tensor(name), theirs.tensor(name))
+
+
+def test_a_model_that_listens_to_something_else_is_refused_by_name(twin):
+    name = "condition_provider.conditioners.style.output_proj.weight"
     change(twin / LM, lambda package: package["best_state"].update({name: torch.zeros(64, 12)}))
-    with pytest.raises(CheckpointInvalid, match="a melody model"):
+    with pytest.raises(CheckpointInvalid, match="listens to style"):
         Checkpoint(twin)
 
 

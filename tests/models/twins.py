@@ -22,6 +22,7 @@ LM_NAMES = (
     (rf"{LAYER}\.self_attn\.", r"transformer.layers.\1.self_attn."),
     (rf"{LAYER}\.encoder_attn\.", r"transformer.layers.\1.cross_attention."),
     (r"enc_to_dec_proj\.", "condition_provider.conditioners.description.output_proj."),
+    (r"audio_enc_to_dec_proj\.", "condition_provider.conditioners.self_wav.output_proj."),
 )
 UPSAMPLING = (3, 6, 9, 12)
 LM_CFG = """\
@@ -40,6 +41,17 @@ transformer_lm:
   norm_first: true
   positional_embedding: sin
 sample_rate: 32000
+"""
+MELODY_CFG = """\
+conditioners:
+  self_wav:
+    model: chroma_stem
+    chroma_stem:
+      sample_rate: ${sample_rate}
+      n_chroma: 12
+      radix2_exp: 11
+      duration: 1
+      argmax: true
 """
 CODEC_CFG = """\
 sample_rate: 32000
@@ -75,6 +87,9 @@ def audiocraft_twin(original: Path, path: Path, dtype: torch.dtype = torch.float
         delays="\n".join(f"    - {delay}" for delay in delays),
     )
     lm = {k: v.to(dtype) for k, v in packed(tensors).items()}
+    if config["model_type"] == "musicgen_melody":
+        cfg += MELODY_CFG
+        lm["condition_provider.conditioners.self_wav.chroma.spec.window"] = torch.ones(2048)
     save(path / "state_dict.bin", {"best_state": lm, "xp.cfg": cfg, "version": "1.0.0", "exported": True})
     save(path / "compression_state_dict.bin", {"best_state": codec(tensors), "xp.cfg": CODEC_CFG})
     return path

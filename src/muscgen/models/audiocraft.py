@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from muscgen.errors import CheckpointInvalid
-from muscgen.models.audiocraft_sizes import codec_config, decoder_config
+from muscgen.models.audiocraft_sizes import codec_config, decoder_config, melody_config
 from muscgen.models.config import ModelConfig, check, read_text_config
 from muscgen.models.layout import DECODER
 from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
@@ -34,11 +34,13 @@ _RENAMED = (
     (rf"{_LAYER}\.norm_cross", rf"{DECODER}.layers.\1.encoder_attn_layer_norm"),
     (rf"{_LAYER}\.norm2", rf"{DECODER}.layers.\1.final_layer_norm"),
     (r"condition_provider\.conditioners\.description\.output_proj", "enc_to_dec_proj"),
+    (r"condition_provider\.conditioners\.self_wav\.output_proj", "audio_enc_to_dec_proj"),
     (rf"{_STAGE}\.(?:conv\.conv|convtr\.convtr)\.", r"audio_encoder.\1.layers.\2.conv."),
     (rf"{_STAGE}\.(block\.\d+|shortcut)\.conv\.conv\.", r"audio_encoder.\1.layers.\2.\3.conv."),
     (rf"{_STAGE}\.lstm\.", r"audio_encoder.\1.layers.\2.lstm."),
     (r"quantizer\.vq\.layers\.(\d+)\._codebook\.", r"audio_encoder.quantizer.layers.\1.codebook."),
 )  # fmt: skip
+_COMPUTED = f"{_CONDITIONERS}self_wav.chroma.spec.window"
 _PACKED = ".in_proj_weight"  # queries, keys and values, one below the other
 _T5_DECODER = ("decoder.", "lm_head.")  # in the files of a whole T5; only its encoder is run
 
@@ -71,12 +73,13 @@ def read_audiocraft(folder: Path) -> tuple[ModelConfig, dict[str, Stored]]:
     files(folder)
     lm, lm_cfg = _package(folder / LM)
     codec, codec_cfg = _package(folder / CODEC)
-    _check_conditioners(lm)
+    knows_melody = "self_wav" in _conditioners(lm)
     codec_sizes = codec_config(codec, codec_cfg)
     config = ModelConfig(
         text=read_text_config(folder / TEXT_FOLDER),
         decoder=decoder_config(lm, lm_cfg, codec_sizes),
         codec=codec_sizes,
+        melody=melody_config(lm_cfg) if knows_melody else None,
     )
     check(config)
     tensors = {**dict(_renamed(lm)), **dict(_renamed(codec)), **_t5(folder / TEXT_FOLDER)}
@@ -103,18 +106,22 @@ def _package(path: Path) -> tuple[dict[str, Stored], str]:
     return tensors, cfg
 
 
-def _check_conditioners(lm: Mapping[str, Any]) -> None:
-    """Other conditions than a text change how the model must be run."""
+def _conditioners(lm: Mapping[str, Any]) -> set[str]:
+    """What the model listens to. Raises CheckpointInvalid for more than text and melody."""
     names = (str(name) for name in lm if str(name).startswith(_CONDITIONERS))
-    others = sorted({name.removeprefix(_CONDITIONERS).split(".")[0] for name in names} - {"description"})
-    if others:
-        kind = "a melody model" if "self_wav" in others else "a model with other conditions than a text"
-        raise CheckpointInvalid(f"{LM} is {kind} ({', '.join(others)}); only text is supported")
+    found = {name.removeprefix(_CONDITIONERS).split(".")[0] for name in names}
+    if others := sorted(found - {"description", "self_wav"}):
+        raise CheckpointInvalid(
+            f"{LM} listens to {', '.join(others)}; supported are description and self_wav"
+        )
+    return found
 
 
 def _renamed(tensors: Mapping[str, Stored]) -> Iterator[tuple[str, Stored]]:
     """What has no counterpart keeps its name, which is then reported as unknown."""
     for source, tensor in tensors.items():
+        if source == _COMPUTED:
+            continue
         name = _transformers_name(source)
         if name.endswith(_PACKED) and name != source and tensor.shape and tensor.shape[0] % 3 == 0:
             for n, letter in enumerate("qkv"):

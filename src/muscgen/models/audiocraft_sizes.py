@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from math import prod
 
 from muscgen.errors import CheckpointInvalid
-from muscgen.models.config import CodecConfig, DecoderConfig
+from muscgen.models.config import CodecConfig, DecoderConfig, MelodyConfig
 from muscgen.models.tensorfile import Shape, Stored
 from muscgen.models.xpcfg import Cfg, choice, number, read_cfg
 
 _HEAD_WIDTH = 64  # of every published MusicGen
 _POSITIONS = 2048  # as the same models say in transformers' layout; the sinusoids know no end
+_MELODY_RATE, _MELODY_RADIX, _MELODY_S = 32_000, 14, 30  # of both published melody models
 _FRAME_RATE = 50  # of every published codec of a MusicGen
 # Where xp.cfg says something else, the song would be noise.
 _LM_IS = {
@@ -85,6 +86,20 @@ def codec_config(tensors: Mapping[str, Stored], text: str) -> CodecConfig:
         dilation_growth=number(cfg, "seanet.dilation_base", 2),
         compress=up[0][1] // max(1, residual[0]),
         lstm_layers=lstm_layers,
+    )
+
+
+def melody_config(text: str) -> MelodyConfig:
+    """Of the language model's xp.cfg: as many frames as the conditioner's own clip has."""
+    cfg, name = read_cfg(text), "conditioners.self_wav.chroma_stem"
+    rate = number(cfg, f"{name}.sample_rate", _MELODY_RATE)
+    n_fft = 1 << number(cfg, f"{name}.radix2_exp", _MELODY_RADIX)
+    hop = n_fft // 4
+    duration_s = number(cfg, f"{name}.duration", _MELODY_S)
+    choice(cfg, f"{name}.argmax", "true")
+    bins = number(cfg, f"{name}.n_chroma", 12)
+    return MelodyConfig(
+        frames=duration_s * rate // hop + 1, bins=bins, sample_rate=rate, n_fft=n_fft, hop=hop
     )
 
 

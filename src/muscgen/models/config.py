@@ -111,11 +111,12 @@ def read_config(path: Path) -> ModelConfig:
     """The configuration of the checkpoint folder `path`. Raises CheckpointInvalid for what cannot be run."""
     try:
         source = _json(path / "config.json")
+        kind = str(_only(source, "model_type", "musicgen", "musicgen", "musicgen_melody"))
         config = ModelConfig(
             text=_text(source["text_encoder"], path),
-            decoder=_decoder(source["decoder"]),
+            decoder=_decoder(source["decoder"], f"{kind}_decoder"),
             codec=_codec(source["audio_encoder"]),
-            melody=_melody(source, path) if source["model_type"] == "musicgen_melody" else None,
+            melody=_melody(source, path) if kind == "musicgen_melody" else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointInvalid(f"{path / 'config.json'}: {type(error).__name__}: {error}") from error
@@ -163,8 +164,8 @@ def _text(source: Mapping[str, Any], path: Path) -> TextConfig:
     )
 
 
-def _decoder(source: Mapping[str, Any]) -> DecoderConfig:
-    _only(source, "model_type", "musicgen_decoder", "musicgen_decoder", "musicgen_melody_decoder")
+def _decoder(source: Mapping[str, Any], kind: str) -> DecoderConfig:
+    _only(source, "model_type", kind, kind)
     return DecoderConfig(
         width=source["hidden_size"],
         layers=source["num_hidden_layers"],
