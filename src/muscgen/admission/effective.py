@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from muscgen.admission.conditioning import Sound, conditioning, heard_s
 from muscgen.admission.length import duration_s, long_form
-from muscgen.admission.texts import check_texts
+from muscgen.admission.texts import check_texts, wordless
 from muscgen.errors import InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.tokens import refuse_long
@@ -16,22 +17,32 @@ _DRAWN_SEEDS = 2**32  # short enough to read out
 
 
 def effective(
-    wish: GenerateRequest, card: Card, *, draw: Callable[[int], int] = secrets.randbelow
+    wish: GenerateRequest,
+    card: Card,
+    *,
+    sound: Sound | None = None,
+    models: Sequence[Card] = (),
+    draw: Callable[[int], int] = secrets.randbelow,
 ) -> SongRequest:
     """The request as it will be made by the card's model.
 
+    sound: what the wish's clip is cut from, where it has one. models: the others, which may have the mode.
     draw: gives a whole number below its argument, for a seed where none was asked for.
 
     Raises DurationTooLong and InvalidRequest, each naming the parameter, for what this model cannot honour.
     """
+    check_mode(wish, card, models)
     sampling = _sampling(wish, card)
-    _check_mode(wish, card)
     check_texts(wish, sampling)
     song_s = duration_s(wish)
+    listens = conditioning(wish, sound, song_s)
     windows = long_form(wish, song_s, card)
     _check_seed(wish)
     refuse_impossible(
-        wish.output, model_rate_hz=card.sample_rate_hz, channels=card.channels, duration_s=song_s
+        wish.output,
+        model_rate_hz=card.sample_rate_hz,
+        channels=card.channels,
+        duration_s=heard_s(listens, song_s),
     )
     return SongRequest(
         model=card.id,
@@ -44,16 +55,19 @@ def effective(
         seed=draw(_DRAWN_SEEDS) if wish.seed is None else wish.seed,
         sampling=sampling,
         long_form=windows,
+        conditioning=listens,
+        rights=wish.rights,
         output=wish.output,
         delivery=wish.delivery,
+        cache=wish.cache,
         metadata=wish.metadata,
     )
 
 
 def _sampling(wish: GenerateRequest, card: Card) -> Sampling:
     asked = wish.sampling.model_dump(exclude_none=True)
-    if wish.mode == "unconditional":
-        asked.setdefault("guidance_scale", 1.0)  # no prompt to guide by
+    if wordless(wish):
+        asked.setdefault("guidance_scale", 1.0)  # nothing to guide by
     return card.sampling.model_copy(update=asked)
 
 
@@ -66,10 +80,17 @@ def refuse_unreadable(request: SongRequest, card: Card) -> None:
             refuse_long(card.path, name, text)
 
 
-def _check_mode(wish: GenerateRequest, card: Card) -> None:
-    if wish.mode not in card.modes:
-        modes = ", ".join(card.modes)
-        raise InvalidRequest(f"{card.id} has no mode {wish.mode}", param="mode", suggestion=f"one of {modes}")
+def check_mode(wish: GenerateRequest, card: Card, models: Sequence[Card]) -> None:
+    """Raise InvalidRequest for a mode that the card's model has not, naming the models that have it."""
+    if wish.mode in card.modes:
+        return
+    able = [model.id for model in models if wish.mode in model.modes]
+    there = f"models here that have it: {', '.join(able)}" if able else "no model here has it"
+    raise InvalidRequest(
+        f"{card.id} has no mode {wish.mode}",
+        param="mode",
+        suggestion=f"{there}; {card.id} has {', '.join(card.modes)}",
+    )
 
 
 def _check_seed(wish: GenerateRequest) -> None:

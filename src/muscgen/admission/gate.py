@@ -1,9 +1,9 @@
 """The gate. The order of the checks is this file.
 
 Who asks is known before a byte of the body is read (`authenticate`, by the API). Then, cheapest first: the
-header's key, the body, the model, the request against the model. Depth, workers and the idempotency key are
-the queue's, in one script with the enqueueing, since each may change in between; so is a deadline that cannot
-be met.
+header's key, the body, the model and its modes, the sound that is brought, the request against the model.
+Depth, workers and the idempotency key are the queue's, in one script with the enqueueing, since each may
+change in between; so is a deadline that cannot be met.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import re
 from dataclasses import dataclass
 
 from muscgen import telemetry
-from muscgen.admission.effective import effective, refuse_unreadable
+from muscgen.admission.effective import check_mode, effective, refuse_unreadable
 from muscgen.admission.principals import Principal
 from muscgen.admission.reading import read
+from muscgen.admission.sounds import shared, sound_of
+from muscgen.artifacts import Store
 from muscgen.errors import InvalidRequest, ModelNotFound, UnknownModel
 from muscgen.jobs.queue import Queue
 from muscgen.models.card import Card
@@ -38,6 +40,7 @@ class Gate:
     """Turns bodies into jobs."""
 
     queue: Queue
+    store: Store
     registry: Registry
     default_model: str
 
@@ -48,15 +51,24 @@ class Gate:
         _check_key(idempotency_key)
         wish = read(body)
         card = self._card(wish)
-        request = effective(wish, card)
+        models = self.registry.list()
+        check_mode(wish, card, models)
+        sound = await sound_of(wish, principal, self.store, self.queue)
+        request = effective(wish, card, sound=sound, models=models)
         refuse_unreadable(request, card)
-        enqueued = await self.queue.enqueue(
-            request, idempotency_key=idempotency_key, body_hash=_hash(wish), tenant=principal.id
-        )
-        if enqueued.created:
+        async with shared(request, self.store) as job_id:
+            enqueued = await self.queue.enqueue(
+                request,
+                job_id=job_id,
+                idempotency_key=idempotency_key,
+                body_hash=_hash(wish),
+                tenant=principal.id,
+            )
+        created = enqueued.created or enqueued.job_id == job_id
+        if created:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
-        return Admitted(enqueued.job_id, enqueued.created)
+        return Admitted(enqueued.job_id, created)
 
     def _card(self, wish: GenerateRequest) -> Card:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
@@ -52,6 +52,29 @@ def read(body: bytes) -> GenerateRequest:
         raise refusal(error) from None
 
 
+def with_clips(body: bytes, artifacts: Mapping[str, str]) -> bytes:
+    """The body with an artifact's id in `conditioning` for each role: files that came with it.
+
+    Raises MalformedBody, and InvalidRequest where the body names an artifact for that role itself.
+    """
+    text = _decoded(body)
+    wish = _check_json(text)
+    if not isinstance(wish, dict) or not isinstance(wish.setdefault("conditioning", {}), dict):
+        return body  # `read` says what is wrong with it
+    for role, artifact_id in artifacts.items():
+        clip = wish["conditioning"].get(role, {})
+        if not isinstance(clip, dict):
+            return body
+        if "artifact_id" in clip:
+            raise InvalidRequest(
+                f"{role} comes as a file and as an artifact",
+                param=f"conditioning.{role}.artifact_id",
+                suggestion="one of the two",
+            )
+        wish["conditioning"][role] = clip | {"artifact_id": artifact_id}
+    return json.dumps(wish).encode()
+
+
 def _decoded(body: bytes) -> str:
     if not body.strip():
         raise MalformedBody("the body is empty", suggestion='a JSON object such as {"prompt": "calm piano"}')
@@ -61,10 +84,10 @@ def _decoded(body: bytes) -> str:
         raise MalformedBody(f"the body is not UTF-8: byte {error.start} cannot be read") from None
 
 
-def _check_json(text: str) -> None:
+def _check_json(text: str) -> object:
     """pydantic's reader takes NaN and the last of two equal keys; strict JSON has neither."""
     try:
-        json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
         raise MalformedBody("the body is nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -11,11 +11,18 @@ from muscgen.request import GenerateRequest, Sampling
 _LAYOUT = "\t\n\r"
 
 
+def wordless(wish: GenerateRequest) -> bool:
+    """Whether nothing guides the song. A melody guides; a clip is only gone on from."""
+    if wish.mode not in ("unconditional", "continuation"):
+        return False
+    return wish.prompt is None and wish.sections is None and wish.negative_prompt is None
+
+
 def check_texts(wish: GenerateRequest, sampling: Sampling) -> None:
     """Raises InvalidRequest, naming the field, for words that are missing, too many or unreadable."""
     if wish.mode == "unconditional":
         _check_no_texts(wish)
-    elif wish.sections is None and wish.prompt is None:
+    elif wish.mode == "text" and wish.sections is None and wish.prompt is None:
         raise InvalidRequest("prompt is missing", param="prompt", suggestion="a few words, or sections")
     elif wish.sections is not None and wish.prompt is not None:
         raise InvalidRequest(
@@ -23,6 +30,7 @@ def check_texts(wish: GenerateRequest, sampling: Sampling) -> None:
         )
     for name, text in _texts(wish):
         _check_text(name, text)
+    _check_guidance(wish)
     if wish.negative_prompt is not None and sampling.guidance_scale == 1:
         raise InvalidRequest(
             "negative_prompt works through guidance, and a guidance_scale of 1 is none: it would be ignored",
@@ -37,9 +45,12 @@ def _check_no_texts(wish: GenerateRequest) -> None:
             raise InvalidRequest(
                 f"mode unconditional has no {name}", param=name, suggestion='mode "text", or null here'
             )
-    if wish.sampling.guidance_scale not in (None, 1):
+
+
+def _check_guidance(wish: GenerateRequest) -> None:
+    if wordless(wish) and wish.sampling.guidance_scale not in (None, 1):
         raise InvalidRequest(
-            "mode unconditional has nothing to be guided by: a guidance_scale would be ignored",
+            f"mode {wish.mode} without words has nothing to be guided by: a guidance_scale would be ignored",
             param="sampling.guidance_scale",
             suggestion="1",
         )

@@ -27,7 +27,7 @@ class House:
 
     @property
     def gate(self) -> Gate:
-        return Gate(self.queue, self.registry, self.settings.default_model)
+        return Gate(self.queue, self.store, self.registry, self.settings.default_model)
 
 
 async def _house(request: Request) -> House:

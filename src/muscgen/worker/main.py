@@ -7,10 +7,11 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 
 from muscgen import telemetry
-from muscgen.artifacts import DirectoryStore, Store
+from muscgen.artifacts import DirectoryStore, Store, is_upload, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect
 from muscgen.models.registry import Registry
@@ -117,7 +118,9 @@ async def _sweep_store(queue: Queue, store: Store) -> None:
 
 
 async def owns(queue: Queue, owner: str) -> bool:
-    """Whether a job may still show its artifacts; yes while the queue does not say otherwise."""
+    """Whether a job may still show its artifacts, or an upload lives; yes where the queue does not answer."""
+    if is_upload(owner):
+        return upload_expires_at(owner) > time.time()
     try:
         state = (await queue.get(owner)).state
     except (JobNotFound, JobExpired):
