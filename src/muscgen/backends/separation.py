@@ -45,7 +45,7 @@ def _separated(audio: Audio) -> Audio:
 
 
 @lru_cache(1)
-def _model() -> Any:  # Demucs has no types
+def _model() -> Any:  # noqa: ANN401  (Demucs has no types)
     from demucs.pretrained import get_model
 
     model = get_model(_MODEL)
