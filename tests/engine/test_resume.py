@@ -94,3 +94,14 @@ def test_only_the_windows_that_are_left_are_stepped():
 def test_codes_of_another_song_are_refused(codes):
     with running(NumpyBackend()) as engine, pytest.raises(ValueError, match="codes"):
         engine.submit(SONGS["short"], codes.astype(np.int32))
+
+
+def test_a_song_whose_codes_are_all_known_is_only_decoded():
+    with running(NumpyBackend()) as engine:
+        whole = made(engine, SONGS["long"])
+        before = engine.steps
+        handle = engine.submit(SONGS["long"], whole.codes)
+        assert same(handle.result(LIMIT_S), whole)
+        assert engine.steps == before
+        assert handle.progress.fraction == 1.0
+        assert engine.free == 4

@@ -44,6 +44,11 @@ def test_what_was_not_begun_has_no_estimate():
     assert (read["stage"], read["fraction"], read["eta_seconds"]) == ("waiting", 0.0, None)
 
 
+def test_songs_that_were_made_before_are_only_finished():
+    read = Meter(Clock()).read([song(0, 0)], 1, 20.0)
+    assert (read["stage"], read["fraction"], read["resumed_from_seconds"]) == ("finishing", MAKING, 20.0)
+
+
 def test_pace_counts_only_the_time_in_which_songs_ran():
     clock = Clock()
     pace = Pace(clock)

@@ -154,8 +154,9 @@ class Engine:
         self._batch = None
         take.seated_at_s = monotonic()
         self._decodings[take] = Decoding(take, self._shape.sample_rate)
+        self._decode(take)  # all of it, where all codes are known
         self._listen(take)
-        if take.handle.done:
+        if take.handle.done or take.complete:
             self._leave(take)
 
     def _listen(self, take: Take) -> None:

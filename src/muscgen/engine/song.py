@@ -113,7 +113,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a song is. Steps count all passes of the language model, replayed codes among them."""
+    """How far a song is. Steps count all passes of the language model, replayed codes among them.
+
+    A song all of whose codes were known takes none.
+    """
 
     steps_done: int
     steps_total: int
@@ -121,4 +124,4 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        return self.steps_done / self.steps_total
+        return self.steps_done / self.steps_total if self.steps_total else 1.0

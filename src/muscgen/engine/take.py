@@ -38,8 +38,10 @@ class Take:
             _check_known(known, self._codes, shape.vocabulary)
             self.certain_frames = known.shape[1]
             self._codes[:, : self.certain_frames] = known
+        self._whole = self.certain_frames == self.frames  # nothing is left to be drawn
         self._windows = remaining(windows, self.certain_frames)
-        self.steps_done, self._steps = 0, sum(self._pattern(at).steps for at in range(len(self._windows)))
+        steps = sum(self._pattern(at).steps for at in range(len(self._windows)))
+        self.steps_done, self._steps = 0, 0 if self._whole else steps
         self.handle = Handle(self._steps)
         self.prompts: list[TextStates | None] = []  # one a section
         self.against: list[TextStates | None] = []  # one a section: the negative prompt, or the null text
@@ -55,7 +57,7 @@ class Take:
 
     @property
     def complete(self) -> bool:
-        return self._at + 1 == len(self._windows) and self.position == len(self._track)
+        return self._whole or (self._at + 1 == len(self._windows) and self.position == len(self._track))
 
     @property
     def texts(self) -> list[TextStates | None]:

@@ -20,12 +20,15 @@ class Meter:
         self._begun = clock()
         self._fraction = 0.0
 
-    def read(self, songs: Collection[Progress], outputs: int) -> dict[str, Any]:
+    def read(
+        self, songs: Collection[Progress], outputs: int, resumed_from_s: float | None = None
+    ) -> dict[str, Any]:
         """`songs` are those that were started; `outputs` how many there will be."""
         done = sum(song.steps_done for song in songs)
-        total = max(1, sum(song.steps_total for song in songs))
-        self._fraction = max(self._fraction, MAKING * done / total * len(songs) / max(1, outputs))
-        stage = "waiting" if done == 0 else "generating" if done < total else "finishing"
+        total = sum(song.steps_total for song in songs)
+        made = done / total if total else 1.0
+        self._fraction = max(self._fraction, MAKING * made * len(songs) / max(1, outputs))
+        stage = "finishing" if done == total else "generating" if done else "waiting"
         return {
             "fraction": round(self._fraction, 4),
             "stage": stage,
@@ -33,6 +36,7 @@ class Meter:
             "steps_total": total,
             "audio_seconds_done": round(sum(song.audio_s_done for song in songs), 3),
             "eta_seconds": self._eta_s(),
+            "resumed_from_seconds": resumed_from_s,
         }
 
     def _eta_s(self) -> float | None:

@@ -11,6 +11,7 @@ from muscgen.engine import Made
 from muscgen.finishing.pipeline import Finished
 from muscgen.jobs import Claim
 from muscgen.worker.loader import Served
+from muscgen.worker.songs import Songs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,19 +33,18 @@ class MadeOutput:
         }
 
 
-def result_of(
-    claim: Claim, served: Served, outputs: Sequence[MadeOutput], warnings: Sequence[str]
-) -> dict[str, Any]:
+def result_of(claim: Claim, served: Served, outputs: Sequence[MadeOutput], songs: Songs) -> dict[str, Any]:
     """The result as it is kept in the job."""
     return {
         "model": served.to_dict(),
         "outputs": [output.to_dict() for output in outputs],
-        "warnings": list(warnings),
-        "usage": _usage(claim, [output.made for output in outputs]),
+        "warnings": list(songs.warnings),
+        "usage": _usage(claim, [output.made for output in outputs], sum(songs.resumed_s.values())),
+        "resumed_from_seconds": songs.resumed_from_s,
     }
 
 
-def _usage(claim: Claim, songs: Sequence[Made]) -> dict[str, float | int]:
+def _usage(claim: Claim, songs: Sequence[Made], resumed_s: float) -> dict[str, float | int]:
     audio_s = sum(made.audio.duration_s for made in songs)
     # Outputs share the batch, so the slowest of them is the time that the job took.
     compute_s = max(made.compute_s for made in songs)
@@ -53,6 +53,6 @@ def _usage(claim: Claim, songs: Sequence[Made]) -> dict[str, float | int]:
         "steps": sum(made.steps for made in songs),
         "queue_seconds": round(max(claim.waited_s, 0.0), 4),
         "compute_seconds": round(compute_s, 4),
-        "real_time_factor": round(audio_s / max(compute_s, 1e-6), 3),
+        "real_time_factor": round((audio_s - resumed_s) / max(compute_s, 1e-6), 3),
         "time_to_first_audio": round(min(made.time_to_first_audio_s for made in songs), 4),
     }

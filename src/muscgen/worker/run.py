@@ -10,7 +10,7 @@ from typing import Any
 
 from muscgen import telemetry
 from muscgen.artifacts import Store
-from muscgen.engine import Handle, Made, Song
+from muscgen.engine import Made
 from muscgen.errors import (
     BadSong,
     Cancelled,
@@ -23,11 +23,12 @@ from muscgen.errors import (
 )
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.jobs import TERMINAL, Claim, Queue, State
+from muscgen.worker.broadcast import Broadcast
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
 from muscgen.worker.result import MadeOutput, result_of
+from muscgen.worker.songs import Songs
 
-ATTEMPTS_A_SONG = 2  # a bad song is tried once more, with another sub-seed
 OUTAGE_PAUSE_S = 0.25
 WITHOUT_SONG = TERMINAL - {State.SUCCEEDED}
 
@@ -52,19 +53,20 @@ class JobRun:
         self._store = store
         self._stopped: Stop | None = None
         self._lost = asyncio.Event()
-        self._handles: dict[int, Handle] = {}
-        self._warnings: list[str] = []
+        self._broadcast = Broadcast(claim, queue, self._tell_of_audio)
+        self._songs = Songs(claim, served, queue, self._broadcast)
         self._kept: list[str] = []  # artifact ids
         self._result: dict[str, Any] | None = None
         self._error: MuscgenError | None = None
 
-    def start(self) -> None:
-        """Take places in the engine, at once, so that the engine's free slots are known when this returns."""
+    async def start(self) -> None:
+        """Take places in the engine, so that the engine's free slots are known when this returns."""
         try:
-            for index in range(self.claim.request.n):
-                self._submit(index, attempt=0)
+            await self._songs.begin()
         except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
             self._refuse(error)
+        if self._stopped is not None:
+            self._songs.cancel()
 
     def stop(self, reason: Stop) -> None:
         """Free the slots within a step. Only in the loop's thread; a lost lease outweighs all else."""
@@ -72,8 +74,7 @@ class JobRun:
             self._stopped = reason
         if self._stopped is Stop.LOST:
             self._lost.set()
-        for handle in self._handles.values():
-            handle.cancel()
+        self._songs.cancel()
 
     async def run(self) -> State | None:
         """How the job ended, QUEUED if it goes on elsewhere; None if the lease was lost."""
@@ -83,31 +84,34 @@ class JobRun:
             state = await self._let_go()
             await self._release(state)
         finally:
-            for handle in self._handles.values():
-                handle.cancel()
+            self._songs.cancel()
         return state
 
     async def _make(self) -> None:
-        meter = asyncio.create_task(self._report())
+        aside = [
+            asyncio.create_task(work)
+            for work in (self._report(), self._songs.keep_saving(), self._broadcast.run())
+        ]
         outputs = [asyncio.create_task(self._output(index)) for index in range(self.claim.request.n)]
         try:
             made = await asyncio.gather(*outputs)
-            self._result = result_of(self.claim, self.served, made, self._warnings)
+            self._result = result_of(self.claim, self.served, made, self._songs)
             usage = self._result["usage"]
-            self.audio_s, self.real_time_factor = usage["audio_seconds"], usage["real_time_factor"]
+            self.audio_s = usage["audio_seconds"] - sum(self._songs.resumed_s.values())
+            self.real_time_factor = usage["real_time_factor"]
         except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
             self._refuse(error)
         finally:
-            for handle in self._handles.values():
-                handle.cancel()
-            for task in (meter, *outputs):
+            self._songs.cancel()
+            for task in (*aside, *outputs):
                 task.cancel()
-            await asyncio.gather(meter, *outputs, return_exceptions=True)
+            await asyncio.gather(*aside, *outputs, return_exceptions=True)
 
     async def _output(self, index: int) -> MadeOutput:
         request, seed = self.claim.request, self.claim.request.seed_of(index)
         made, finished = await self._good_song(index)
-        self._warnings += [f"output {index}: {warning}" for warning in finished.warnings]
+        await self._broadcast.accept(index)
+        self._songs.warnings += [f"output {index}: {warning}" for warning in finished.warnings]
         artifact = await asyncio.to_thread(
             self._store.put,
             finished.content,
@@ -125,34 +129,29 @@ class JobRun:
         return output
 
     async def _good_song(self, index: int) -> tuple[Made, Finished]:
-        for attempt in range(ATTEMPTS_A_SONG):
-            if attempt:
-                self._submit(index, attempt)
-            made = await _made(self._handles[index])
-            tags = self.served.tags(self.claim.request.seed_of(index))
+        tags = self.served.tags(self.claim.request.seed_of(index))
+        while True:
+            made = await self._songs.made(index)
             try:
                 return made, await asyncio.to_thread(finish, made.audio, self.claim.request.output, tags)
             except BadSong as bad:
-                if attempt + 1 == ATTEMPTS_A_SONG:
+                if self._stopped is not None or not self._songs.again(index):
                     raise
                 warning = f"output {index} was made again with another sub-seed: {bad.detail}"
-                self._warnings.append(warning)
+                self._songs.warnings.append(warning)
                 await self._tell("warning", {"output": index, "detail": warning})
-        raise AssertionError("a song has at least one attempt")
-
-    def _submit(self, index: int, attempt: int) -> None:
-        if self._stopped is not None:
-            raise Cancelled("the job was stopped")
-        self._handles[index] = self.served.engine.submit(Song.of(self.claim.request, index, attempt))
 
     async def _report(self) -> None:
         meter, last = Meter(), None
         while self._stopped is None:
-            songs = [handle.progress for handle in self._handles.values()]
-            if (now := meter.read(songs, self.claim.request.n)) != last:
+            now = meter.read(self._songs.progress, self.claim.request.n, self._songs.resumed_from_s)
+            if now != last:
                 last = now
                 await self._tell("progress", now)
             await asyncio.sleep(REPORT_INTERVAL_S)
+
+    async def _tell_of_audio(self, output: int, after_s: float) -> None:
+        await self._tell("audio", {"output": output, "time_to_first_audio": round(after_s, 4)})
 
     async def _tell(self, kind: str, payload: dict[str, Any]) -> None:
         """Reports may fall into an outage: the song goes on without them."""
@@ -197,6 +196,7 @@ class JobRun:
             return await self._queue.fail(
                 self.claim, self._error.to_dict(), retry=_worth_a_retry(self._error)
             )
+        await self._songs.save(surely=True)
         return await self._queue.hand_back(self.claim)
 
     async def _release(self, state: State | None) -> None:
@@ -217,20 +217,6 @@ class JobRun:
         if state in WITHOUT_SONG:
             for artifact_id in self._kept:
                 await asyncio.to_thread(self._store.release, artifact_id, self.claim.job_id)
-
-
-async def _made(handle: Handle) -> Made:
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
-
-    def wake(_: object) -> None:
-        try:
-            loop.call_soon_threadsafe(done.set)
-        except RuntimeError:  # the loop has closed: nobody waits any more
-            return
-
-    handle.add_done_callback(wake)
-    await done.wait()
-    return handle.result(0)
 
 
 async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:

@@ -98,17 +98,17 @@ class Worker:
             while served.engine.free > 0 and not self._draining.is_set():
                 claims = await self._queue.claim([model], self.name, 1)
                 for claim in claims:
-                    self._begin(claim, served)
+                    await self._begin(claim, served)
                 taken += len(claims)
                 if not claims:
                     break
         return taken
 
-    def _begin(self, claim: Claim, served: Served) -> None:
+    async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)
         run = JobRun(claim, served, self._queue, self._store)
         self._runs[claim.job_id] = run
-        run.start()
+        await run.start()
         telemetry.event(
             "job.claimed", job=claim.job_id, waited_s=round(claim.waited_s, 2), attempt=claim.attempt
         )
