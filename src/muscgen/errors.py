@@ -19,6 +19,7 @@
     │   ├── BodyTooSlow             408
     │   ├── JobExpired              410
     │   ├── JobNotFinished          409
+    │   ├── NotAnUpload             409  a file that a job made goes with the job
     │   ├── BodyTooLarge            413
     │   ├── UnsupportedMediaType    415
     │   ├── RangeNotSatisfiable     416
@@ -149,6 +150,10 @@ class JobExpired(Rejected):
 
 class JobNotFinished(Rejected):
     code, status, retryable = "job_not_finished", 409, True
+
+
+class NotAnUpload(Rejected):
+    code, status = "not_an_upload", 409
 
 
 class BodyTooLarge(Rejected):

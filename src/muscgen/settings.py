@@ -59,6 +59,9 @@ class Settings(BaseModel):
         default=1_000, ge=1, description="Queued jobs a model; more are answered 429."
     )
     max_body_bytes: int = Field(default=1_000_000, ge=1_024)
+    max_upload_bytes: int = Field(default=50_000_000, ge=1_024, description="Of one sound file.")
+    max_upload_s: float = Field(default=600.0, gt=0, le=3_600, description="Seconds of sound in one file.")
+    upload_ttl_s: int = Field(default=86_400, ge=60, le=604_800, description="How long an upload is kept.")
     drain_s: float = Field(default=30.0, ge=0, le=3_600, description="Grace for running songs after SIGTERM.")
     require_worker: bool = Field(
         default=False, description="Refuse jobs with 503 while no worker serves the model."

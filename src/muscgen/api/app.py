@@ -33,7 +33,9 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     for router in ROUTERS:
         app.include_router(router)
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
+    )
     app.add_middleware(LastResort)
     app.add_middleware(Metrics)
     app.add_middleware(RequestIds)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,6 +16,8 @@ from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 
+DECODERS = 2  # uploads that are decoded at once; each takes a core, and may take a gigabyte
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -24,6 +27,7 @@ class House:
     queue: Queue
     store: Store
     registry: Registry
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property
     def gate(self) -> Gate:

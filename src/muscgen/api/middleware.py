@@ -22,6 +22,7 @@ from muscgen.api.problems import presentable, to_problem
 from muscgen.errors import BodyTooLarge, BodyTooSlow
 
 BODY_PATIENCE_S = 30.0  # a megabyte at 300 kbit/s
+UPLOAD_PATIENCE = 20  # times as long: 50 megabytes at 700 kbit/s
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECURITY = {
@@ -110,44 +111,63 @@ class LastResort:
 
 
 class BodyLimit:
-    """Refuses a body by its announced length, or as soon as more than the limit or than patience came."""
+    """Refuses a body by its announced length, or as soon as more than the limit or than patience came.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, patience_s: float = BODY_PATIENCE_S) -> None:
+    max_upload_bytes: for bodies with sound in them, whose routes write them to files and count again.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int = 0, patience_s: float = BODY_PATIENCE_S
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_upload_bytes = max_upload_bytes
         self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > self._max_bytes:
-            await to_problem(self._too_large(), scope)(scope, receive, send)
+        headers = Headers(scope=scope)
+        brings_sound = _brings_sound(scope, headers)
+        most = self._max_bytes + (self._max_upload_bytes if brings_sound else 0)
+        patience_s = self._patience_s * (UPLOAD_PATIENCE if brings_sound else 1)
+        announced = headers.get("content-length", "0")
+        if not announced.isdecimal() or int(announced) > most:
+            await to_problem(_too_large(most), scope)(scope, receive, send)
             return
-        await self._app(scope, self._limited(receive), send)
+        await self._app(scope, _limited(receive, most, patience_s), send)
 
-    def _limited(self, receive: Receive) -> Receive:
-        came, complete = 0, False
-        until = asyncio.get_running_loop().time() + self._patience_s
 
-        async def limited() -> Message:
-            nonlocal came, complete
-            if complete:  # the server's way to say that the client has gone
-                return await receive()
-            message = await _before(until, receive)
-            came += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if came > self._max_bytes:
-                raise self._too_large()
-            return message
+def _brings_sound(scope: Scope, headers: Headers) -> bool:
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    if scope["method"] != "POST":
+        return False
+    return path == "/artifacts" or (
+        path == "/generate" and headers.get("content-type", "").lower().startswith("multipart/form-data")
+    )
 
-        return limited
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"the body is larger than {self._max_bytes} bytes", suggestion=f"at most {self._max_bytes} bytes"
-        )
+def _limited(receive: Receive, most: int, patience_s: float) -> Receive:
+    came, complete = 0, False
+    until = asyncio.get_running_loop().time() + patience_s
+
+    async def limited() -> Message:
+        nonlocal came, complete
+        if complete:  # the server's way to say that the client has gone
+            return await receive()
+        message = await _before(until, receive)
+        came += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
+        if came > most:
+            raise _too_large(most)
+        return message
+
+    return limited
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {most} bytes", suggestion=f"at most {most} bytes")
 
 
 async def _before(until: float, receive: Receive) -> Message:

@@ -138,6 +138,7 @@ def _decoding(file: BinaryIO, limits: Limits, **order: object) -> Iterator[tuple
 @contextmanager
 def _from_its_beginning(file: BinaryIO) -> Iterator[int]:
     """The file's descriptor, whose place the child shares and moves; put back at the end."""
+    file.flush()  # the child reads what lies on the disk
     descriptor = file.fileno()
     place = os.lseek(descriptor, 0, os.SEEK_CUR)
     os.lseek(descriptor, 0, os.SEEK_SET)

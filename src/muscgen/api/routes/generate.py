@@ -9,16 +9,30 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from muscgen.api.documents import accepted
 from muscgen.api.house import Asker, Parts, query
 from muscgen.api.openapi import GENERATE_REQUEST
-from muscgen.api.preferences import preferences, require_json
+from muscgen.api.preferences import preferences
 from muscgen.api.schemas import JobDocument, ProblemDocument
 from muscgen.api.sse import follow
+from muscgen.api.uploads import asked
 
 router = APIRouter(tags=["songs"])
 
+_FILE = {"type": "string", "format": "binary"}
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["request"],
+    "properties": {
+        "request": {"type": "string", "description": "The request in JSON."},
+        "melody": _FILE | {"description": "Sound for conditioning.melody."},
+        "prompt_audio": _FILE | {"description": "Sound for conditioning.prompt_audio."},
+    },
+}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": GENERATE_REQUEST}}},
+        "content": {
+            "application/json": {"schema": {"$ref": GENERATE_REQUEST}},
+            "multipart/form-data": {"schema": _FORM},
+        },
     }
 }
 Key = Annotated[str | None, Header(description="Once used, it finds the same job again.")]
@@ -46,10 +60,10 @@ async def generate(
     idempotency_key: Key = None,
     prefer: Prefer = None,  # noqa: ARG001
 ) -> Response:
-    """Make songs from words. Waits, streams or answers at once, as Prefer and Accept say."""
-    require_json(request)
+    """Make songs from words and sound. Waits, streams or answers at once, as Prefer and Accept say."""
     wanted = preferences(request)
-    admitted = await house.gate.admit(await request.body(), asker, idempotency_key=idempotency_key)
+    async with asked(request, house, asker) as body:
+        admitted = await house.gate.admit(body, asker, idempotency_key=idempotency_key)
     if wanted.stream:
         return follow(admitted.job_id, house, request)
     job = await house.queue.wait(admitted.job_id, wanted.wait_s)
