@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from muscgen import telemetry
@@ -24,6 +25,7 @@ from muscgen.errors import (
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.jobs import TERMINAL, Claim, Queue, State
 from muscgen.worker.broadcast import Broadcast
+from muscgen.worker.inputs import NOTHING, brings_sound, listen
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
 from muscgen.worker.result import MadeOutput, result_of
@@ -49,6 +51,7 @@ class JobRun:
         self.served = served
         self.audio_s = 0.0
         self.real_time_factor = 0.0
+        self.unseated = claim.request.n if brings_sound(claim.request) else 0
         self._queue = queue
         self._store = store
         self._stopped: Stop | None = None
@@ -60,11 +63,25 @@ class JobRun:
         self._error: MuscgenError | None = None
 
     async def start(self) -> None:
-        """Take places in the engine, so that the engine's free slots are known when this returns."""
+        """Take places in the engine, so that the engine's free slots are known when this returns.
+
+        A job that listens takes them later, and says with `unseated` how many.
+        """
+        if not self.unseated:
+            await self._begin()
+
+    async def _begin(self) -> None:
         try:
-            await self._songs.begin()
+            heard = NOTHING
+            if self.unseated:
+                open_artifact = partial(self._store.open, verify=True)
+                heard = await asyncio.to_thread(
+                    listen, self.claim.request, self.served.backend, open_artifact
+                )
+            await self._songs.begin(heard)
         except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
             self._refuse(error)
+        self.unseated = 0
         if self._stopped is not None:
             self._songs.cancel()
 
@@ -79,6 +96,8 @@ class JobRun:
     async def run(self) -> State | None:
         """How the job ended, QUEUED if it goes on elsewhere; None if the lease was lost."""
         try:
+            if self.unseated:
+                await self._begin()
             if self._error is None:
                 await self._make()
             state = await self._let_go()

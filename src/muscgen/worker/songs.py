@@ -7,11 +7,12 @@ from collections.abc import Collection
 
 from muscgen import telemetry
 from muscgen.backends.base import Codes
-from muscgen.engine import Handle, Made, Progress, Song
+from muscgen.engine import Handle, Made, Progress
 from muscgen.errors import LeaseLost, QueueUnavailable
 from muscgen.jobs import Claim, Queue
 from muscgen.worker.broadcast import Broadcast
 from muscgen.worker.checkpoints import SAVE_INTERVAL_S, Checkpoints, Saved, maker_of
+from muscgen.worker.inputs import NOTHING, Heard
 from muscgen.worker.loader import Served
 
 ATTEMPTS_A_SONG = 2  # a bad song is tried once more, with another sub-seed
@@ -26,6 +27,7 @@ class Songs:
         self._claim, self._served, self._broadcast = claim, served, broadcast
         self._checkpoints = Checkpoints(claim, queue, maker_of(served.to_dict()))
         self._handles: dict[int, tuple[int, Handle]] = {}  # output: attempt, handle
+        self._heard = NOTHING
 
     @property
     def progress(self) -> Collection[Progress]:
@@ -38,8 +40,10 @@ class Songs:
             return None
         return min(self.resumed_s.get(output, 0.0) for output in range(self._claim.request.n))
 
-    async def begin(self) -> None:
+    async def begin(self, heard: Heard = NOTHING) -> None:
         """Take places in the engine, so that its free slots are known when this returns."""
+        self._heard = heard
+        self.warnings += heard.warnings
         saved = await self._checkpoints.load()
         for output in range(self._claim.request.n):
             if output not in saved or not self._resume(output, saved[output]):
@@ -96,8 +100,8 @@ class Songs:
         return True
 
     def _submit(self, output: int, attempt: int, codes: Codes | None = None) -> None:
-        song = Song.of(self._claim.request, output, attempt)
-        handle = self._served.engine.submit(song, codes)
+        song = self._heard.song(self._claim.request, output, attempt)
+        handle = self._served.engine.submit(song, self._heard.codes if codes is None else codes)
         self._handles[output] = attempt, handle
         self._broadcast.record(output, attempt, handle)
 

@@ -95,7 +95,7 @@ class Worker:
         """Take jobs one by one, since a job of n outputs takes n slots. How many."""
         taken = 0
         for model, served in self._served.items():
-            while served.engine.free > 0 and not self._draining.is_set():
+            while self._free(model) > 0 and not self._draining.is_set():
                 claims = await self._queue.claim([model], self.name, 1)
                 for claim in claims:
                     await self._begin(claim, served)
@@ -103,6 +103,11 @@ class Worker:
                 if not claims:
                     break
         return taken
+
+    def _free(self, model: str) -> int:
+        """The engine's free slots, less those that jobs still want which listen to their sound."""
+        wanted = sum(run.unseated for run in self._runs.values() if run.claim.model == model)
+        return max(0, self._served[model].engine.free - wanted)
 
     async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)
@@ -136,7 +141,7 @@ class Worker:
                 del self._runs[claim.job_id]
 
     async def _wait(self) -> None:
-        free = [model for model, served in self._served.items() if served.engine.free > 0]
+        free = [model for model in self._served if self._free(model) > 0]
         if free:
             await self._unless_draining(self._queue.wait_for_work(free, WAIT_S))
         else:
@@ -180,12 +185,11 @@ class Worker:
         while True:
             try:
                 for model, served in self._served.items():
-                    engine = served.engine
                     await self._queue.heartbeat(
                         self.name,
                         [model],
                         slots=served.slots,
-                        free=engine.free,
+                        free=self._free(model),
                         audio_s_per_s=self._pace.audio_s_per_s,
                     )
                 await self._queue.sweep()
