@@ -18,6 +18,7 @@ from muscgen.errors import ConfigurationError
 PREFIX = "MUSCGEN_"
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
+KvPrecision = Literal["auto", "fp32", "int8"]
 
 
 def _home(environment: Mapping[str, str]) -> Path:
@@ -51,6 +52,10 @@ class Settings(BaseModel):
         description="auto, cpu, cuda, cuda:N or mps; the last three by the torch backend.",
     )
     precision: Precision = Field(default="fp32", description="onnx: fp32, int8; torch: fp32, fp16, bf16.")
+    kv_precision: KvPrecision = Field(
+        default="auto",
+        description="What attention remembers in, by the onnx backend: auto is `precision`, fp32 or int8.",
+    )
     slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
     lease_s: float = Field(default=30.0, gt=0, le=600)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from tiny import MUSCGEN_TINY
 
 from muscgen import backends
 from muscgen.backends import Choice, choose, loading
+from muscgen.backends.onnx import OnnxBackend
 from muscgen.backends.torch import device as torch_device
 from muscgen.errors import ConfigurationError
 
@@ -102,3 +104,32 @@ def test_choosing_loads_no_runtime_that_is_not_chosen():
         "print({'torch', 'onnxruntime', 'onnx', 'transformers'} & set(sys.modules))\n"
     )
     assert said.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("precision", "kv", "chosen"),
+    [("fp32", "auto", None), ("int8", "auto", None), ("int8", "fp32", "fp32"), ("fp32", "int8", "int8")],
+)
+def test_attention_remembers_in_what_was_asked_for(precision, kv, chosen):
+    assert choose("onnx", "cpu", precision, kv).kv == chosen
+
+
+def test_the_torch_backend_has_no_choice_of_memory():
+    with pytest.raises(ConfigurationError, match="kv_precision int8") as caught:
+        choose("torch", "cpu", "fp32", "int8")
+    assert caught.value.param == "kv_precision"
+
+
+def test_remembering_in_8_bits_takes_a_quarter_and_changes_little(rng):
+    tokens = rng.integers(0, 2048, (40, 4), dtype=np.int32)
+    tokens[0] = 2048
+    logits, sizes = [], []
+    for kv in ("fp32", "int8"):
+        backend = OnnxBackend.load(MUSCGEN_TINY, precision="fp32", rows=1, kv=kv)
+        backend.open_row(0, backend.encode_text("techno"))
+        logits.append([backend.step(step[None], np.array([at], np.int32)) for at, step in enumerate(tokens)])
+        sizes.append(sum(slab.nbytes for name, slab in backend._slab._slabs.items() if "self" in name))
+        backend.close()
+    exact, quick = map(np.array, logits)
+    assert sizes[0] == 4 * sizes[1]
+    assert 0 < np.sqrt(np.mean((quick - exact) ** 2) / np.mean(exact**2)) < 0.01

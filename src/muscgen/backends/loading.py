@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ from muscgen.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from muscgen.backends.base import Backend
-    from muscgen.settings import BackendName, Precision
+    from muscgen.settings import BackendName, KvPrecision, Precision
 
 _DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
 
@@ -29,13 +29,21 @@ class Choice:
     backend: Literal["onnx", "torch"]
     device: str
     precision: Precision
+    kv: Literal["fp32", "int8"] | None = None  # of the onnx backend; None is `precision`
 
 
-def choose(backend: BackendName, device: str, precision: Precision) -> Choice:
+def choose(
+    backend: BackendName, device: str, precision: Precision, kv_precision: KvPrecision = "auto"
+) -> Choice:
     """device: auto, cpu, cuda, cuda:N or mps. Raises ConfigurationError where these do not go together."""
     if backend == "torch" or (backend == "auto" and _prefers_torch(device, precision)):
+        if kv_precision != "auto":
+            raise ConfigurationError(
+                f"kv_precision {kv_precision}: only the onnx backend lets it be chosen", param="kv_precision"
+            )
         return _torch(device, precision)
-    return _onnx(backend, device, precision)
+    choice = _onnx(backend, device, precision)
+    return choice if kv_precision == "auto" else replace(choice, kv=kv_precision)
 
 
 def load(
@@ -60,6 +68,7 @@ def load(
             threads=threads,
             cache_dir=cache_dir,
             adapter=adapter,
+            kv=choice.kv,
         )
     from muscgen.backends.torch import TorchBackend
 

@@ -69,7 +69,7 @@ def load_models(registry: Registry, settings: Settings, models: Sequence[str] = 
 def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
     """One model where the settings want it. Where memory is short, it has fewer slots than asked for."""
     begun = time.monotonic()
-    choice = backends.choose(settings.backend, settings.device, settings.precision)
+    choice = backends.choose(settings.backend, settings.device, settings.precision, settings.kv_precision)
     backend = backends.load(
         card.path,
         choice,

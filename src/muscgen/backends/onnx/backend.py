@@ -18,6 +18,7 @@ from muscgen.backends.onnx.codec import frames_graph, samples_graph
 from muscgen.backends.onnx.encoder import Encoder
 from muscgen.backends.onnx.exactness import signed_is_exact
 from muscgen.backends.onnx.hearing import ear, hidden_graph, vectors_graph
+from muscgen.backends.onnx.memory import KvPrecision, Memory
 from muscgen.backends.onnx.quantise import Linear, RowwiseLinear, full_linear
 from muscgen.backends.onnx.slab import Slab, Text, null_text
 from muscgen.backends.onnx.step import step_graph
@@ -35,7 +36,7 @@ Precision = Literal["fp32", "int8"]
 class OnnxBackend:
     """One checkpoint on this machine's cores. Implements Backend.
 
-    Only the language model's linear layers know int8; text encoder and codec are float32 always.
+    Only the language model's linear layers and its memory know int8; text encoder and codec are float32.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class OnnxBackend:
         config: ModelConfig,
         *,
         rows: int,
+        kv: KvPrecision,
         encoder: Encoder,
         prompts: Prompts[Text | Words],
         prefixes: Prefixes | None,
@@ -57,7 +59,7 @@ class OnnxBackend:
         self._open_ear, self._ear_lock = open_ear, Lock()
         self._ear: Ear | None = None
         self._prefixes = prefixes
-        self._slab = Slab(config, rows, prefixes)
+        self._slab = Slab(config, rows, prefixes, kv)
         self._null = null_text(config)
 
     @classmethod
@@ -70,8 +72,13 @@ class OnnxBackend:
         threads: int = 0,
         cache_dir: Path | None = None,
         adapter: Path | None = None,
+        kv: KvPrecision | None = None,
     ) -> OnnxBackend:
-        """Raises CheckpointInvalid. threads 0: one a core. cache_dir: where prepared sessions are kept."""
+        """Raises CheckpointInvalid. threads 0: one a core. cache_dir: where prepared sessions are kept.
+
+        kv: what self-attention remembers in; None is `precision`.
+        """
+        kv = kv or precision
         checkpoint = Checkpoint(checkpoint_path, adapter)
         config = checkpoint.config
         cache = SessionCache(cache_dir, checkpoint.sha256() if cache_dir else "")
@@ -85,10 +92,11 @@ class OnnxBackend:
         return cls(
             config,
             rows=rows,
+            kv=kv,
             encoder=encoder,
             prompts=Prompts(config.text, checkpoint.tokenizer, encoder),
             prefixes=Prefixes(checkpoint, config.melody, rows) if config.melody else None,
-            step=cache.session(step_graph(checkpoint, _linear(precision)), threads),
+            step=cache.session(step_graph(checkpoint, _linear(precision), Memory(checkpoint, kv)), threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),
             open_ear=open_ear if checkpoint.hears else None,

@@ -8,14 +8,16 @@ from math import prod
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from muscgen.backends.base import Codes, Logits
+from muscgen.backends.onnx.memory import KvPrecision, kv_dtype
 from muscgen.backends.onnx.step import slab_names, slab_positions
 from muscgen.backends.prefix import Prefixes
 from muscgen.models.config import ModelConfig
 
 Floats = NDArray[np.float32]
+Numbers = NDArray[np.float32] | NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,16 +44,17 @@ def null_text(config: ModelConfig) -> Text:
 class Slab:
     """`rows` rows. Memory is taken from the system as positions are written: long slabs cost what is used."""
 
-    def __init__(self, config: ModelConfig, rows: int, prefixes: Prefixes | None) -> None:
+    def __init__(self, config: ModelConfig, rows: int, prefixes: Prefixes | None, kv: KvPrecision) -> None:
         """prefixes: of a melody model, which has them instead of cross-attention."""
         decoder, text_tokens = config.decoder, config.text.max_tokens
         self._layers, self._rows, self._prefixes = decoder.layers, rows, prefixes
-        self._slabs: dict[str, Floats] = {}  # [rows, heads, T, head width] by input name
+        self._slabs: dict[str, Numbers] = {}  # [rows, heads, T, head width] by input name
         self._outputs: dict[str, str] = {}
         lengths = {"self": slab_positions(config)} | ({} if prefixes else {"cross": text_tokens})
         for attention, length in lengths.items():
             for source, target in (pair for n in range(self._layers) for pair in slab_names(attention, n)):
-                self._slabs[source] = _lazy_zeros(rows, decoder.heads, length, decoder.head_width)
+                shape = rows, decoder.heads, length, decoder.head_width
+                self._slabs[source] = _lazy_zeros(shape, kv_dtype(kv if attention == "self" else "fp32"))
                 self._outputs[source] = target
         self._inputs: dict[str, NDArray[np.int32] | NDArray[np.bool_] | Floats] = {
             "tokens": np.zeros((rows, decoder.codebooks), np.int32),
@@ -108,19 +111,21 @@ class Slab:
             )
         for name, target in self._outputs.items():  # in place: the same memory as the input
             array = self._slabs[name]
-            binding.bind_output(target, "cpu", 0, np.float32, [active, *array.shape[1:]], array.ctypes.data)
+            binding.bind_output(
+                target, "cpu", 0, array.dtype.type, [active, *array.shape[1:]], array.ctypes.data
+            )
         shape = [active, *self._logits.shape[1:]]
         binding.bind_output("logits", "cpu", 0, np.float32, shape, self._logits.ctypes.data)
         return binding
 
 
-def _lazy_zeros(*shape: int) -> Floats:
+def _lazy_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> Numbers:
     """Zeros whose memory is taken when it is written, a small page at a time.
 
     With huge pages, as np.zeros gets them, the first step of every head would take the whole slab: 6.4 GB for
     16 rows of small, of which ten seconds of music need 1.6.
     """
-    memory = mmap.mmap(-1, prod(shape) * np.dtype(np.float32).itemsize)
+    memory = mmap.mmap(-1, prod(shape) * np.dtype(dtype).itemsize)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, np.float32).reshape(shape)
+    return np.frombuffer(memory, dtype).reshape(shape)

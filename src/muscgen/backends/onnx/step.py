@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muscgen.backends.onnx.graph import MICROSOFT, Graph, GraphBuilder
+from muscgen.backends.onnx.memory import Memory
 from muscgen.backends.onnx.quantise import Linear
 from muscgen.backends.tables import sinusoids
 from muscgen.models.checkpoint import Checkpoint
@@ -23,14 +24,14 @@ from muscgen.models.layout import DECODER
 _EPSILON = 1e-5  # of torch's LayerNorm
 
 
-def step_graph(checkpoint: Checkpoint, linear: Linear) -> Graph:
+def step_graph(checkpoint: Checkpoint, linear: Linear, memory: Memory) -> Graph:
     """tokens int32 [R, K], positions int32 [R], text_ends int32 [R] (tokens - 1), last_text [R, 2 layers, H],
     and per layer and attention the slabs [R, heads, T, head width] -> logits [R, K, V], slabs in place.
 
     A melody model has no cross-attention, and instead of the text's inputs prefix [R, H] and leads bool
     [R, 1]: where that is true the prefix's vector is stepped instead of the tokens.
     """
-    return _StepGraph(checkpoint, linear).build()
+    return _StepGraph(checkpoint, linear, memory).build()
 
 
 def slab_positions(config: ModelConfig) -> int:
@@ -45,8 +46,8 @@ def slab_names(attention: str, n: int) -> tuple[tuple[str, str], tuple[str, str]
 
 
 class _StepGraph:
-    def __init__(self, checkpoint: Checkpoint, linear: Linear) -> None:
-        self.checkpoint, self.linear = checkpoint, linear
+    def __init__(self, checkpoint: Checkpoint, linear: Linear, memory: Memory) -> None:
+        self.checkpoint, self.linear, self.memory = checkpoint, linear, memory
         self.decoder: DecoderConfig = checkpoint.config.decoder
         self.text_tokens = checkpoint.config.text.max_tokens
         self.reads = checkpoint.config.melody is None
@@ -122,15 +123,18 @@ class _StepGraph:
         g, decoder = self.g, self.decoder
         shape: list[int | str] = ["R", decoder.heads, length, decoder.head_width]
         slabs = slab_names(attention, n)
+        remembers = attention == "self"
+        dtype = self.memory.dtype if remembers else np.float32
         for source, target in slabs:
-            g.input(source, np.float32, shape)
-            g.declare_output(target, np.float32, shape)
+            g.input(source, dtype, shape)
+            g.declare_output(target, dtype, shape)
         (key, key_out), (value, value_out) = slabs
         total = g.constant(length, np.int32)
-        inputs = [*qkv, key, value, ends, total]
-        heads = {"num_heads": decoder.heads, "kv_num_heads": decoder.heads}
+        inputs = [*qkv, key, value, ends, total, *(self.memory.inputs(g, n) if remembers else [])]
+        attributes = self.memory.attributes() if remembers else {}
+        attributes |= {"num_heads": decoder.heads, "kv_num_heads": decoder.heads}
         outputs = [f"{attention}_attention_{n}", key_out, value_out]
-        y = g.ops("GroupQueryAttention", inputs, outputs, domain=MICROSOFT, **heads)[0]
+        y = g.ops("GroupQueryAttention", inputs, outputs, domain=MICROSOFT, **attributes)[0]
         return g.op("Squeeze", y, g.constant([1], np.int64))
 
     def project(self, x: str, names: Sequence[str]) -> str:
