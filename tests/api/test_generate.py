@@ -81,8 +81,11 @@ async def test_a_preference_nobody_knows_is_ignored(service):
     assert (await service.post({"Prefer": "handling=lenient"})).status_code == 202
 
 
-async def test_an_answer_there_is_not_is_refused(service):
-    assert_problem(await service.post({"Accept": "audio/wav"}), 406, "not_acceptable", "Accept")
+@pytest.mark.parametrize("accept", ["audio/aac", "image/png, audio/wav;q=0", "text/html"])
+async def test_an_answer_there_is_not_is_refused(service, accept):
+    problem = assert_problem(await service.post({"Accept": accept}), 406, "not_acceptable", "Accept")
+    assert "audio/mpeg" in problem["suggestion"]
+    assert (await service.queue.list()).jobs == []
 
 
 async def test_the_same_idempotency_key_finds_the_same_job(service):

@@ -45,11 +45,20 @@ class Gate:
     default_model: str
 
     async def admit(
-        self, body: bytes, principal: Principal, *, idempotency_key: str | None = None
+        self,
+        body: bytes,
+        principal: Principal,
+        *,
+        idempotency_key: str | None = None,
+        stays: bool = True,
     ) -> Admitted:
-        """The job for a body. Raises Rejected or Unavailable, and then nothing was enqueued."""
+        """The job for a body. Raises Rejected or Unavailable, and then nothing was enqueued.
+
+        stays: whether the client's connection lasts while the job runs.
+        """
         _check_key(idempotency_key)
         wish = read(body)
+        _check_connection(wish, stays=stays)
         card = self._card(wish)
         models = self.registry.list()
         check_mode(wish, card, models)
@@ -80,6 +89,15 @@ class Gate:
 def _check_key(key: str | None) -> None:
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest("Idempotency-Key is 1 to 255 visible ASCII characters", param="Idempotency-Key")
+
+
+def _check_connection(wish: GenerateRequest, *, stays: bool) -> None:
+    if wish.delivery.cancel_on_disconnect and not stays:
+        raise InvalidRequest(
+            "cancel_on_disconnect needs a connection that waits for the job",
+            param="delivery.cancel_on_disconnect",
+            suggestion="Prefer: wait=N, Accept: text/event-stream or Accept: audio/*",
+        )
 
 
 def _hash(wish: GenerateRequest) -> str:

@@ -57,11 +57,12 @@ def describe(job: Job, house: House, root: str = "", *, eta_s: float | None = No
         worker=job.worker,
         request=job.request,
         model=_model(job, result, house),
-        outputs=[output_made(output, root) for output in result.get("outputs", [])],
+        resumed_from_seconds=(result or job.progress).get("resumed_from_seconds"),
+        outputs=[output_made(output, job.id, root) for output in result.get("outputs", [])],
         warnings=list(result.get("warnings", [])),
         usage=result.get("usage"),
         error=ProblemDocument(**describe_stored(job.error)) if job.error else None,
-        urls=JobUrls(self=url, cancel=f"{url}/cancel", events=f"{url}/events"),
+        urls=JobUrls(self=url, cancel=f"{url}/cancel", events=f"{url}/events", audio=f"{url}/audio"),
     )
 
 
@@ -109,10 +110,19 @@ def _model(job: Job, result: Mapping[str, Any], house: House) -> ModelUsed:
     return ModelUsed(id=card.id, revision=card.revision, license=card.license)
 
 
-def output_made(output: Mapping[str, Any], root: str) -> OutputMade:
+def audio_url(job_id: str, output: int, root: str) -> str:
+    """Where an output is to be heard, before and after it is done."""
+    return f"{job_url(job_id, root)}/audio" + (f"?output={output}" if output else "")
+
+
+def output_made(output: Mapping[str, Any], job_id: str, root: str) -> OutputMade:
     """An output as clients see it, in the job and in its event."""
     artifact = output["artifact"]
     link = ArtifactLink(**(artifact | {"url": f"{root}/artifacts/{artifact['id']}"}))
     return OutputMade(
-        index=output["index"], seed=output["seed"], artifact=link, analysis=output.get("analysis", {})
+        index=output["index"],
+        stream_url=audio_url(job_id, output["index"], root),
+        seed=output["seed"],
+        artifact=link,
+        analysis=output.get("analysis", {}),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from muscgen.api.formats import CONTENT_TYPES, KINDS, quality, taken
 from muscgen.errors import InvalidRequest, NotAcceptable, UnsupportedMediaType
 
 MAX_WAIT_S = 60
@@ -17,10 +18,19 @@ _WAIT = re.compile(r"[0-9]{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """wait_s: how long to hold the answer back for a finished job; 0 is not at all."""
+    """wait_s: how long to hold the answer back for a finished job; 0 is not at all.
+
+    stream: its events are the answer. audio: its sound is.
+    """
 
     wait_s: int
     stream: bool
+    audio: bool
+
+    @property
+    def stays(self) -> bool:
+        """Whether the connection is to last until the job is done, or for some time."""
+        return self.stream or self.audio or self.wait_s > 0
 
     @property
     def applied(self) -> dict[str, str]:
@@ -30,7 +40,10 @@ class Preferences:
 
 def preferences(request: Request) -> Preferences:
     """Raises InvalidRequest for a wait beyond the limit, NotAcceptable for an answer that there is not."""
-    return Preferences(_wait_s(",".join(request.headers.getlist("prefer"))), _stream(request))
+    wait_s = _wait_s(",".join(request.headers.getlist("prefer")))
+    accept = ",".join(request.headers.getlist("accept"))
+    stream = EVENT_STREAM in _kinds(accept)
+    return Preferences(wait_s, stream, not stream and _audio(accept))
 
 
 def require_json(request: Request) -> None:
@@ -61,15 +74,21 @@ def _checked(value: str) -> int:
     return int(value)
 
 
-def _stream(request: Request) -> bool:
-    header = ",".join(request.headers.getlist("accept"))
-    kinds = {part.partition(";")[0].strip().lower() for part in header.split(",")} - {""}
-    if EVENT_STREAM in kinds:
-        return True
-    if kinds and not kinds & _JSON:
+def _kinds(accept: str) -> set[str]:
+    return {part.partition(";")[0].strip().lower() for part in accept.split(",")} - {""}
+
+
+def _audio(accept: str) -> bool:
+    """Whether sound suits the client at least as well as the job's document."""
+    kinds = _kinds(accept)
+    entries = [entry for entry in taken(accept) if entry.name.startswith("audio/")]
+    sound = max(quality(entries, encoding) for encoding in CONTENT_TYPES)
+    if not kinds or sound == 0 < len(kinds & _JSON):
+        return False
+    if sound == 0:
         raise NotAcceptable(
-            "the answer is a job or a stream of its events; the music is an artifact of the finished job",
+            "the answer is a job, a stream of its events, or its sound",
             param="Accept",
-            suggestion=f"application/json or {EVENT_STREAM}",
+            suggestion=", ".join(["application/json", EVENT_STREAM, *KINDS]),
         )
-    return False
+    return sound >= max((entry.quality for entry in taken(accept) if entry.name in _JSON), default=0.0)

@@ -51,6 +51,7 @@ class ArtifactLink(_Wire):
 
 class OutputMade(_Wire):
     index: int
+    stream_url: str = Field(description="The song in any format.")
     seed: int
     artifact: ArtifactLink
     analysis: dict[str, Any] = {}
@@ -76,6 +77,7 @@ class JobUrls(_Wire):
     self: str
     cancel: str
     events: str
+    audio: str
 
 
 class JobDocument(_Wire):
@@ -94,6 +96,9 @@ class JobDocument(_Wire):
     worker: str | None
     request: SongRequest = Field(description="The effective request: every default filled in.")
     model: ModelUsed
+    resumed_from_seconds: float | None = Field(
+        description="Where the present attempt took over what an earlier worker had made; null if nowhere."
+    )
     outputs: list[OutputMade]
     warnings: list[Any]
     usage: dict[str, Any] | None

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import StreamingResponse
 
-from muscgen.api.documents import document, job_url, output_made
+from muscgen.api.documents import audio_url, document, job_url, output_made
 from muscgen.api.house import House
 from muscgen.api.preferences import EVENT_STREAM
 from muscgen.api.problems import describe, describe_stored, presentable
@@ -54,7 +54,9 @@ async def _lines(
 async def _line(event: Event, job_id: str, house: House, root: str) -> str:
     payload = event.payload
     if event.kind == "output":
-        payload = output_made(payload, root).model_dump(mode="json")
+        payload = output_made(payload, job_id, root).model_dump(mode="json")
+    elif event.kind == "audio":
+        payload = payload | {"url": audio_url(job_id, payload["output"], root)}
     elif event.kind == "completed":
         payload = await _completed(payload, job_id, house, root)
     return _frame(event.kind, payload, event.id)

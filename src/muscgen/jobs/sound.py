@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from muscgen.errors import QueueUnavailable
@@ -72,7 +72,7 @@ class Sounding(Claiming, Following):
         )
         return None if reply == b"full" else int(reply)
 
-    async def sound(self, job_id: str, output: int, *, after: int = 0) -> AsyncIterator[Sound]:
+    async def sound(self, job_id: str, output: int, *, after: int = 0) -> AsyncGenerator[Sound, None]:
         """The pieces that end after so many samples of the first take, then new ones as they come.
 
         Ends with the `last` one, or without it when the job is over. Sits out an outage of up to 30 s, then

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from muscgen.api.connection import bound, held, while_connected
 from muscgen.api.documents import accepted
 from muscgen.api.house import Asker, Parts, query
 from muscgen.api.openapi import GENERATE_REQUEST
 from muscgen.api.preferences import preferences
+from muscgen.api.routes.audio import listen
 from muscgen.api.schemas import JobDocument, ProblemDocument
 from muscgen.api.sse import follow
 from muscgen.api.uploads import asked
@@ -45,7 +47,11 @@ Prefer = Annotated[str | None, Header(description="respond-async (the default) o
     status_code=202,
     response_model=JobDocument,
     responses={
-        200: {"model": JobDocument, "description": "The job ended within the wait."},
+        200: {
+            "model": JobDocument,
+            "description": "The job ended within the wait; or its events, or its sound, as Accept says.",
+            "content": {"text/event-stream": {}, "audio/*": {}},
+        },
         422: {"model": ProblemDocument, "description": "A field cannot be honoured."},
         429: {"model": ProblemDocument, "description": "The queue is full; see Retry-After."},
         503: {"model": ProblemDocument, "description": "No queue, or no worker."},
@@ -63,9 +69,14 @@ async def generate(
     """Make songs from words and sound. Waits, streams or answers at once, as Prefer and Accept say."""
     wanted = preferences(request)
     async with asked(request, house, asker) as body:
-        admitted = await house.gate.admit(body, asker, idempotency_key=idempotency_key)
+        admitted = await house.gate.admit(body, asker, idempotency_key=idempotency_key, stays=wanted.stays)
+    mine = admitted.job_id if admitted.created else None  # to be cancelled, if it is so wished
     if wanted.stream:
-        return follow(admitted.job_id, house, request)
-    job = await house.queue.wait(admitted.job_id, wanted.wait_s)
+        return held(follow(admitted.job_id, house, request), house.queue, mine)
+    async with bound(house.queue, mine):
+        if wanted.audio:
+            answer = await listen(admitted.job_id, house, request, asker)
+            return held(answer, house.queue, mine)
+        job = await while_connected(request, house.queue.wait(admitted.job_id, wanted.wait_s))
     headers = wanted.applied | ({} if admitted.created else {"Idempotent-Replayed": "true"})
     return await accepted(job, house, request, headers)
