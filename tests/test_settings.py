@@ -50,7 +50,7 @@ def test_keys_are_separated_by_commas():
     [
         ("MUSCGEN_PORT", "high"),
         ("MUSCGEN_PORT", "65536"),
-        ("MUSCGEN_SLOTS", "0"),
+        ("MUSCGEN_SLOTS", "65"),
         ("MUSCGEN_PRECISION", "fp8"),
     ],
 )

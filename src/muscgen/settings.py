@@ -56,7 +56,9 @@ class Settings(BaseModel):
         default="auto",
         description="What attention remembers in, by the onnx backend: auto is `precision`, fp32 or int8.",
     )
-    slots: int = Field(default=8, ge=1, le=64, description="Songs in one worker's batch.")
+    slots: int = Field(
+        default=0, ge=0, le=64, description="Songs in a model's batch; 0: as many as memory holds, up to 8."
+    )
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
     lease_s: float = Field(default=30.0, gt=0, le=600)
     max_attempts: int = Field(default=3, ge=1, le=20)

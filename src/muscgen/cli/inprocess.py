@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -11,13 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from muscgen.cli.files import write
-from muscgen.engine import Handle, Made, Song
+from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.models.card import Card
 from muscgen.request import SongRequest
 from muscgen.settings import Settings
+from muscgen.worker.inputs import Heard, Open, listen
 from muscgen.worker.loader import Served, load_model
+from muscgen.worker.memory import slots_for
 
 LOOK_S = 0.1
 ATTEMPTS = 2
@@ -25,15 +28,26 @@ ATTEMPTS = 2
 Say = Callable[[int, Path, dict[str, str]], None]
 
 
-def songs(request: SongRequest, card: Card, settings: Settings, paths: Sequence[Path], say: Say) -> None:
+def songs(
+    request: SongRequest,
+    card: Card,
+    settings: Settings,
+    paths: Sequence[Path],
+    say: Say,
+    open_artifact: Open,
+) -> None:
     """Make all outputs in one batch and write each as it is done. Raises MuscgenError, KeyboardInterrupt."""
-    served = load_model(card, settings, slots=min(request.n, settings.slots))
+    served = load_model(card, settings, slots=min(request.n, slots_for(card, settings)))
     try:
-        handles = [served.engine.submit(Song.of(request, index)) for index in range(request.n)]
+        heard = listen(request, served.backend, open_artifact)
+        for warning in heard.warnings:
+            typer.echo(f"  warning: {warning}", err=True)
+        submit = partial(_submit, served, request, heard)
+        handles = [submit(index, 0) for index in range(request.n)]
         with bar() as progress:
             watch(progress, handles)
             for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
-                made, finished = _good(served, request, index, handle, progress)
+                made, finished = _good(served, request, submit, index, handle, progress)
                 write(path, finished.content)
                 progress.stop()
                 say(index, path, facts(card, made))
@@ -75,12 +89,21 @@ def facts(card: Card, made: Made) -> dict[str, str]:
     }
 
 
+def _submit(served: Served, request: SongRequest, heard: Heard, index: int, attempt: int) -> Handle:
+    return served.engine.submit(heard.song(request, index, attempt), heard.codes)
+
+
 def _good(
-    served: Served, request: SongRequest, index: int, handle: Handle, progress: Progress
+    served: Served,
+    request: SongRequest,
+    submit: Callable[[int, int], Handle],
+    index: int,
+    handle: Handle,
+    progress: Progress,
 ) -> tuple[Made, Finished]:
     for attempt in range(ATTEMPTS):
         if attempt:
-            handle = served.engine.submit(Song.of(request, index, attempt))
+            handle = submit(index, attempt)
             watch(progress, [handle])
         made = handle.result()
         try:

@@ -12,6 +12,7 @@ from muscgen.engine import Engine
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
+from muscgen.worker.memory import slots_for, song_bytes
 
 ROWS_PER_SLOT = 2  # a song with guidance and its shadow without the prompt
 
@@ -58,8 +59,10 @@ def load_models(registry: Registry, settings: Settings, models: Sequence[str] = 
     cards = [registry.get(model) for model in models] or registry.list()
     served: dict[str, Served] = {}
     try:
-        for card in cards:
-            served[card.id] = load_model(card, settings, slots=settings.slots)
+        for at, card in enumerate(cards):
+            served[card.id] = load_model(
+                card, settings, slots=slots_for(card, settings, models=len(cards) - at)
+            )
     except BaseException:
         close(served)
         raise
@@ -81,7 +84,14 @@ def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
     slots = min(slots, backend.rows // ROWS_PER_SLOT)
     engine = Engine(backend, slots=slots)
     seconds = round(time.monotonic() - begun, 2)
-    telemetry.event("model.loaded", model=card.id, seconds=seconds, slots=slots, **asdict(choice))
+    telemetry.event(
+        "model.loaded",
+        model=card.id,
+        seconds=seconds,
+        slots=slots,
+        slot_mb=round(song_bytes(card, settings) / 1e6),
+        **asdict(choice),
+    )
     return Served(card, engine, backend, slots, choice.backend, choice.precision)
 
 

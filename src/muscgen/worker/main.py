@@ -40,7 +40,8 @@ async def serve(
     try:
         await patiently_check(queue)
         worker = Worker(name, queue, store, served, keeper_for(settings, redis_url), drain_s=settings.drain_s)
-        telemetry.event("worker.ready", worker=name, models=",".join(served), slots=settings.slots)
+        slots = sum(model.slots for model in served.values())
+        telemetry.event("worker.ready", worker=name, models=",".join(served), slots=slots)
         await _until_drained(worker, queue, store, parent)
     finally:
         await queue.close()
