@@ -1,17 +1,21 @@
-"""`muscgen generate`: a song in this process, without a server."""
+"""`muscgen generate`: a song in this process, without a server, or from a running service."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
 from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
 from muscgen.cli.words import in_words
+from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from muscgen.cli.inprocess import Say
+    from muscgen.cli.sounds import SoundFile
+    from muscgen.models.card import Card
+    from muscgen.models.registry import Registry
     from muscgen.request import SongRequest
     from muscgen.settings import Settings
 
@@ -26,6 +30,12 @@ muscgen generate "techno, 130 bpm" -o long.flac --duration 90 --window 30 --stri
 muscgen generate -o two.flac --section "12:soft piano" --section "20:full orchestra"
 
 muscgen generate --unconditional -o anything.flac
+
+muscgen generate "brass band" -o band.wav --melody hum.wav --consent own --model musicgen-melody
+
+muscgen generate -o longer.wav --continue start.mp3 --continue-end 8 --duration 20 --consent cc
+
+muscgen generate "calm solo piano" -o piano.wav --url http://127.0.0.1:8000
 """
 
 
@@ -37,6 +47,19 @@ def generate(
     stride: Annotated[float | None, typer.Option(help="Seconds by which the window moves on.")] = None,
     section: Annotated[list[str] | None, typer.Option(help='"SECONDS:PROMPT", several times.')] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="Without any prompt.")] = False,
+    melody: Annotated[Path | None, typer.Option(help="A sound file whose melody the song takes.")] = None,
+    go_on: Annotated[
+        Path | None,
+        typer.Option("--continue", help="A sound file that the song goes on from; the duration counts it."),
+    ] = None,
+    continue_start: Annotated[float | None, typer.Option(help="Where in it the clip begins.")] = None,
+    continue_end: Annotated[float | None, typer.Option(help="Where in it the song goes on.")] = None,
+    without_clip: Annotated[bool, typer.Option("--without-clip", help="Only what comes after it.")] = False,
+    consent: Annotated[
+        Literal["own", "licensed", "public_domain", "cc"] | None,
+        typer.Option(help="By what right the sound of --melody or --continue is used."),
+    ] = None,
+    consent_reference: Annotated[str | None, typer.Option(help="A contract, a licence, an address.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed is the same song; default: drawn.")] = None,
     model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What it should not be.")] = None,
@@ -55,16 +78,24 @@ def generate(
     device: DeviceOption = None,
     precision: PrecisionOption = None,
     home: Annotated[Path | None, typer.Option(help="Folder of models and caches.")] = None,
+    url: Annotated[str | None, typer.Option(help="Ask this service instead of working here.")] = None,
+    key: Annotated[str | None, typer.Option(help="Its API key.")] = None,
 ) -> None:
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
     with in_words():
         from muscgen.cli.files import format_of
+        from muscgen.cli.sounds import consent as rights
+        from muscgen.cli.sounds import sound_file
         from muscgen.cli.words import sections_of
         from muscgen.settings import load
 
+        sound = sound_file(
+            melody, go_on, start_s=continue_start, end_s=continue_end, without_clip=without_clip
+        )
         wish: dict[str, Any] = {
             "model": model,
-            "mode": "unconditional" if unconditional else "text",
+            "mode": _mode(sound, unconditional=unconditional),
+            "rights": rights(consent, consent_reference),
             "prompt": prompt,
             "negative_prompt": negative_prompt,
             "sections": sections_of(section) if section else None,
@@ -89,29 +120,86 @@ def generate(
             wish["duration"] = duration
         if window is not None or stride is not None:
             wish["long_form"] = {"window": window, "stride": stride}
-        make(wish, output, load(backend=backend, device=device, precision=precision, home=home))
+        here: dict[str, Any] = {"backend": backend, "device": device, "precision": precision, "home": home}
+        if url is not None:
+            _ask(wish, sound, output, url, key, here)
+        elif key is not None:
+            raise InvalidRequest("--key is for --url", param="--key")
+        else:
+            make(wish, output, load(**here), sound)
 
 
-def make(wish: dict[str, Any], output: Path, settings: Settings) -> None:
+def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFile | None = None) -> None:
     """The command on values. Raises MuscgenError."""
-    from pydantic import ValidationError
-
-    from muscgen.admission import effective, refusal
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
     from muscgen.models.registry import Registry
+
+    registry = Registry(settings.models_path)
+    card = registry.get(wish["model"] or settings.default_model)
+    request = _effective(wish, card, registry, sound)
+    paths = paths_of(output, request.n)
+    for path in paths:
+        check_writable(path)
+    songs(request, card, settings, paths, _say(request), lambda _: _file(sound))
+
+
+def _effective(wish: dict[str, Any], card: Card, registry: Registry, sound: SoundFile | None) -> SongRequest:
+    from pydantic import ValidationError
+
+    from muscgen.admission import Sound, effective, refusal
+    from muscgen.artifacts.files import digest
+    from muscgen.cli.sounds import of_option
+    from muscgen.intake import probe
     from muscgen.request import GenerateRequest
 
+    heard = None
+    if sound is not None:
+        with sound.open() as file, of_option(sound):
+            wish = wish | {"conditioning": {sound.role: sound.clip | {"artifact_id": digest(file)}}}
+            heard = Sound(probe(file).duration_s, ours=False)
     try:
         asked = GenerateRequest.model_validate(wish)
     except ValidationError as error:
         raise refusal(error) from error
-    card = Registry(settings.models_path).get(asked.model or settings.default_model)
-    request = effective(asked, card)
-    paths = paths_of(output, request.n)
+    return effective(asked, card, sound=heard, models=registry.list())
+
+
+def _ask(
+    wish: dict[str, Any],
+    sound: SoundFile | None,
+    output: Path,
+    url: str,
+    key: str | None,
+    here: dict[str, Any],
+) -> None:
+    """The command through a service."""
+    from muscgen.cli.files import check_writable, paths_of
+    from muscgen.cli.remote import songs
+
+    for name, value in here.items():
+        if value is not None:
+            raise InvalidRequest(f"--{name} is for songs that are made here, not at --url", param=f"--{name}")
+    paths = paths_of(output, wish["n"])
     for path in paths:
         check_writable(path)
-    songs(request, card, settings, paths, _say(request))
+    if sound is not None:
+        wish = wish | {"conditioning": {sound.role: sound.clip}}
+    songs(wish, sound, url, key, paths)
+
+
+def _mode(sound: SoundFile | None, *, unconditional: bool) -> str:
+    if sound is None:
+        return "unconditional" if unconditional else "text"
+    if unconditional:
+        raise InvalidRequest(f"--unconditional listens to no {sound.option}", param="--unconditional")
+    return sound.mode
+
+
+def _file(sound: SoundFile | None) -> BinaryIO:
+    if sound is None:
+        raise ValueError("a request without sound opens no file")
+    return sound.open()
 
 
 def _say(request: SongRequest) -> Say:

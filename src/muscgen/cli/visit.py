@@ -38,7 +38,7 @@ def visit(wish: dict[str, Any], out: Path, home: Path) -> None:
     path = out / f"{slug(wish['prompt'])}.wav"
     with service(home) as url, httpx.Client(base_url=url, timeout=HTTP_LIMIT_S) as client:
         try:
-            job = song(client, wish)
+            job = song(client, {"json": wish})
             output = job["outputs"][0]
             content = fetched(client, output["artifact"])
         except httpx.HTTPError as error:
@@ -90,9 +90,12 @@ def _stop(process: subprocess.Popen[str], *, hurry: bool = False) -> None:
         process.wait()
 
 
-def song(client: httpx.Client, wish: dict[str, Any]) -> dict[str, Any]:
-    """The finished job, followed by its events. Raises InvalidRequest, InternalError."""
-    answer = client.post("/generate", json=wish)
+def song(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """The finished job, followed by its events. Raises InvalidRequest, InternalError.
+
+    body: as httpx takes it, `json` or `files`.
+    """
+    answer = client.post("/generate", **body)
     if answer.status_code >= 400:
         problem = answer.json()
         error = InvalidRequest if answer.status_code < 500 else InternalError
