@@ -47,7 +47,7 @@ def make_able(make_service, tmp_path):
         service = make_service(rules, **settings)
         registry = Registry(tmp_path / "none")
         card = registry.get(MODEL)
-        listens = replace(card, id=ABLE, modes=(*card.modes, "melody", "continuation"))
+        listens = replace(card, id=ABLE, modes=(*card.modes, "melody"))
         registry._add(tmp_path, listens)
         service.app.state.house = replace(service.app.state.house, registry=registry)
         return service

@@ -74,7 +74,7 @@ def test_a_card_that_cannot_be_read_says_why(tmp_path, change, said):
 def test_the_public_card_tells_everything_but_the_path():
     public = read_card(MUSCGEN_TINY).to_public()
     assert len(public["revision"]) == 64
-    assert public["modes"] == ["text", "unconditional"]
+    assert public["modes"] == ["text", "unconditional", "continuation"]
     assert not any(str(MUSCGEN_TINY) in str(value) for value in public.values())
 
 

@@ -32,8 +32,7 @@ def tune():
 def service(tmp_path_factory):
     home = tmp_path_factory.mktemp("sound") / "home"
     random_checkpoint(home / "models" / "tunes", melody=True)
-    card = random_checkpoint(home / "models" / "goes-on") / "card.toml"
-    card.write_text(card.read_text("utf-8").replace('modes = ["text"', 'modes = ["continuation", "text"'))
+    random_checkpoint(home / "models" / "goes-on")
     with serving(home) as running:
         yield running
 
