@@ -55,7 +55,10 @@ class _Parser:
             "on_part_data": self._write,
             "on_end": self._end,
         }
-        self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
+        try:
+            self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
+        except FormParserError as error:  # a boundary that is too long
+            raise MalformedBody(f"the body is not {MULTIPART}: {error}", param="Content-Type") from None
 
     def feed(self, chunk: bytes) -> None:
         try:
