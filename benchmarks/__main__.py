@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import checkpoint, machine
+from benchmarks import audiocraft, checkpoint, machine
 from benchmarks.peers import FRAME_RATE, PEERS
 
 DELAY_STEPS = 3
@@ -53,7 +53,10 @@ def main() -> None:
     asked = _arguments()
     limits = machine.limits()
     folder = checkpoint.make(asked.work / "small")
-    peers = [Peer(name, folder) for name in PEERS]
+    names = [name for name in PEERS if asked.peers is None or name in asked.peers]
+    if not (asked.work / audiocraft.FOLDER).is_dir():
+        names = [name for name in names if not name.startswith("audiocraft")]
+    peers = [Peer(name, folder) for name in names]
     for peer in peers:
         peer.race(1, 0.5)  # warm up
     rows = [row for songs in asked.songs for row in _table(peers, songs, asked)]
@@ -69,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--songs", type=int, nargs="+", default=[1, 4, 8])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, help="all, if not given")
     parser.add_argument("--work", type=Path, default=Path(".bench"))
     parser.add_argument("--report", type=Path, default=Path("benchmarks/RESULTS.md"))
     return parser.parse_args()

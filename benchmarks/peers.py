@@ -67,10 +67,27 @@ def transformers(folder: Path) -> Race:
     return race
 
 
+def audiocraft(folder: Path) -> Race:
+    """audiocraft's own generation loop, torch on the CPU in float32."""
+    from benchmarks.audiocraft import generator
+
+    model = generator(folder, folder.parent)
+
+    def race(songs: int, seconds: float) -> dict[str, float]:
+        model.set_generation_params(
+            top_k=TOP_K, temperature=TEMPERATURE, cfg_coef=GUIDANCE, duration=seconds, use_sampling=True
+        )
+        model.generate([PROMPT] * songs)
+        return {}
+
+    return race
+
+
 PEERS: dict[str, Callable[[Path], Race]] = {
     "muscgen int8": muscgen("int8"),
     "muscgen fp32": muscgen("fp32"),
     "transformers fp32": transformers,
+    "audiocraft fp32": audiocraft,
 }
 
 
