@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
+from muscgen.cli.sounds import Basis, SoundFile, of_option, sound_file
+from muscgen.cli.sounds import consent as rights
 from muscgen.cli.words import in_words
 from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from muscgen.cli.inprocess import Say
-    from muscgen.cli.sounds import SoundFile
     from muscgen.models.card import Card
     from muscgen.models.registry import Registry
     from muscgen.request import SongRequest
@@ -56,7 +57,7 @@ def generate(
     continue_end: Annotated[float | None, typer.Option(help="Where in it the song goes on.")] = None,
     without_clip: Annotated[bool, typer.Option("--without-clip", help="Only what comes after it.")] = False,
     consent: Annotated[
-        Literal["own", "licensed", "public_domain", "cc"] | None,
+        Basis | None,
         typer.Option(help="By what right the sound of --melody or --continue is used."),
     ] = None,
     consent_reference: Annotated[str | None, typer.Option(help="A contract, a licence, an address.")] = None,
@@ -84,8 +85,6 @@ def generate(
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
     with in_words():
         from muscgen.cli.files import format_of
-        from muscgen.cli.sounds import consent as rights
-        from muscgen.cli.sounds import sound_file
         from muscgen.cli.words import sections_of
         from muscgen.settings import load
 
@@ -149,7 +148,6 @@ def _effective(wish: dict[str, Any], card: Card, registry: Registry, sound: Soun
 
     from muscgen.admission import Sound, effective, refusal
     from muscgen.artifacts.files import digest
-    from muscgen.cli.sounds import of_option
     from muscgen.intake import probe
     from muscgen.request import GenerateRequest
 
