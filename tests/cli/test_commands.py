@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import muscgen
 from muscgen.cli.app import app
 from muscgen.cli.files import slug, write
+from muscgen.cli.listen import unforeseen
 from muscgen.errors import ConfigurationError
 
 
@@ -105,3 +107,15 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     with pytest.raises(ConfigurationError, match=r"nowhere/song\.wav"):
         write(tmp_path / "nowhere" / "song.wav", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_a_connection_that_was_cut_on_purpose_is_no_error_of_the_server(caplog):
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(unforeseen)
+    for error in (ConnectionAbortedError(), ValueError("a mistake")):
+        try:
+            raise error
+        except type(error):
+            log.exception("Exception in ASGI application")
+    log.removeFilter(unforeseen)
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]

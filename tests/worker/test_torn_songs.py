@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,6 +211,12 @@ def test_codes_are_kept_small_and_come_back_as_they_were():
     assert np.array_equal(back.codes, codes)
 
 
-def test_another_precision_is_another_maker():
-    served = SimpleNamespace(made_by={"id": "m", "revision": "r", "backend": "onnx", "dtype": "fp32"})
-    assert maker_of(served.made_by) != maker_of(served.made_by | {"dtype": "int8"})
+def test_another_precision_or_device_is_another_maker():
+    made_by = {"id": "m", "revision": "r", "backend": "torch", "dtype": "fp32"}
+    makers = {
+        maker_of(made_by, "cpu fp32"),
+        maker_of(made_by, "cuda fp32"),
+        maker_of(made_by | {"dtype": "fp16"}, "cuda fp16"),
+        maker_of(made_by | {"revision": "s"}, "cpu fp32"),
+    }
+    assert len(makers) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 
@@ -36,6 +37,11 @@ def url_of(place: socket.socket) -> str:
     host, port = place.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  a comparison, not a binding
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def unforeseen(record: logging.LogRecord) -> bool:
+    """A filter for uvicorn's log: connections that we cut on purpose are told by the API itself."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], ConnectionAbortedError)
 
 
 class Server(uvicorn.Server):

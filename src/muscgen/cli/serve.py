@@ -77,12 +77,13 @@ def _serve(settings: Settings, *, worker: bool) -> None:
     import logging
 
     from muscgen import telemetry
-    from muscgen.cli.listen import bind
+    from muscgen.cli.listen import bind, unforeseen
     from muscgen.cli.queue_server import embedded
     from muscgen.cli.service import Service
 
     telemetry.configure_logging(settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(unforeseen)
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(bind(settings.host, settings.port))
         server = None if settings.redis_url else stack.enter_context(embedded(settings))

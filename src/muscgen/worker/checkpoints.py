@@ -3,7 +3,7 @@
     version u8 │ codebooks u8 │ attempt u8 │ 0 │ frames u32 │ CRC-32 of the codes u32 │ maker 8 B │ codes
 
 All little-endian, the codes int16 [K, F]: 400 bytes a second of music with four codebooks. The maker is a
-digest of the model's revision, backend and precision: another one would go on with another song.
+digest of the model's revision, backend, device and precision: another one would go on with another song.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Saved:
         return cls(attempt, np.frombuffer(codes, "<i2").reshape(codebooks, frames).astype(np.int32))
 
 
-def maker_of(made_by: Mapping[str, str]) -> bytes:
-    """8 bytes for what makes a song, as `Served.to_dict` tells it."""
-    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).digest()[:8]
+def maker_of(made_by: Mapping[str, str], numbers: str = "") -> bytes:
+    """8 bytes for what makes a song, as `Served.to_dict` and `Served.numbers` tell it."""
+    return hashlib.sha256(json.dumps([made_by, numbers], sort_keys=True).encode()).digest()[:8]
 
 
 class Checkpoints:

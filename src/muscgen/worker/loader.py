@@ -19,7 +19,10 @@ ROWS_PER_SLOT = 2  # a song with guidance and its shadow without the prompt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
-    """A model that this process can run."""
+    """A model that this process can run.
+
+    numbers: what else the bits of a song follow from, beside model, backend and dtype.
+    """
 
     card: Card
     engine: Engine
@@ -27,6 +30,7 @@ class Served:
     slots: int
     backend_name: str
     dtype: str
+    numbers: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """What made a song, as its result says it."""
@@ -92,7 +96,8 @@ def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
         slot_mb=round(song_bytes(card, settings) / 1e6),
         **asdict(choice),
     )
-    return Served(card, engine, backend, slots, choice.backend, choice.precision)
+    numbers = f"{choice.device.partition(':')[0]} {choice.kv or choice.precision}"
+    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers)
 
 
 def close(served: dict[str, Served]) -> None:

@@ -25,7 +25,7 @@ class Songs:
         self.warnings: list[str] = []
         self.resumed_s: dict[int, float] = {}  # output: seconds of music that an earlier worker made
         self._claim, self._served, self._broadcast = claim, served, broadcast
-        self._checkpoints = Checkpoints(claim, queue, maker_of(served.to_dict()))
+        self._checkpoints = Checkpoints(claim, queue, maker_of(served.to_dict(), served.numbers))
         self._handles: dict[int, tuple[int, Handle]] = {}  # output: attempt, handle
         self._heard = NOTHING
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from muscgen.api.connection import while_connected
 from muscgen.api.documents import answer, describe
 from muscgen.api.house import KNOWN, House, Parts, query
 from muscgen.api.preferences import MAX_WAIT_S
@@ -40,7 +41,8 @@ async def get_job(
     job_id: str, request: Request, house: Parts, wait: Annotated[int, Query(ge=0, le=MAX_WAIT_S)] = 0
 ) -> Response:
     """The job; `wait` holds the answer back until it is final, or for that many seconds."""
-    return await answer(await house.queue.wait(job_id, wait), house, request)
+    job = await while_connected(request, house.queue.wait(job_id, wait))
+    return await answer(job, house, request)
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument, dependencies=[Depends(query())])
