@@ -146,7 +146,7 @@ class Broadcast:
 
     async def _push(self, output: int, tape: Tape) -> None:
         async with tape.lock:
-            tape.wind()
+            await asyncio.to_thread(tape.wind)
             while tape.waiting:
                 sound = tape.waiting.popleft()
                 till = await self._queue.push_sound(self._claim, output, sound)
@@ -155,4 +155,4 @@ class Broadcast:
                     tape.waiting.clear()
                 elif till < sound.start:  # the server forgot what it had
                     tape.rewind(self._treatment(output))
-                    tape.wind()
+                    await asyncio.to_thread(tape.wind)
