@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from songs import sampling
 
-from muscgen.engine.sampling import Knobs, draw, guide
+from muscgen.engine.sampling import draw, guide, knobs_of
 
 V = 24
 LOGITS = np.random.default_rng(5).normal(size=V).astype(np.float32) * 2
@@ -42,7 +42,7 @@ def expected(logits, temperature, top_k, top_p):
 
 def codes_of(logits, knobs, uniforms):
     """logits [S, K, V]; one Sampling a song."""
-    return draw(logits, Knobs.of(knobs, logits.shape[-1]), uniforms)[0]
+    return draw(logits, knobs_of(knobs, logits.shape[-1]), uniforms)[0]
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
@@ -113,7 +113,7 @@ def test_guidance_goes_from_the_null_towards_the_prompt():
 def test_a_song_whose_logits_are_not_finite_is_named_and_alone(bad):
     rng = np.random.default_rng(0)
     logits, uniforms = rng.normal(size=(2, 2, V)).astype(np.float32), rng.random((2, 2))
-    knobs = Knobs.of([sampling(), sampling(top_k=5, top_p=0.5)], V)
+    knobs = knobs_of([sampling(), sampling(top_k=5, top_p=0.5)], V)
     good = draw(logits, knobs, uniforms)[0][1]
     logits[0, 1, 3] = bad
     codes, sound = draw(logits, knobs, uniforms)

@@ -47,10 +47,10 @@ class Organ:
     def encode_text(self, text):
         return text
 
-    def null_text(self, beside):
+    def null_text(self, beside):  # noqa: ARG002
         return None
 
-    def open_row(self, row, text, melody=None):
+    def open_row(self, row, text, melody=None):  # noqa: ARG002
         return 0
 
     def set_text(self, row, text):

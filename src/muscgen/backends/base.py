@@ -8,7 +8,7 @@ policy (who sits in which row, what is sampled). Rows in use are always the pref
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,24 @@ class ModelShape:
     @property
     def max_frames(self) -> int:
         return self.max_steps - max(self.delays)
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """How S songs are guided and drawn, one line a song. top_k V and top_p 1 leave all codes in."""
+
+    scale: NDArray[np.float32]  # [S, 1, 1]
+    temperature: NDArray[np.float32]  # [S, 1, 1]
+    top_k: NDArray[np.int64]  # [S], 1..V
+    top_p: NDArray[np.float64]  # [S], 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Songs:
+    """The rows of S songs [S]; where a song's two rows are the same one, it is not guided."""
+
+    conditional: NDArray[np.int64]
+    null: NDArray[np.int64]
 
 
 class TextStates(Protocol):
@@ -126,3 +144,22 @@ class Backend(Protocol):
     def open_codec(self) -> CodecStream: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A backend that guides and draws where its logits are, so that only codes come back."""
+
+    def step_and_draw(
+        self,
+        tokens: Codes,
+        positions: NDArray[np.int32],
+        songs: Songs,
+        knobs: Knobs,
+        uniforms: NDArray[np.float64],
+    ) -> tuple[Codes, NDArray[np.bool_]]:
+        """A step, then for S songs, with uniforms [S, K], what engine/sampling.py does to its logits.
+
+        -> codes [S, K], and which songs' logits were finite [S].
+        """
+        ...

@@ -7,12 +7,11 @@ does not depend on how many songs there are: a song draws the same codes alone a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from muscgen.backends.base import Codes, Logits
+from muscgen.backends.base import Codes, Knobs, Logits
 from muscgen.request import Sampling
 
 Counts = NDArray[np.int64]  # [S, K]
@@ -21,24 +20,15 @@ Flags = NDArray[np.bool_]  # [S]
 _COLDEST = np.finfo(np.float32).tiny  # a temperature that underflows float32 would divide by nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """The parameters of S songs, one line a song. top_k 0 and top_p 0 or 1 leave all codes in."""
-
-    scale: NDArray[np.float32]  # [S, 1, 1]
-    temperature: NDArray[np.float32]  # [S, 1, 1]
-    top_k: NDArray[np.int64]  # [S], 1..V
-    top_p: NDArray[np.float64]  # [S], 0..1
-
-    @classmethod
-    def of(cls, songs: Sequence[Sampling], vocabulary: int) -> Knobs:
-        temperature = np.array([song.temperature for song in songs], np.float32)
-        return cls(
-            scale=np.array([song.guidance_scale for song in songs], np.float32)[:, None, None],
-            temperature=np.maximum(temperature, _COLDEST)[:, None, None],
-            top_k=np.array([min(song.top_k or vocabulary, vocabulary) for song in songs], np.int64),
-            top_p=np.array([song.top_p or 1.0 for song in songs]),
-        )
+def knobs_of(songs: Sequence[Sampling], vocabulary: int) -> Knobs:
+    """The parameters of the songs; top_k 0 and top_p 0 leave all codes in."""
+    temperature = np.array([song.temperature for song in songs], np.float32)
+    return Knobs(
+        scale=np.array([song.guidance_scale for song in songs], np.float32)[:, None, None],
+        temperature=np.maximum(temperature, _COLDEST)[:, None, None],
+        top_k=np.array([min(song.top_k or vocabulary, vocabulary) for song in songs], np.int64),
+        top_p=np.array([song.top_p or 1.0 for song in songs]),
+    )
 
 
 def guide(logits: Logits, conditional: Counts, null: Counts, scale: NDArray[np.float32]) -> Logits:

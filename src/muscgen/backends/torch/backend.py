@@ -8,7 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from muscgen.backends.base import CodecStream, Codes, Logits, Melody, ModelShape, Samples, TextStates
+from muscgen.backends.base import (
+    CodecStream,
+    Codes,
+    Knobs,
+    Logits,
+    Melody,
+    ModelShape,
+    Samples,
+    Songs,
+    TextStates,
+)
 from muscgen.backends.codec_stream import WINDOW_FRAMES, Hidden, WindowedCodecStream
 from muscgen.backends.hearing import deaf, encode_audio
 from muscgen.backends.prefix import Prefixes, Words, null_words
@@ -21,6 +31,7 @@ from muscgen.backends.torch.device import DTYPES, Precision, find_device
 from muscgen.backends.torch.fitting import fitting
 from muscgen.backends.torch.graphs import Graphs
 from muscgen.backends.torch.hearing import Hearing
+from muscgen.backends.torch.sampler import Sampler
 from muscgen.backends.torch.slab import Extent, Slab, slab_positions
 from muscgen.backends.torch.text import Encoder, Text, null_text
 from muscgen.backends.torch.weights import Weights
@@ -45,6 +56,7 @@ class TorchBackend:
             weights = Weights(checkpoint, device, dtype)
             self._encoder, self._codec = Encoder(weights), Codec(weights)
             self._prefixes = Prefixes(checkpoint, config.melody, rows) if config.melody else None
+            self._sampler = Sampler(device)
             self._hearing = Hearing(weights) if checkpoint.hears else None
             self._decoder = Decoder(weights)
             self._null = null_text(config, device, dtype)
@@ -120,20 +132,35 @@ class TorchBackend:
             self._slab.move(source, target, length)
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
+        with torch.inference_mode():
+            logits: Logits = self._stepped(tokens, positions).to("cpu", copy=True).numpy()
+        return logits
+
+    def step_and_draw(
+        self,
+        tokens: Codes,
+        positions: NDArray[np.int32],
+        songs: Songs,
+        knobs: Knobs,
+        uniforms: NDArray[np.float64],
+    ) -> tuple[Codes, NDArray[np.bool_]]:
+        with torch.inference_mode():
+            return self._sampler(self._stepped(tokens, positions), songs, knobs, uniforms)
+
+    def _stepped(self, tokens: Codes, positions: NDArray[np.int32]) -> torch.Tensor:
+        """The slab's logits [R, K, V] after a step, on the device."""
         config = self._config
         check_step(tokens, positions, self.rows, config.decoder.positions, lead=config.longest_prefix)
-        with torch.inference_mode():
-            if self._prefixes is not None:
-                leads = positions < 0
-                positions, prefix = self._prefixes.at(positions)
-                self._slab.put_prefix(prefix, leads)
-            extent = self._slab.put_inputs(tokens, positions)
-            if self._graphs is None:
-                self._step_eagerly(extent)
-            else:
-                self._graphs.run(extent)
-            logits: Logits = self._slab.logits[: extent.rows].to("cpu", copy=True).numpy()
-        return logits
+        if self._prefixes is not None:
+            leads = positions < 0
+            positions, prefix = self._prefixes.at(positions)
+            self._slab.put_prefix(prefix, leads)
+        extent = self._slab.put_inputs(tokens, positions)
+        if self._graphs is None:
+            self._step_eagerly(extent)
+        else:
+            self._graphs.run(extent)
+        return self._slab.logits[: extent.rows]
 
     def open_codec(self) -> CodecStream:
         config = self._config
