@@ -45,6 +45,12 @@ class Settings(BaseModel):
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
     )
+    watermark: bool = Field(default=True, description="Mark every song, inaudibly, as made here.")
+    watermark_keys: tuple[str, ...] = Field(
+        default=(),
+        repr=False,
+        description="Comma-separated version:hex; the newest writes. None: one is made and kept in home.",
+    )
     backend: BackendName = Field(default="auto", description="auto: torch where it finds CUDA, else onnx.")
     device: str = Field(
         default="auto",
@@ -88,6 +94,10 @@ class Settings(BaseModel):
         return self.home / "queue"
 
     @property
+    def watermark_path(self) -> Path:
+        return self.home / "keys" / "watermark"
+
+    @property
     def cache_path(self) -> Path:
         return self.home / "cache"
 
@@ -104,8 +114,9 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
-    if "api_keys" in given:
-        given["api_keys"] = tuple(key.strip() for key in given["api_keys"].split(",") if key.strip())
+    for name in ("api_keys", "watermark_keys"):
+        if name in given:
+            given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
     given |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings.model_validate(given)

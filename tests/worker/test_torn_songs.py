@@ -140,9 +140,9 @@ async def test_a_second_attempt_resumes_as_the_second_attempt(bench, monkeypatch
 async def test_a_song_that_was_complete_is_not_made_again(bench, monkeypatch):
     usual = await undisturbed(bench)
 
-    def slow(audio, output, tags):
+    def slow(audio, output, tags, mark):
         time.sleep(0.5)
-        return finish(audio, output, tags)
+        return finish(audio, output, tags, mark)
 
     monkeypatch.setattr(run, "finish", slow)
     job_id = await bench.ask()

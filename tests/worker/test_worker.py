@@ -20,10 +20,10 @@ def bad_for(times):
     """finish, but so many songs are bad first."""
     calls = itertools.count()
 
-    def judged(audio, output, tags):
+    def judged(audio, output, tags, mark):
         if next(calls) < times:
             raise BadSong("silent: for the test", reason="silent")
-        return finish(audio, output, tags)
+        return finish(audio, output, tags, mark)
 
     return judged
 
@@ -231,10 +231,10 @@ async def test_a_cancel_between_the_song_and_its_end_leaves_no_file(bench, monke
     job_id = await bench.ask()
     loop = asyncio.get_running_loop()
 
-    def slow(audio, output, tags):
+    def slow(audio, output, tags, mark):
         asyncio.run_coroutine_threadsafe(bench.queue.cancel(job_id), loop).result()
         time.sleep(0.3)
-        return finish(audio, output, tags)
+        return finish(audio, output, tags, mark)
 
     monkeypatch.setattr(run, "finish", slow)
     async with bench.worker() as worker:

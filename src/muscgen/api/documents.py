@@ -125,4 +125,5 @@ def output_made(output: Mapping[str, Any], job_id: str, root: str) -> OutputMade
         seed=output["seed"],
         artifact=link,
         analysis=output.get("analysis", {}),
+        watermark=output.get("watermark"),
     )

@@ -55,6 +55,7 @@ class OutputMade(_Wire):
     seed: int
     artifact: ArtifactLink
     analysis: dict[str, Any] = {}
+    watermark: dict[str, Any] | None = None
 
 
 class ProblemDocument(_Wire):

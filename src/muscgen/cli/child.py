@@ -95,5 +95,10 @@ def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     chosen = settings.model_dump(exclude_none=True, exclude={"api_keys", "redis_url"})
-    ours = {PREFIX + name.upper(): str(value) for name, value in chosen.items()}
+    ours = {PREFIX + name.upper(): _written(value) for name, value in chosen.items()}
     return kept | ours | {f"{PREFIX}REDIS_URL": redis_url}
+
+
+def _written(value: object) -> str:
+    """As `settings.load` reads it from the environment."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -107,7 +107,8 @@ def _good(
             watch(progress, [handle])
         made = handle.result()
         try:
-            return made, finish(made.audio, request.output, served.tags(request.seed_of(index)))
+            tags, mark = served.tags(request.seed_of(index)), served.mark(request, index)
+            return made, finish(made.audio, request.output, tags, mark)
         except BadSong as bad:
             if attempt + 1 == ATTEMPTS:
                 raise

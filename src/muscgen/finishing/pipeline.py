@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from muscgen.audio import Audio
 from muscgen.finishing import checks, encode, limiter, loudness, tags
+from muscgen.provenance.marks import ENOUGH_S, Mark
 from muscgen.request import Output, file_rate_hz, refuse_impossible
 
 LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128
@@ -35,6 +36,7 @@ class Finished:
     audio: Audio
     analysis: dict[str, float | int | None]
     warnings: tuple[str, ...] = ()
+    watermark: dict[str, str | bool | float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +46,40 @@ class _Work:
     audio: Audio
     output: Output
     tags: Mapping[str, str]
+    mark: Mark | None
     content: bytes = b""
     analysis: dict[str, float | int | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    watermark: dict[str, str | bool | float | None] | None = None
 
 
-def finish(audio: Audio, output: Output, tags: Mapping[str, str] | None = None) -> Finished:
+def finish(
+    audio: Audio, output: Output, tags: Mapping[str, str] | None = None, mark: Mark | None = None
+) -> Finished:
     """The song as the file that was asked for.
 
-    audio: mono or stereo. tags: any of `tags.ALLOWED` (title, model, license, ...), never the prompt. Raises
-    BadSong for a song that must not be handed out, and InvalidRequest naming the parameter for a file that
-    cannot be.
+    audio: mono or stereo. tags: any of `tags.ALLOWED` (title, model, license, ...), never the prompt.
+    mark: the watermark, which is written into the sound and looked for in the file.
+
+    Raises BadSong for a song that must not be handed out, and InvalidRequest naming the parameter for a file
+    that cannot be.
     """
     refuse_impossible(
         output, model_rate_hz=audio.sample_rate, channels=audio.channels, duration_s=audio.duration_s
     )
-    work = _Work(audio, output, tags or {})
+    work = _Work(audio, output, tags or {}, mark)
     for step in STEPS:
         work = step(work)
     content_type = encode.CONTAINERS[output.format].content_type
-    return Finished(work.content, content_type, output.format, work.audio, work.analysis, work.warnings)
+    return Finished(
+        work.content,
+        content_type,
+        output.format,
+        work.audio,
+        work.analysis,
+        work.warnings,
+        work.watermark,
+    )
 
 
 def check(audio: Audio) -> None:
@@ -95,6 +111,10 @@ def _fade(work: _Work) -> _Work:
     gain[: rise.size] *= rise
     gain[count - fall.size :] *= fall
     return replace(work, audio=Audio(audio.samples * gain, audio.sample_rate))
+
+
+def _mark(work: _Work) -> _Work:
+    return work if work.mark is None else replace(work, audio=work.mark.write(work.audio))
 
 
 def _to_loudness(work: _Work) -> _Work:
@@ -141,19 +161,32 @@ def _measure(work: _Work) -> _Work:
     return replace(work, analysis=analysis, warnings=tuple(_warnings(work, analysis)))
 
 
+def _find_mark(work: _Work) -> _Work:
+    """In what a player of the file hears."""
+    if work.mark is None:
+        return work
+    found = work.mark.found(work.audio)
+    warnings = work.warnings
+    if not found["detected"] and work.audio.duration_s >= ENOUGH_S:
+        warnings = (*warnings, "watermark: it is not heard in the file")
+    return replace(work, watermark=found, warnings=warnings)
+
+
 def _tag(work: _Work) -> _Work:
     return replace(work, content=tags.tag(work.content, work.output.format, work.tags))
 
 
-# Resampling moves peaks and fading lowers loudness, so both come before the gain. Tags come last, since
-# whatever wrote the file anew would drop them.
+# Resampling and the watermark move peaks and fading lowers loudness, so they come before the gain. Tags come
+# last, since whatever wrote the file anew would drop them.
 STEPS: tuple[Callable[[_Work], _Work], ...] = (
     _check,
     _resample,
     _fade,
+    _mark,
     _to_loudness,
     _encode,
     _measure,
+    _find_mark,
     _tag,
 )
 

@@ -11,6 +11,8 @@ from muscgen.backends.base import Backend
 from muscgen.engine import Engine
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
+from muscgen.provenance.marks import Mark, Marks, marks_of
+from muscgen.request import SongRequest
 from muscgen.settings import Settings
 from muscgen.worker.memory import slots_for, song_bytes
 
@@ -22,6 +24,7 @@ class Served:
     """A model that this process can run.
 
     numbers: what else the bits of a song follow from, beside model, backend and dtype.
+    marks: the deployment's watermarks; None writes none.
     """
 
     card: Card
@@ -31,6 +34,7 @@ class Served:
     backend_name: str
     dtype: str
     numbers: str = ""
+    marks: Marks | None = None
 
     def to_dict(self) -> dict[str, str]:
         """What made a song, as its result says it."""
@@ -46,6 +50,10 @@ class Served:
         """Stop the engine, then its backend."""
         self.engine.close()
         self.backend.close()
+
+    def mark(self, request: SongRequest, output: int) -> Mark | None:
+        """The watermark of one output; None where the settings want none."""
+        return None if self.marks is None else self.marks.of(request, output, self.card.revision)
 
     def tags(self, seed: int) -> dict[str, str]:
         """What a song's file says of itself; never the prompt."""
@@ -96,8 +104,9 @@ def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
         slot_mb=round(song_bytes(card, settings) / 1e6),
         **asdict(choice),
     )
+    marks = marks_of(settings.watermark_keys, settings.watermark_path) if settings.watermark else None
     numbers = f"{choice.device.partition(':')[0]} {choice.kv or choice.precision}"
-    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers)
+    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers, marks)
 
 
 def close(served: dict[str, Served]) -> None:

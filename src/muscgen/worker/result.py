@@ -30,6 +30,7 @@ class MadeOutput:
             "seed": self.seed,
             "artifact": self.artifact.to_dict(),
             "analysis": self.finished.analysis,
+            "watermark": self.finished.watermark,
         }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from muscgen import telemetry
 from muscgen.artifacts import Store
+from muscgen.audio import Audio
 from muscgen.engine import Made
 from muscgen.errors import (
     BadSong,
@@ -24,7 +25,7 @@ from muscgen.errors import (
 )
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.jobs import TERMINAL, Claim, Queue, State
-from muscgen.worker.broadcast import Broadcast
+from muscgen.worker.broadcast import Broadcast, Treatment, untreated
 from muscgen.worker.inputs import NOTHING, brings_sound, listen
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
@@ -56,7 +57,7 @@ class JobRun:
         self._store = store
         self._stopped: Stop | None = None
         self._lost = asyncio.Event()
-        self._broadcast = Broadcast(claim, queue, self._tell_of_audio)
+        self._broadcast = Broadcast(claim, queue, self._tell_of_audio, treatment=self._marking)
         self._songs = Songs(claim, served, queue, self._broadcast)
         self._kept: list[str] = []  # artifact ids
         self._result: dict[str, Any] | None = None
@@ -148,17 +149,26 @@ class JobRun:
         return output
 
     async def _good_song(self, index: int) -> tuple[Made, Finished]:
-        tags = self.served.tags(self.claim.request.seed_of(index))
+        request = self.claim.request
+        tags, mark = self.served.tags(request.seed_of(index)), self.served.mark(request, index)
         while True:
             made = await self._songs.made(index)
             try:
-                return made, await asyncio.to_thread(finish, made.audio, self.claim.request.output, tags)
+                return made, await asyncio.to_thread(finish, made.audio, request.output, tags, mark)
             except BadSong as bad:
                 if self._stopped is not None or not self._songs.again(index):
                     raise
                 warning = f"output {index} was made again with another sub-seed: {bad.detail}"
                 self._songs.warnings.append(warning)
                 await self._tell("warning", {"output": index, "detail": warning})
+
+    def _marking(self, output: int) -> Treatment:
+        """What the live sound of an output goes through."""
+        mark, shape = self.served.mark(self.claim.request, output), self.served.backend.shape
+        if mark is None:
+            return untreated(output)
+        stream = mark.stream(sample_rate=shape.sample_rate, channels=shape.channels)
+        return lambda chunk, last: Audio(stream.push(chunk.samples, last=last), chunk.sample_rate)
 
     async def _report(self) -> None:
         meter, last = Meter(), None

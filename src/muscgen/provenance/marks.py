@@ -1,0 +1,123 @@
+"""Whose songs these are: the deployment's watermark keys, and the mark of each song.
+
+A mark names the deployment, the key and the song, never a person. The song's part is a hash of all that it
+depends on, so equal songs stay equal files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets as dice
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from muscgen.audio import Audio
+from muscgen.errors import ConfigurationError
+from muscgen.provenance.watermark import Embedder, Payload, detect, embed
+from muscgen.request import SongRequest
+
+METHOD = "muscgen-1"
+ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
+_SECRET_BYTES = 32
+_NO_PART = {"n", "seed", "output", "delivery", "metadata", "cache", "rights"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One song's watermark."""
+
+    secret: bytes
+    payload: Payload
+
+    def write(self, audio: Audio) -> Audio:
+        return embed(audio, self.secret, self.payload)
+
+    def stream(self, *, sample_rate: int, channels: int) -> Embedder:
+        return Embedder(self.secret, self.payload, sample_rate=sample_rate, channels=channels)
+
+    def found(self, audio: Audio) -> dict[str, str | bool | float | None]:
+        """What a job's output says of its mark: whether it is heard in this sound, and how clearly."""
+        heard = detect(audio, {"": self.secret})
+        detected = heard is not None and heard.payload == self.payload
+        confidence = round(heard.likeness, 2) if heard is not None and detected else None
+        return {
+            "method": METHOD,
+            "payload": self.payload.hex(),
+            "detected": detected,
+            "confidence": confidence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The keys of a deployment by version; the newest writes, all are looked for."""
+
+    secrets: Mapping[int, bytes]
+
+    @property
+    def deployment(self) -> int:
+        """16 bits that follow from the oldest key."""
+        oldest = self.secrets[min(self.secrets)]
+        return int.from_bytes(hashlib.sha256(b"muscgen deployment" + oldest).digest()[:2])
+
+    def of(self, request: SongRequest, output: int, revision: str) -> Mark:
+        """The mark of one output of a request, made by the model of that revision."""
+        version = max(self.secrets)
+        song = f"{revision} {request.seed_of(output)} {request.model_dump_json(exclude=_NO_PART)}"
+        return Mark(self.secrets[version], Payload.of(self.deployment, version, song))
+
+
+def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
+    """The keys that the settings give ("version:hexadecimal digits"), else those in the file.
+
+    A file that is not there is made, with one key, readable by its owner alone. Raises ConfigurationError.
+    """
+    lines = keys or tuple((_read(file) or _made(file)).split())
+    found: dict[int, bytes] = {}
+    for line in lines:
+        version, _, digits = line.partition(":")
+        if not version.isdecimal() or int(version) > 255 or not _is_secret(digits):
+            raise ConfigurationError(
+                "a watermark key is a version from 0 to 255, a colon and at least 32 hexadecimal digits",
+                param="watermark_keys",
+            )
+        found[int(version)] = bytes.fromhex(digits)
+    if len(found) != len(lines) or not found:
+        raise ConfigurationError("every watermark key has a version of its own", param="watermark_keys")
+    return Marks(found)
+
+
+def _is_secret(digits: str) -> bool:
+    try:
+        return len(bytes.fromhex(digits)) >= _SECRET_BYTES // 2
+    except ValueError:
+        return False
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}", param="watermark_keys") from error
+
+
+def _made(file: Path) -> str:
+    """Whoever comes first makes the file; all others read it."""
+    text = f"1:{dice.token_hex(_SECRET_BYTES)}\n"
+    part = file.with_name(f"{file.name}.{dice.token_hex(4)}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part.touch(mode=0o600)
+        part.write_text(text, "utf-8")
+        try:
+            os.link(part, file)
+        except FileExistsError:
+            text = file.read_text("utf-8")
+        part.unlink()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}", param="watermark_keys") from error
+    return text
