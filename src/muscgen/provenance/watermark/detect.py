@@ -89,7 +89,12 @@ def detect(audio: Audio, secrets: Mapping[str, bytes]) -> Detection | None:
 
 def likeness(audio: Audio, secret: bytes) -> float:
     """The largest likeness of the whole sound: what the threshold is compared with."""
-    places = _places(levels_of(audio), pattern(secret), 1)
+    return likeness_in(levels_of(audio), secret)
+
+
+def likeness_in(levels: Levels, secret: bytes) -> float:
+    """The same, of a sound's levels."""
+    places = _places(levels, pattern(secret), 1)
     return places[0].likeness if places else 0.0
 
 
