@@ -75,7 +75,7 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path):
 def test_equal_songs_have_equal_marks_whatever_they_are_put_into(tmp_path):
     marks = marks_of((OLD,), tmp_path)
     mark = marks.of(request(), 0, "r")
-    assert marks.of(request(output=Output(format="mp3"), metadata={"a": "b"}, cache="off"), 0, "r") == mark
+    assert marks.of(request(output=Output(format="mp3"), metadata={"a": "b"}), 0, "r") == mark
     assert marks.of(request(seed=6, n=2), 1, "r") == mark
     others = [request(seed=8), request(prompt="sun"), request(duration_s=7.0), request(model="other")]
     assert all(marks.of(other, 0, "r") != mark for other in others)

@@ -59,7 +59,6 @@ def effective(
         rights=wish.rights,
         output=wish.output,
         delivery=wish.delivery,
-        cache=wish.cache,
         metadata=wish.metadata,
     )
 

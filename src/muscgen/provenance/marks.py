@@ -21,7 +21,7 @@ from muscgen.request import SongRequest
 METHOD = "muscgen-1"
 ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
 _SECRET_BYTES = 32
-_NO_PART = {"n", "seed", "output", "delivery", "metadata", "cache", "rights"}
+_NO_PART = {"n", "seed", "output", "delivery", "metadata", "rights"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from muscgen.request.parts import (
     MAX_PROMPT_CHARS,
     MAX_SECTIONS,
     ArtifactId,
-    CachePolicy,
     Clip,
     Conditioning,
     Consent,
@@ -35,8 +34,6 @@ from muscgen.request.parts import (
     Sampling,
     SamplingWish,
     Section,
-    Webhook,
-    WebhookEvent,
 )
 from muscgen.request.song import (
     SongRequest,
@@ -55,7 +52,6 @@ __all__ = [
     "MAX_SECTIONS",
     "MAX_SEED",
     "ArtifactId",
-    "CachePolicy",
     "Clip",
     "Conditioning",
     "Consent",
@@ -77,8 +73,6 @@ __all__ = [
     "SamplingWish",
     "Section",
     "SongRequest",
-    "Webhook",
-    "WebhookEvent",
     "file_rate_hz",
     "refuse_impossible",
 ]

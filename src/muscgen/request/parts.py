@@ -13,7 +13,6 @@ Mode = Literal["text", "unconditional", "melody", "continuation"]
 Format = Literal["wav", "flac", "mp3", "ogg", "opus"]
 Priority = Literal["interactive", "normal", "batch"]
 SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
-CachePolicy = Literal["use", "refresh", "off"]
 ArtifactId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Metadata = Annotated[
     dict[
@@ -146,18 +145,8 @@ class Rights(Part):
     )
 
 
-WebhookEvent = Literal["started", "progress", "output", "completed"]
-
-
-class Webhook(Part):
-    """Where to tell what happens to the job, signed after Standard Webhooks."""
-
-    url: str = Field(min_length=8, max_length=2_000)
-    events: tuple[WebhookEvent, ...] = Field(default=("completed",), min_length=1, max_length=4)
-
-
 class Delivery(Part):
-    """When, how long, and to whom."""
+    """When and how long."""
 
     priority: Priority = "normal"
     deadline_s: float | None = Field(
@@ -166,7 +155,6 @@ class Delivery(Part):
     ttl_s: int = Field(
         default=86_400, ge=60, le=604_800, alias="ttl", description="How long a finished job is kept."
     )
-    webhook: Webhook | None = None
     cancel_on_disconnect: bool = Field(
         default=False,
         description="Cancel when the connection that waits for, follows or plays the job breaks off.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field
 
 from muscgen.request.parts import (
-    CachePolicy,
     Conditioning,
     Delivery,
     LongForm,
@@ -36,7 +35,6 @@ class SongRequest(Part):
     rights: Rights = Rights()
     output: Output = Output()
     delivery: Delivery = Delivery()
-    cache: CachePolicy = "use"
     metadata: Metadata = Field(default={})
 
     def to_json(self) -> str:

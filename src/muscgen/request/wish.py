@@ -7,7 +7,6 @@ from pydantic import Field
 from muscgen.request.parts import (
     MAX_PROMPT_CHARS,
     MAX_SECTIONS,
-    CachePolicy,
     Conditioning,
     Delivery,
     LongFormWish,
@@ -56,9 +55,4 @@ class GenerateRequest(Part):
     rights: Rights = Rights()
     output: Output = Output()
     delivery: Delivery = Delivery()
-    cache: CachePolicy = Field(
-        default="use",
-        description="use: an equal song that is there or under way; refresh: make it anew and keep that; "
-        "off: neither look nor keep.",
-    )
     metadata: Metadata = Field(default={})

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from muscgen.provenance.watermark.grid import BAND_BINS, BANDS, BINS
 
-TONE_DB = 0.5
-NOISE_DB = 1.25
+TONE_DB = 0.8
+NOISE_DB = 1.8
 _NOISY = 0.3  # unpredictability of noise; a steady tone has about 0.02
 _TINY = 1e-9
 
