@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 from tiny import MUSCGEN_TINY
 
 from muscgen.errors import CheckpointInvalid, ModelNotFound
@@ -92,3 +93,18 @@ def test_cards_are_read_without_torch_and_onnxruntime():
         "assert not {'torch', 'onnxruntime', 'onnx', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_mode_that_the_weights_cannot_have_is_refused(tmp_path):
+    folder = put(tmp_path, "singer", ('modes = ["text"', 'modes = ["melody", "text"'))
+    with pytest.raises(CheckpointInvalid, match="modes has melody, and the checkpoint is no melody model"):
+        read_card(folder)
+
+
+def test_a_checkpoint_that_cannot_hear_continues_nothing(tmp_path):
+    folder = put(tmp_path, "deaf")
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("audio_encoder.encoder.")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointInvalid, match="modes has continuation, and the checkpoint has no audio"):
+        read_card(folder)

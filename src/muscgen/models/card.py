@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
-from muscgen.models.folder import read_folder
+from muscgen.models.folder import Folder, read_folder
+from muscgen.models.layout import HEARING
 from muscgen.request import MAX_DURATION_S, Sampling
 
 CARD = "card.toml"
@@ -87,7 +88,9 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
     checkpoint = _base(folder, str(fields["base"]), bases) if adapted else folder
     adapter = folder / str(fields["adapter"]) if adapted else None
-    config = read_folder(checkpoint).config
+    weights = read_folder(checkpoint)
+    config = weights.config
+    _check_modes(path, fields["modes"], weights)
     try:
         return Card(
             id=str(fields["id"]),
@@ -106,6 +109,15 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
         )
     except (ValidationError, ValueError, TypeError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
+
+
+def _check_modes(path: Path, modes: object, weights: Folder) -> None:
+    """Raises CheckpointInvalid for a mode that these weights cannot have."""
+    named = modes if isinstance(modes, list) else []
+    if "melody" in named and weights.config.melody is None:
+        raise CheckpointInvalid(f"{path}: modes has melody, and the checkpoint is no melody model")
+    if "continuation" in named and not any(name.startswith(HEARING) for name in weights.tensors):
+        raise CheckpointInvalid(f"{path}: modes has continuation, and the checkpoint has no audio encoder")
 
 
 def _fields(folder: Path) -> dict[str, Any]:
