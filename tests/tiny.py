@@ -34,11 +34,12 @@ def random_checkpoint(
     text_width: int = 48,
     max_shard_size: str = "1GB",
     melody: bool = False,
+    pad_mode: str = "reflect",
 ) -> Path:
     """A loadable checkpoint folder: config, safetensors, tokenizer, card. head_width is a multiple of 8."""
     import torch
 
-    config = _config(stereo, head_width, heads, layers, text_width, melody)
+    config = _config(stereo, head_width, heads, layers, text_width, melody, pad_mode)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = _random_model(config)
@@ -99,7 +100,7 @@ def _random_model(config: MusicgenConfig) -> MusicgenForConditionalGeneration:
 
 
 def _config(
-    stereo: bool, head_width: int, heads: int, layers: int, text_width: int, melody: bool
+    stereo: bool, head_width: int, heads: int, layers: int, text_width: int, melody: bool, pad_mode: str
 ) -> MusicgenConfig:
     from transformers import EncodecConfig, MusicgenConfig, MusicgenMelodyConfig, T5Config
     from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
@@ -112,7 +113,7 @@ def _config(
     codec = EncodecConfig(
         target_bandwidths=[2.2], sampling_rate=32_000, num_filters=4, hidden_size=24, codebook_dim=24,
         codebook_size=CODES, upsampling_ratios=[8, 5, 4, 4], use_causal_conv=False, use_conv_shortcut=False,
-        norm_type="weight_norm", normalize=False,
+        norm_type="weight_norm", normalize=False, pad_mode=pad_mode,
     )  # fmt: skip
     decoder = (MusicgenMelodyDecoderConfig if melody else MusicgenDecoderConfig)(
         vocab_size=CODES, hidden_size=head_width * heads, num_hidden_layers=layers, num_attention_heads=heads,

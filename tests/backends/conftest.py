@@ -28,9 +28,16 @@ def stereo_path(tmp_path_factory) -> Path:
     return random_checkpoint(path, seed=2, stereo=True, head_width=64, heads=1, text_width=64)
 
 
-@pytest.fixture(scope="session", params=["random", "stereo", "builtin"])
-def any_path(request, random_path, stereo_path) -> Path:
-    return {"random": random_path, "stereo": stereo_path, "builtin": MUSCGEN_TINY}[request.param]
+@pytest.fixture(scope="session")
+def zeros_path(tmp_path_factory) -> Path:
+    """Whose codec pads with zeros, as audiocraft's own recipe does."""
+    return random_checkpoint(tmp_path_factory.mktemp("models") / "zeros", seed=3, pad_mode="constant")
+
+
+@pytest.fixture(scope="session", params=["random", "stereo", "zeros", "builtin"])
+def any_path(request, random_path, stereo_path, zeros_path) -> Path:
+    paths = {"random": random_path, "stereo": stereo_path, "zeros": zeros_path, "builtin": MUSCGEN_TINY}
+    return paths[request.param]
 
 
 @pytest.fixture(scope="session")

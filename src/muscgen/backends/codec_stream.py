@@ -93,10 +93,17 @@ class WindowedCodecStream(Generic[State]):
         # A song shorter than the kernel's reach is mirrored after silence was put behind it, as EnCodec does.
         silence = np.full((len(self._codes), max(0, left + 1 - total)), self._config.codebook_size, np.int32)
         codes = np.concatenate([self._codes, silence], axis=1)
-        codes = codes[:, _mirrored(np.arange(self._heard - left, until + right), codes.shape[1])]
+        codes = self._at(codes, np.arange(self._heard - left, until + right))
         hidden, self._state = self._frames(self._by_channel(codes), self._state)
         self._hidden = np.concatenate([self._hidden, hidden], axis=2)
         self._heard = until
+
+    def _at(self, codes: Codes, places: NDArray[np.int64]) -> Codes:
+        """The codes at these places, some of them beyond either end."""
+        if self._config.pad_mode == "reflect":
+            return codes[:, _mirrored(places, codes.shape[1])]
+        inside = (places >= 0) & (places < codes.shape[1])
+        return np.where(inside, codes[:, places.clip(0, codes.shape[1] - 1)], self._config.codebook_size)
 
     def _make(self, until: int) -> Samples:
         """The samples of frames `_made` to `until`, from a window with what they reach on both sides."""

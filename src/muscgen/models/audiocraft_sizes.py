@@ -86,6 +86,7 @@ def codec_config(tensors: Mapping[str, Stored], text: str) -> CodecConfig:
         dilation_growth=number(cfg, "seanet.dilation_base", 2),
         compress=up[0][1] // max(1, residual[0]),
         lstm_layers=lstm_layers,
+        pad_mode=choice(cfg, "seanet.pad_mode", "reflect", "constant"),
     )
 
 

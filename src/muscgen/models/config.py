@@ -73,6 +73,7 @@ class CodecConfig:
     dilation_growth: int
     compress: int
     lstm_layers: int
+    pad_mode: str = "reflect"  # or constant: zeros
 
     @property
     def hop(self) -> int:
@@ -197,7 +198,6 @@ def _melody(source: Mapping[str, Any], path: Path) -> MelodyConfig:
 def _codec(source: Mapping[str, Any]) -> CodecConfig:
     _only(source, "model_type", "encodec", "encodec")
     _only(source, "norm_type", "weight_norm", "weight_norm")
-    _only(source, "pad_mode", "reflect", "reflect")
     _only(source, "use_causal_conv", True, False)
     _only(source, "use_conv_shortcut", True, False)
     _only(source, "normalize", False, False)
@@ -219,6 +219,7 @@ def _codec(source: Mapping[str, Any]) -> CodecConfig:
         dilation_growth=source["dilation_growth_rate"],
         compress=source["compress"],
         lstm_layers=source["num_lstm_layers"],
+        pad_mode=str(_only(source, "pad_mode", "reflect", "reflect", "constant")),
     )
 
 

@@ -49,7 +49,7 @@ def samples_graph(checkpoint: Checkpoint) -> Graph:
         x = _upsample(g, checkpoint, g.op("Elu", x), upsampling(codec, stage), ratio)
         for j in range(codec.residual_layers):
             x = residual_block(g, checkpoint, x, residual(codec, stage, j), codec.dilation_growth**j)
-    x = reflected(g, g.op("Elu", x), codec.last_kernel - 1)
+    x = padded(g, checkpoint, g.op("Elu", x), codec.last_kernel - 1)
     x = g.op("Squeeze", conv(g, checkpoint, x, last(codec)), g.constant([1], np.int64))
     g.output(x, "samples", np.float32, ["C", "T"])
     return g.build()
@@ -106,15 +106,15 @@ def _upsample(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, ratio:
 
 def residual_block(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, dilation: int) -> str:
     kernel = checkpoint.config.codec.residual_kernel
-    y = reflected(g, g.op("Elu", x), (kernel - 1) * dilation)
+    y = padded(g, checkpoint, g.op("Elu", x), (kernel - 1) * dilation)
     y = g.op("Elu", conv(g, checkpoint, y, f"{name}.1.conv", dilation=dilation))
     return g.op("Add", x, conv(g, checkpoint, y, f"{name}.3.conv"))
 
 
-def reflected(g: GraphBuilder, x: str, total: int) -> str:
-    """x [C, N, T] with `total` samples of reflection, the odd one on the left."""
+def padded(g: GraphBuilder, checkpoint: Checkpoint, x: str, total: int) -> str:
+    """x [C, N, T] with `total` samples more, reflected or zeros, the odd one on the left."""
     pads = g.constant([0, 0, total - total // 2, 0, 0, total // 2], np.int64)
-    return g.op("Pad", x, pads, mode="reflect")
+    return g.op("Pad", x, pads, mode=checkpoint.config.codec.pad_mode)
 
 
 def conv(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from muscgen.backends.base import Samples
 from muscgen.backends.hearing import Ear
-from muscgen.backends.onnx.codec import conv, lstm, reflected, residual_block
+from muscgen.backends.onnx.codec import conv, lstm, padded, residual_block
 from muscgen.backends.onnx.graph import Graph, GraphBuilder
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.layout import HEARING, downsampling, heard_last, heard_lstm, heard_residual
@@ -23,7 +23,7 @@ def hidden_graph(checkpoint: Checkpoint) -> Graph:
     codec = checkpoint.config.codec
     g = GraphBuilder("hearing_hidden")
     x = g.op("Unsqueeze", g.input("samples", np.float32, ["C", "T"]), g.constant([1], np.int64))
-    x = conv(g, checkpoint, reflected(g, x, codec.kernel - 1), f"{HEARING}.0.conv")
+    x = conv(g, checkpoint, padded(g, checkpoint, x, codec.kernel - 1), f"{HEARING}.0.conv")
     for stage, ratio in enumerate(reversed(codec.ratios)):
         for j in range(codec.residual_layers):
             x = residual_block(g, checkpoint, x, heard_residual(codec, stage, j), codec.dilation_growth**j)
@@ -42,7 +42,7 @@ def vectors_graph(checkpoint: Checkpoint) -> Graph:
     for n in range(codec.lstm_layers):
         y, _, _ = lstm(g, checkpoint, heard_lstm(codec), n, y, "", "")
     x = g.op("Elu", g.op("Transpose", g.op("Add", y, frames), perm=[1, 2, 0]))
-    x = conv(g, checkpoint, reflected(g, x, codec.last_kernel - 1), heard_last(codec))
+    x = conv(g, checkpoint, padded(g, checkpoint, x, codec.last_kernel - 1), heard_last(codec))
     g.output(x, "vectors", np.float32, ["C", codec.width, "F"])
     return g.build()
 
@@ -75,5 +75,5 @@ def _downsample(g: GraphBuilder, checkpoint: Checkpoint, x: str, name: str, rati
     left, right = ratio - ratio // 2, ratio // 2
     before = g.constant([0, 0, left, 0, 0], np.int64)
     after = g.op("Add", missing, g.constant([right], np.int64))
-    padded = g.op("Pad", x, g.op("Concat", before, after, axis=0), mode="reflect")
-    return conv(g, checkpoint, padded, name, stride=ratio)
+    wider = g.op("Pad", x, g.op("Concat", before, after, axis=0), mode=checkpoint.config.codec.pad_mode)
+    return conv(g, checkpoint, wider, name, stride=ratio)

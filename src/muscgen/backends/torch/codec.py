@@ -43,7 +43,7 @@ class Codec:
         x = torch.tensor(hidden, device=self._device)
         for stage in self._stages:
             x = stage(x)
-        x = self._last(reflected(F.elu(x), self._codec.last_kernel - 1))
+        x = self._last(padded(F.elu(x), self._codec.last_kernel - 1, self._codec.pad_mode))
         samples: Samples = x[:, 0].cpu().numpy()
         return samples
 
@@ -82,20 +82,20 @@ class Residual:
     def __init__(self, weights: Weights, name: str, j: int) -> None:
         codec = weights.config.codec
         dilation = codec.dilation_growth**j
-        self._margin = (codec.residual_kernel - 1) * dilation
+        self._margin, self._mode = (codec.residual_kernel - 1) * dilation, codec.pad_mode
         self._wide, self._narrow = (
             Conv(weights, f"{name}.1.conv", dilation=dilation),
             Conv(weights, f"{name}.3.conv"),
         )
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        y = self._wide(reflected(F.elu(x), self._margin))
+        y = self._wide(padded(F.elu(x), self._margin, self._mode))
         return x + self._narrow(F.elu(y))
 
 
-def reflected(x: torch.Tensor, total: int) -> torch.Tensor:
-    """x [C, N, T] with `total` samples of reflection, the odd one on the left."""
-    return F.pad(x, (total - total // 2, total // 2), mode="reflect")
+def padded(x: torch.Tensor, total: int, mode: str) -> torch.Tensor:
+    """x [C, N, T] with `total` samples more, reflected or zeros, the odd one on the left."""
+    return F.pad(x, (total - total // 2, total // 2), mode=mode)
 
 
 def _with_zero_row(weights: Weights, k: int) -> torch.Tensor:

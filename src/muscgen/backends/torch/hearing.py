@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from muscgen.backends.base import Samples
 from muscgen.backends.hearing import Ear, Floats
-from muscgen.backends.torch.codec import FULL, Conv, Residual, lstm, reflected
+from muscgen.backends.torch.codec import FULL, Conv, Residual, lstm, padded
 from muscgen.backends.torch.weights import Weights
 from muscgen.models.layout import HEARING, downsampling, heard_last, heard_lstm, heard_residual
 
@@ -31,7 +31,7 @@ class Hearing:
 
     def _hidden(self, samples: Samples) -> Floats:
         x = torch.tensor(samples, device=self._device)[:, None]
-        x = self._first(reflected(x, self._codec.kernel - 1))
+        x = self._first(padded(x, self._codec.kernel - 1, self._codec.pad_mode))
         for stage in self._stages:
             x = stage(x)
         hidden: Floats = x.cpu().numpy()
@@ -41,7 +41,9 @@ class Hearing:
         x = torch.tensor(hidden, device=self._device).transpose(1, 2)  # [C, F, H]
         y, _ = self._lstm(x)
         x = F.elu((y + x).transpose(1, 2))
-        vectors: Floats = self._last(reflected(x, self._codec.last_kernel - 1)).cpu().numpy()
+        vectors: Floats = (
+            self._last(padded(x, self._codec.last_kernel - 1, self._codec.pad_mode)).cpu().numpy()
+        )
         return vectors
 
 
@@ -50,7 +52,7 @@ class _Stage:
 
     def __init__(self, weights: Weights, stage: int) -> None:
         codec = weights.config.codec
-        self._ratio = tuple(reversed(codec.ratios))[stage]
+        self._ratio, self._mode = tuple(reversed(codec.ratios))[stage], codec.pad_mode
         self._residuals = [
             Residual(weights, heard_residual(codec, stage, j), j) for j in range(codec.residual_layers)
         ]
@@ -60,5 +62,5 @@ class _Stage:
         for block in self._residuals:
             x = block(x)
         ratio = self._ratio
-        missing = -x.shape[-1] % ratio  # mirrored as well, so that the last stride is full
-        return self._down(F.pad(F.elu(x), (ratio - ratio // 2, ratio // 2 + missing), mode="reflect"))
+        missing = -x.shape[-1] % ratio  # padded as well, so that the last stride is full
+        return self._down(F.pad(F.elu(x), (ratio - ratio // 2, ratio // 2 + missing), mode=self._mode))
