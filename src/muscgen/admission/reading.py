@@ -143,6 +143,8 @@ def _fault(error: ErrorDetails) -> Fault:
 
 def _allowed(error: ErrorDetails) -> str | None:
     context = error.get("ctx", {})
+    if "instead" in context:
+        return str(context["instead"])
     if "expected" in context:
         return f"one of {context['expected']}"
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}

@@ -34,6 +34,8 @@ from muscgen.request.parts import (
     Sampling,
     SamplingWish,
     Section,
+    Webhook,
+    WebhookEvent,
 )
 from muscgen.request.song import (
     SongRequest,
@@ -73,6 +75,8 @@ __all__ = [
     "SamplingWish",
     "Section",
     "SongRequest",
+    "Webhook",
+    "WebhookEvent",
     "file_rate_hz",
     "refuse_impossible",
 ]

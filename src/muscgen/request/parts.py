@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from muscgen.request.urls import MAX_URL_CHARS, web_address
 
 MAX_PROMPT_CHARS = 2_000
 MAX_SECTIONS = 64
@@ -13,6 +15,8 @@ Mode = Literal["text", "unconditional", "melody", "continuation"]
 Format = Literal["wav", "flac", "mp3", "ogg", "opus"]
 Priority = Literal["interactive", "normal", "batch"]
 SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
+WebhookEvent = Literal["started", "progress", "completed"]
+WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL_CHARS), AfterValidator(web_address)]
 ArtifactId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Metadata = Annotated[
     dict[
@@ -145,8 +149,15 @@ class Rights(Part):
     )
 
 
+class Webhook(Part):
+    """Whom to tell what happens to the job, signed after Standard Webhooks."""
+
+    url: WebhookUrl = Field(description="http or https; a public address unless the service allows others.")
+    events: tuple[WebhookEvent, ...] = Field(default=("completed",), min_length=1, max_length=3)
+
+
 class Delivery(Part):
-    """When and how long."""
+    """When, how long, and to whom."""
 
     priority: Priority = "normal"
     deadline_s: float | None = Field(
@@ -159,3 +170,4 @@ class Delivery(Part):
         default=False,
         description="Cancel when the connection that waits for, follows or plays the job breaks off.",
     )
+    webhook: Webhook | None = None
