@@ -59,4 +59,4 @@ def test_a_bad_song_has_a_reason_for_programs():
 def test_no_client_mistake_is_worth_a_retry_unless_time_heals_it():
     retryable = {cls.__name__ for cls in CONCRETE if cls.status < 500 and cls.retryable}
 
-    assert retryable == {"QueueFull", "JobNotFinished", "BodyTooSlow"}
+    assert retryable == {"QueueFull", "RateLimited", "QuotaExceeded", "JobNotFinished", "BodyTooSlow"}

@@ -9,6 +9,7 @@
     │   │   ├── UnknownModel        422
     │   │   ├── UnreadableAudio     422  a file is no sound, or none that can be decoded within the limits
     │   │   ├── ConsentMissing      422  sound from outside comes without saying by what right
+    │   │   ├── DeadlineTooShort    422  no worker here can be that fast
     │   │   └── IdempotencyConflict 422  one key, two bodies
     │   ├── Unauthorized            401
     │   ├── NotFound                404
@@ -23,7 +24,9 @@
     │   ├── BodyTooLarge            413
     │   ├── UnsupportedMediaType    415
     │   ├── RangeNotSatisfiable     416
-    │   └── QueueFull               429  retry after a while
+    │   ├── QueueFull               429  retry after a while
+    │   ├── RateLimited             429  the tenant's jobs a minute
+    │   └── QuotaExceeded           429  the tenant's seconds of music a day
     ├── Unavailable                 503
     │   ├── NoWorker                503  nobody serves that model now
     │   └── QueueUnavailable        503  Redis does not answer
@@ -112,6 +115,10 @@ class ConsentMissing(InvalidRequest):
     code = "consent_missing"
 
 
+class DeadlineTooShort(InvalidRequest):
+    code = "deadline_too_short"
+
+
 class IdempotencyConflict(InvalidRequest):
     code = "idempotency_conflict"
 
@@ -170,6 +177,14 @@ class RangeNotSatisfiable(Rejected):
 
 class QueueFull(Rejected):
     code, status, retryable = "queue_full", 429, True
+
+
+class RateLimited(Rejected):
+    code, status, retryable = "rate_limited", 429, True
+
+
+class QuotaExceeded(Rejected):
+    code, status, retryable = "quota_exceeded", 429, True
 
 
 class Unavailable(MuscgenError):

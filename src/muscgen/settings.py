@@ -71,6 +71,12 @@ class Settings(BaseModel):
     max_queue_depth: int = Field(
         default=1_000, ge=1, description="Queued jobs a model; more are answered 429."
     )
+    cache_ttl_s: int = Field(
+        default=86_400, ge=0, le=2_592_000, description="How long a result serves equal requests; 0: never."
+    )
+    cache_bytes: int = Field(
+        default=2_000_000_000, ge=0, description="Of the files that results of one model keep, at most."
+    )
     max_body_bytes: int = Field(default=1_000_000, ge=1_024)
     max_upload_bytes: int = Field(default=50_000_000, ge=1_024, description="Of one sound file.")
     max_upload_s: float = Field(default=600.0, gt=0, le=3_600, description="Seconds of sound in one file.")

@@ -17,7 +17,7 @@ from muscgen.request import SongRequest
 
 MODEL = "muscgen-tiny"
 # Bookkeeping of constant size, or that sweep() prunes.
-KEPT = re.compile(r"(models|seq|tick|jobs|expiring|dead)$")
+KEPT = re.compile(r"(models|seq|clock|tick|jobs|expiring|dead|paused|cache|cacheages|cachebytes)$")
 _numbers = itertools.count()
 
 
@@ -80,7 +80,8 @@ async def leaks(client: redis.asyncio.Redis, prefix: str) -> list[str]:
         if await client.ttl(name) != -1 or KEPT.search(name):
             continue
         if open_ids and (
-            name.rsplit(":", 1)[1] in open_ids or re.search(r":(q|delayed|leases|deadlines)$", name)
+            name.rsplit(":", 1)[1] in open_ids
+            or re.search(r":(q|delayed|leases|deadlines|(open|busy|work):[^:]*)$", name)
         ):
             continue
         if open_ids and ":idem:" in name and (await client.hget(name, "job") or b"").decode() in open_ids:

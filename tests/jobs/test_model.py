@@ -100,7 +100,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(priority=st.sampled_from(CLASSES))
     def enqueue(self, priority):
         enqueued = self.ask(self.queue.enqueue(song(priority=priority)))
-        self.jobs[enqueued.job_id] = Model(priority, len(self.jobs) + next(_numbers))
+        self.jobs[enqueued.job_id] = Model(priority, next(_numbers))
         assert enqueued.position == self.waiting().index(enqueued.job_id)
 
     @rule(target=claims)

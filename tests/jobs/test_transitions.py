@@ -164,8 +164,8 @@ async def test_ending_a_job_again_with_the_same_claim_gives_the_same_answer(queu
 async def test_the_scripts_refuse_every_move_that_is_not_in_the_table(queue, client):
     from muscgen.jobs.scripts import _constants, files
 
-    shared = (files("muscgen.jobs") / "lua" / "_shared.lua").read_text()
-    script = f"{_constants()}\n{shared}\nreturn pcall(move, ARGV[1], ARGV[2]) and 1 or 0"
+    names = (files("muscgen.jobs") / "lua" / "_names.lua").read_text()
+    script = f"{_constants()}\n{names}\nreturn pcall(move, ARGV[1], ARGV[2]) and 1 or 0"
     enqueued = await queue.enqueue(song())
     keys = queue._keys(MODEL)
     hash_key = keys.queue.removesuffix("q") + f"job:{enqueued.job_id}"

@@ -60,6 +60,7 @@ def effective(
         output=wish.output,
         delivery=wish.delivery,
         metadata=wish.metadata,
+        cache=wish.cache,
     )
 
 

@@ -17,6 +17,7 @@ from muscgen.admission.effective import check_mode, effective, refuse_unreadable
 from muscgen.admission.principals import Principal
 from muscgen.admission.reading import read
 from muscgen.admission.sounds import shared, sound_of
+from muscgen.admission.work import still_kept, work_of
 from muscgen.artifacts import Store
 from muscgen.errors import InvalidRequest, ModelNotFound, UnknownModel
 from muscgen.jobs.queue import Queue
@@ -65,6 +66,8 @@ class Gate:
         sound = await sound_of(wish, principal, self.store, self.queue)
         request = effective(wish, card, sound=sound, models=models)
         refuse_unreadable(request, card)
+        work = work_of(request, card, principal)
+        await still_kept(request, work, self.store, self.queue)
         async with shared(request, self.store) as job_id:
             enqueued = await self.queue.enqueue(
                 request,
@@ -72,6 +75,7 @@ class Gate:
                 idempotency_key=idempotency_key,
                 body_hash=_hash(wish),
                 tenant=principal.id,
+                work=work,
             )
         created = enqueued.created or enqueued.job_id == job_id
         if created:

@@ -29,7 +29,7 @@ async def find(artifact_id: str, principal: Principal, store: Store, queue: Queu
     owners = await asyncio.to_thread(store.owners, artifact_id)
     if _uploaded(owners, principal) or (not principal.id and not all(map(is_upload, owners))):
         return artifact
-    if await _jobs(owners, principal, queue):
+    if await _jobs(owners, principal, queue) or await _held(owners, principal, queue):
         return artifact
     raise ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")
 
@@ -105,6 +105,14 @@ async def _jobs(owners: Iterable[str], principal: Principal, queue: Queue) -> li
         if job.tenant == principal.id:
             jobs.append(job)
     return jobs
+
+
+async def _held(owners: Iterable[str], principal: Principal, queue: Queue) -> bool:
+    """Whether another job of the principal's got what an owner made."""
+    for owner in islice((owner for owner in owners if not is_upload(owner)), MOST_JOBS):
+        if await queue.holder(owner) == principal.id:
+            return True
+    return False
 
 
 def _made(job: Job, artifact_id: str) -> bool:

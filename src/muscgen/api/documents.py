@@ -58,7 +58,8 @@ def describe(job: Job, house: House, root: str = "", *, eta_s: float | None = No
         request=job.request,
         model=_model(job, result, house),
         resumed_from_seconds=(result or job.progress).get("resumed_from_seconds"),
-        outputs=[output_made(output, job.id, root) for output in result.get("outputs", [])],
+        outputs=[output_made(_kept_for(job, output), job.id, root) for output in result.get("outputs", [])],
+        cache=job.cache,
         warnings=list(result.get("warnings", [])),
         usage=result.get("usage"),
         error=ProblemDocument(**describe_stored(job.error)) if job.error else None,
@@ -82,6 +83,13 @@ async def accepted(job: Job, house: House, request: Request, headers: Mapping[st
     body = (await document(job, house, root)).to_json()
     where = {"Location": job_url(job.id, root), "Cache-Control": "no-store"}
     return Response(body, 200 if job.terminal else 202, {**headers, **where}, "application/json")
+
+
+def _kept_for(job: Job, output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An output with this job's own time to live, where another job made it."""
+    if job.leader is None:
+        return output
+    return {**output, "artifact": output["artifact"] | {"expires_at": job.expires_at}}
 
 
 def _time(unix_s: float) -> datetime:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from muscgen.jobs.job import Cached
 from muscgen.jobs.states import State
 from muscgen.request import SongRequest
 
@@ -102,6 +103,9 @@ class JobDocument(_Wire):
     )
     outputs: list[OutputMade]
     warnings: list[Any]
+    cache: Cached = Field(
+        description="hit: an earlier song serves this job; coalesced: it shares the making with an equal one."
+    )
     usage: dict[str, Any] | None
     error: ProblemDocument | None
     urls: JobUrls

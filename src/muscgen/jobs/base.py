@@ -31,6 +31,8 @@ class QueueBase:
         backoff_cap_s: float = 60.0,
         worker_ttl_s: float = 60.0,
         tombstone_s: float = WEEK_S,
+        cache_s: float = 86_400.0,
+        cache_bytes: int = 2_000_000_000,
         prefix: str = PREFIX,
     ) -> None:
         self.redis: Reply = client
@@ -42,6 +44,8 @@ class QueueBase:
         self.backoff_cap_s = backoff_cap_s
         self.worker_ttl_s = worker_ttl_s
         self.tombstone_s = tombstone_s
+        self.cache_s = cache_s
+        self.cache_bytes = cache_bytes
         self.prefix = prefix
 
     def _keys(self, model: str) -> Keys:

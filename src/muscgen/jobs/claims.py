@@ -24,14 +24,21 @@ WAKE_LIMIT_S = 1.0  # a lost token costs no more
 class Claiming(QueueBase):
     """What takes a claim raises LeaseLost, and changes nothing, when the job is no longer the claim's."""
 
-    async def claim(self, models: Sequence[str], worker: str, limit: int) -> list[Claim]:
-        """Lease up to `limit` jobs, the models in the given order. Not blocking; see `wait_for_work`."""
+    async def claim(
+        self, models: Sequence[str], worker: str, limit: int, *, audio_s_per_s: float | None = None
+    ) -> list[Claim]:
+        """Lease up to `limit` jobs, the models in the given order. Not blocking; see `wait_for_work`.
+
+        audio_s_per_s: what this worker measured; a job that would be late even at twice that expires.
+        """
         claims: list[Claim] = []
         for model in models:
             if len(claims) >= limit:
                 break
             keys = self._keys(model)
-            rows = await self._run("claim", keys, *self._upkeep(), worker, limit - len(claims))
+            rows = await self._run(
+                "claim", keys, *self._upkeep(), worker, limit - len(claims), audio_s_per_s or 0
+            )
             claims += [claim for row in rows if (claim := await self._claimed(keys, worker, row)) is not None]
         return claims
 
@@ -63,12 +70,17 @@ class Claiming(QueueBase):
             raise ValueError(f"kind is {kind!r}; a worker tells {', '.join(sorted(WORKER_KINDS))}")
         await self._mine("emit", claim, kind, json.dumps(payload))
 
-    async def finish(self, claim: Claim, result: Mapping[str, Any]) -> State:
+    async def finish(
+        self, claim: Claim, result: Mapping[str, Any], *, maker: str = "", size_bytes: int = 0
+    ) -> State:
         """The song is made: succeeded, unless a cancel (cancelled) or the deadline (expired) came first.
 
-        Only with SUCCEEDED is the result kept. Calling it again with the same claim gives the same answer.
+        Only with SUCCEEDED is the result kept, for equal jobs too: `maker` names what its bits follow from
+        beside the request, `size_bytes` what its files take. Again with the same claim: the same answer.
         """
-        return State((await self._mine("finish", claim, json.dumps(result))).decode())
+        bounds = (ms(self.cache_s), self.cache_bytes)
+        reply = await self._mine("finish", claim, json.dumps(result), maker, size_bytes, *bounds)
+        return State(reply.decode())
 
     async def fail(self, claim: Claim, error: Mapping[str, Any], *, retry: bool) -> State:
         """`error` is MuscgenError.to_dict(). QUEUED: another try after min(60, 2^attempt) s and some jitter.
@@ -105,15 +117,21 @@ class Claiming(QueueBase):
         slots: int,
         free: int,
         audio_s_per_s: float | None = None,
+        makers: Mapping[str, str] | None = None,
     ) -> None:
-        """Say that a worker serves these models; to be said again well within `worker_ttl_s`."""
+        """Say that a worker serves these models; to be said again well within `worker_ttl_s`.
+
+        makers: model -> the maker of its songs, as `finish` gets it.
+        """
         record: dict[str, Any] = {"id": worker, "slots": slots, "free": free, "audio_s_per_s": audio_s_per_s}
         for model in models:
             keys = self._keys(model)
             text = json.dumps(record | {"model": model})
             with outages():
                 await self.redis.hset(models_key(self.prefix), keys.tag, model)
-            await self._run("heartbeat", keys, worker, text, ms(self.worker_ttl_s))
+            await self._run(
+                "heartbeat", keys, worker, text, ms(self.worker_ttl_s), (makers or {}).get(model, "")
+            )
 
     async def goodbye(self, worker: str, models: Sequence[str]) -> None:
         """Strike a worker off, as it leaves."""

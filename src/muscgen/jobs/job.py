@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal, cast
 
 from muscgen.jobs.states import TERMINAL, State
 from muscgen.request import SongRequest
+
+Cached = Literal["hit", "coalesced", "miss", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Job:
     error: dict[str, Any] | None
     cancel_requested: bool
     tenant: str
+    cache: Cached = "off"  # hit, coalesced or miss; off: work of its own
+    leader: str | None = None  # the job that makes, or made, what this one gets
 
     @property
     def terminal(self) -> bool:
@@ -61,6 +65,8 @@ class Job:
             error=json.loads(fields["error"]) if "error" in fields else None,
             cancel_requested="cancel" in fields,
             tenant=fields.get("tenant", ""),
+            cache=cast("Cached", fields.get("cache", "off")),
+            leader=fields.get("leader"),
         )
 
 

@@ -80,8 +80,18 @@ class Keys:
         return self._name("pace")
 
     @property
+    def paused(self) -> str:
+        return self._name("paused")
+
+    @property
     def dead(self) -> str:
         return self._name("dead")
+
+    def cached(self, work: str) -> str:
+        return self._name(f"cached:{work}")
+
+    def uses(self, job_id: str) -> str:
+        return self._name(f"uses:{job_id}")
 
     def letter(self, job_id: str) -> str:
         return self._name(f"letter:{job_id}")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 
 from muscgen.errors import JobNotFound
+from muscgen.jobs.admin import Administering
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import DeadLetter, Enqueued
 from muscgen.jobs.keys import Keys
 from muscgen.jobs.sound import Sounding
-from muscgen.jobs.submit import Submitting
 from muscgen.request import SongRequest
 
 
-class Queue(Submitting, Sounding):
+class Queue(Administering, Sounding):
     """Jobs in Redis; every change of state is one Lua script, and the server's clock is the only one.
 
     `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,
-    backoff_cap_s=60, worker_ttl_s=60, tombstone_s=7 days, prefix="muscgen")`; the client is one of `connect`.
+    backoff_cap_s=60, worker_ttl_s=60, tombstone_s=7 days, cache_s=1 day,
+    cache_bytes=2 GB, prefix="muscgen")`; the client is one of `connect`.
     Processes that share a queue share these numbers.
 
     Every method raises QueueUnavailable while Redis does not answer.

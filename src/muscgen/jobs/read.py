@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from muscgen.errors import InternalError, InvalidRequest, JobExpired, JobNotFound
 from muscgen.jobs.base import QueueBase, job_from
@@ -57,6 +58,22 @@ class Reading(QueueBase):
             if len(places) <= limit:
                 return Page(found, None)
             before = places[-1]
+
+    async def holder(self, owner: str) -> str | None:
+        """The tenant whose jobs, or whose cache, still point to what this job made; None: nobody's do."""
+        with outages():
+            tenant = await self.redis.hget(self._keys_of(owner).uses(owner), "tenant")
+        return None if tenant is None else tenant.decode()
+
+    async def cached(self, model: str, work: str) -> dict[str, Any] | None:
+        """The kept result of equal work."""
+        with outages():
+            result = await self.redis.hget(self._keys(model).cached(work), "result")
+        return None if result is None else json.loads(result)
+
+    async def forget(self, model: str, work: str) -> None:
+        """Strike a kept result: its files are gone."""
+        await self._run("forget", self._keys(model), work)
 
     async def depth(self, model: str) -> int:
         """How many jobs wait, those waiting for a retry included."""

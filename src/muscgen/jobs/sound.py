@@ -78,12 +78,14 @@ class Sounding(Claiming, Following):
         Ends with the `last` one, or without it when the job is over. Sits out an outage of up to 30 s, then
         raises QueueUnavailable.
         """
-        key, last_id = self._keys_of(job_id).sound(job_id, output), f"1-{after}"
+        last_id = f"1-{after}"
         away_since: float | None = None
         while True:
             try:
                 over = await self._over(job_id)
-                rows = await self._pieces(key, last_id, None if over else BLOCK_S)
+                rows = await self._pieces(
+                    await self._source(job_id, output), last_id, None if over else BLOCK_S
+                )
                 away_since = None
             except QueueUnavailable:
                 away_since = away_since or time.monotonic()
@@ -98,6 +100,13 @@ class Sounding(Claiming, Following):
                     return
             if over and not rows:
                 return
+
+    async def _source(self, job_id: str, output: int) -> str:
+        """Where the sound is put: with the job that makes it, which may change."""
+        keys = self._keys_of(job_id)
+        with outages():
+            leader = await self.redis.hget(keys.job(job_id), "leader")
+        return keys.sound(leader.decode() if leader else job_id, output)
 
     async def _pieces(self, key: str, after: str, block_s: float | None) -> list[tuple[str, Sound]]:
         block_ms = None if block_s is None else round(block_s * 1000)

@@ -7,14 +7,15 @@ from muscgen.jobs.base import WEEK_S, job_from, ms
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Enqueued, Job
 from muscgen.jobs.keys import Keys, guard_key, idempotency_hash, models_key, new_job_id, tag
-from muscgen.jobs.read import Reading
+from muscgen.jobs.limits import UNLIMITED, Limits
 from muscgen.jobs.scripts import Reply
+from muscgen.jobs.spending import Spending
 from muscgen.request import SongRequest
 
 CLASSES = {"interactive": 0, "normal": 1, "batch": 2}
 
 
-class Submitting(Reading):
+class Submitting(Spending):
     """Enqueue, cancel, delete."""
 
     async def enqueue(
@@ -25,24 +26,29 @@ class Submitting(Reading):
         idempotency_key: str | None = None,
         body_hash: str = "",
         tenant: str = "",
+        work: str = "",
+        limits: Limits = UNLIMITED,
     ) -> Enqueued:
         """Put a job in the queue of its model, once.
 
         The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for
-        as long as it is kept. The same `job_id` does too.
+        as long as it is kept. The same `job_id` does too. Jobs with the same `work` share what is made
+        of it, while it is made and as long as the cache keeps it; '' is work of its own.
 
-        Raises QueueFull with `retry_after_s`, IdempotencyConflict for one key with two bodies, NoWorker
-        where a worker is required, QueueUnavailable.
+        Raises QueueFull with `retry_after_s`, RateLimited, QuotaExceeded, IdempotencyConflict for one key
+        with two bodies, DeadlineTooShort, NoWorker where a worker is required, QueueUnavailable.
         """
         keys = self._keys(request.model)
         digest = idempotency_hash(tenant, idempotency_key) if idempotency_key is not None else ""
         if digest:
             await self._guard(keys, digest)
         await self._note_model(request.model)
+        job_id, fresh = job_id or new_job_id(request.model), job_id is None
+        spent = not await self._known(keys, digest) and await self._spend(tenant, limits, request, job_id)
         reply = await self._run(
             "enqueue",
             keys,
-            job_id or new_job_id(request.model),
+            job_id,
             request.model,
             request.to_json(),
             CLASSES[request.delivery.priority],
@@ -56,13 +62,18 @@ class Submitting(Reading):
             body_hash,
             tenant,
             request.duration_s * request.n,
+            work,
+            limits.concurrency or 0,
+            limits.queue_depth or 0,
         )
-        return await self._enqueued(request.model, reply, fresh=job_id is None)
+        if spent and (reply[0] != b"created" or reply[1].decode() != job_id):
+            await self._refund(tenant, request, job_id)
+        return await self._enqueued(request.model, reply, limits, fresh=fresh)
 
-    async def _enqueued(self, model: str, reply: list[Reply], *, fresh: bool) -> Enqueued:
+    async def _enqueued(self, model: str, reply: list[Reply], limits: Limits, *, fresh: bool) -> Enqueued:
         match reply:
             case [b"created", found, position]:
-                return Enqueued(found.decode(), created=True, position=position)
+                return Enqueued(found.decode(), created=True, position=None if position < 0 else position)
             case [b"known", found, position]:
                 # An id made for this very call is known only if the client lost the reply and sent it again.
                 return Enqueued(found.decode(), created=fresh, position=None if position < 0 else position)
@@ -74,14 +85,26 @@ class Submitting(Reading):
                 raise NoWorker(
                     f"no worker serves {model} now", param="model", retry_after_s=self.worker_ttl_s
                 )
+            case [b"crowded", waiting]:
+                raise QueueFull(
+                    f"{waiting} of your jobs already wait for {model}; your limit is {limits.queue_depth}",
+                    retry_after_s=await self._retry_after_s(model),
+                )
             case [b"full", depth]:
-                eta_s = await self.eta_s(model)
                 raise QueueFull(
                     f"{depth} jobs already wait for {model}; the limit is {self.max_depth}",
-                    retry_after_s=min(max(1.0, eta_s or 60.0), 3_600.0),
+                    retry_after_s=await self._retry_after_s(model),
                 )
             case _:
                 raise InternalError(f"enqueue answered {reply!r}")
+
+    async def _retry_after_s(self, model: str) -> float:
+        return min(max(1.0, await self.eta_s(model) or 60.0), 3_600.0)
+
+    async def _known(self, keys: Keys, digest: str) -> bool:
+        """Whether the idempotency key found a job before: that one is paid for."""
+        with outages():
+            return bool(digest) and bool(await self.redis.exists(keys.idempotency(digest)))
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel, once or again. A queued job ends now; a running one is flagged and its worker told.

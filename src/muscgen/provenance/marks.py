@@ -21,7 +21,7 @@ from muscgen.request import SongRequest
 METHOD = "muscgen-1"
 ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
 _SECRET_BYTES = 32
-_NO_PART = {"n", "seed", "output", "delivery", "metadata", "rights"}
+_NO_PART = {"n", "seed", "output", "delivery", "metadata", "rights", "cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class Marks:
         """16 bits that follow from the oldest key."""
         oldest = self.secrets[min(self.secrets)]
         return int.from_bytes(hashlib.sha256(b"muscgen deployment" + oldest).digest()[:2])
+
+    @property
+    def name(self) -> str:
+        """What tells these keys from others, and nothing of them."""
+        return f"{self.deployment}:{max(self.secrets)}"
 
     def of(self, request: SongRequest, output: int, revision: str) -> Mark:
         """The mark of one output of a request, made by the model of that revision."""

@@ -11,8 +11,10 @@ from muscgen.request.urls import MAX_URL_CHARS, web_address
 MAX_PROMPT_CHARS = 2_000
 MAX_SECTIONS = 64
 
+Use = Literal["research", "noncommercial", "commercial"]
 Mode = Literal["text", "unconditional", "melody", "continuation"]
 Format = Literal["wav", "flac", "mp3", "ogg", "opus"]
+CachePolicy = Literal["use", "refresh", "off"]
 Priority = Literal["interactive", "normal", "batch"]
 SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
 WebhookEvent = Literal["started", "progress", "completed"]
@@ -146,6 +148,9 @@ class Rights(Part):
 
     input_audio_consent: Consent | None = Field(
         default=None, description="Needed wherever the request brings sound."
+    )
+    intended_use: Use | None = Field(
+        default=None, description="What the song is for; null: what the service is for."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from muscgen.request.parts import (
+    CachePolicy,
     Conditioning,
     Delivery,
     LongForm,
@@ -36,6 +37,7 @@ class SongRequest(Part):
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = Field(default={})
+    cache: CachePolicy = "use"
 
     def to_json(self) -> str:
         return self.model_dump_json(by_alias=True)

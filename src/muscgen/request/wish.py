@@ -7,6 +7,7 @@ from pydantic import Field
 from muscgen.request.parts import (
     MAX_PROMPT_CHARS,
     MAX_SECTIONS,
+    CachePolicy,
     Conditioning,
     Delivery,
     LongFormWish,
@@ -56,3 +57,8 @@ class GenerateRequest(Part):
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = Field(default={})
+    cache: CachePolicy = Field(
+        default="use",
+        description="use: an equal request's song serves this one; refresh: make it anew, for later ones; "
+        "off: make it for this one alone.",
+    )

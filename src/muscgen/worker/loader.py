@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from muscgen import backends, telemetry
+from muscgen import __version__, backends, telemetry
 from muscgen.backends.base import Backend
 from muscgen.engine import Engine
 from muscgen.models.card import Card
@@ -45,6 +46,13 @@ class Served:
             "dtype": self.dtype,
             "license": self.card.license,
         }
+
+    @property
+    def maker(self) -> str:
+        """A name for all that the bytes of a file follow from beside the request."""
+        marks = "" if self.marks is None else self.marks.name
+        parts = (__version__, self.card.revision, self.backend_name, self.dtype, self.numbers, marks)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def close(self) -> None:
         """Stop the engine, then its backend."""

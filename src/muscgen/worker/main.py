@@ -56,6 +56,8 @@ def open_queue(settings: Settings, redis_url: str) -> Queue:
         max_attempts=settings.max_attempts,
         max_depth=settings.max_queue_depth,
         require_worker=settings.require_worker,
+        cache_s=settings.cache_ttl_s,
+        cache_bytes=settings.cache_bytes,
     )
 
 
@@ -123,6 +125,8 @@ async def owns(queue: Queue, owner: str) -> bool:
     if is_upload(owner):
         return upload_expires_at(owner) > time.time()
     try:
+        if await queue.holder(owner) is not None:  # equal jobs, or the cache
+            return True
         state = (await queue.get(owner)).state
     except (JobNotFound, JobExpired):
         return False

@@ -218,7 +218,10 @@ class JobRun:
 
     async def _settle(self) -> State:
         if self._result is not None:
-            return await self._queue.finish(self.claim, self._result)
+            size = sum(output["artifact"]["bytes"] for output in self._result["outputs"])
+            return await self._queue.finish(
+                self.claim, self._result, maker=self.served.maker, size_bytes=size
+            )
         if self._stopped is Stop.CANCEL:
             return await self._queue.confirm_cancel(self.claim)
         if self._error is not None:

@@ -96,7 +96,9 @@ class Worker:
         taken = 0
         for model, served in self._served.items():
             while self._free(model) > 0 and not self._draining.is_set():
-                claims = await self._queue.claim([model], self.name, 1)
+                claims = await self._queue.claim(
+                    [model], self.name, 1, audio_s_per_s=self._pace.audio_s_per_s
+                )
                 for claim in claims:
                     await self._begin(claim, served)
                 taken += len(claims)
@@ -191,6 +193,7 @@ class Worker:
                         slots=served.slots,
                         free=self._free(model),
                         audio_s_per_s=self._pace.audio_s_per_s,
+                        makers={model: served.maker},
                     )
                 await self._queue.sweep()
             except QueueUnavailable:

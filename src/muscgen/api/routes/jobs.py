@@ -17,6 +17,8 @@ from muscgen.errors import InvalidRequest
 from muscgen.jobs.read import MAX_PAGE
 from muscgen.jobs.states import State
 
+_EVENT_IDS_END = 2**64  # Redis counts no further
+
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[KNOWN])
 
 
@@ -55,6 +57,8 @@ async def cancel_job(job_id: str, request: Request, house: Parts) -> Response:
 async def delete_job(job_id: str, house: Parts) -> Response:
     """Remove the record and what nobody else owns of its artifacts; a running job is cancelled first."""
     job = await house.queue.delete(job_id)
+    if job.leader is not None or await house.queue.holder(job.id) is not None:
+        return Response(status_code=204)  # the sweep lets them go with the last job that shows them
     for output in (job.result or {}).get("outputs", []):
         await asyncio.to_thread(house.store.release, output["artifact"]["id"], job.id)
     return Response(status_code=204)
@@ -93,4 +97,7 @@ async def _any_after(house: House, job_id: str, after: str) -> bool:
 def is_event_id(text: str) -> bool:
     """Whether the text has the form of an id that our streams give."""
     parts = text.split("-")
-    return len(parts) <= 2 and all(part.isascii() and part.isdecimal() and len(part) <= 20 for part in parts)
+    return len(parts) <= 2 and all(
+        part.isascii() and part.isdecimal() and len(part) <= 20 and int(part) < _EVENT_IDS_END
+        for part in parts
+    )

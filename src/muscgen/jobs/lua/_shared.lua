@@ -1,39 +1,7 @@
--- Before every script: names, the clock, and the moves. KEYS[1] is the queue of a model; LEGAL, OVERDUE and
--- EXHAUSTED stand above. Times are milliseconds of the server's clock.
-
-local base = string.sub(KEYS[1], 1, -2)
-local TIME = redis.call('TIME')
-local now = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
-local MAX_EVENTS = 2000
-local WEEK = 7 * 86400 * 1000
-local HEARD = 5 * 60 * 1000  -- so long listeners may take to hear the end
-local CLASS = 1e14  -- score = class x CLASS + sequence
-local BATCH = 200   -- jobs one upkeep looks at, so that a script stays short
-
-local function key(name) return base .. name end
-local function job(id) return base .. 'job:' .. id end
-local function get(id, field) return redis.call('HGET', job(id), field) end
-
-local function tell(id, kind, payload)
-  redis.call('XADD', key('ev:' .. id), 'MAXLEN', '~', MAX_EVENTS, '*', 'kind', kind, 'payload', payload)
-end
+-- The moves.
 
 -- Look at this job now: its worker renews at once and learns how it stands.
 local function call_owner(id) redis.call('PUBLISH', key('ctl'), id) end
-
-local function wake()
-  redis.call('RPUSH', key('wake'), '1')
-  redis.call('LTRIM', key('wake'), 0, 99)
-  redis.call('EXPIRE', key('wake'), 60)
-end
-
-local function move(id, to)
-  local from = get(id, 'state')
-  if not from or not LEGAL[from][to] then
-    error('illegal move of ' .. id .. ' from ' .. tostring(from) .. ' to ' .. to)
-  end
-  redis.call('HSET', job(id), 'state', to)
-end
 
 local function leave_queues(id)
   redis.call('ZREM', key('q'), id)
@@ -48,31 +16,52 @@ local function hush(id, after)
   end
 end
 
+-- Who of a tenant is open, and who of them runs; without a name, nobody counts.
+local function members(id, set)
+  local tenant = get(id, 'tenant')
+  return tenant and tenant ~= '' and key(set .. ':' .. tenant)
+end
+
+local function rest(id)
+  local busy = members(id, 'busy')
+  if busy then redis.call('SREM', busy, id) end
+end
+
+local function leave_tenant(id)
+  local open = members(id, 'open')
+  if open then redis.call('SREM', open, id) end
+  rest(id)
+end
+
 -- Into a final state. Only from here on does anything of the job have an expiry.
-local function conclude(id, state, result, problem)
+function conclude(id, state, result, problem)
   move(id, state)
   leave_queues(id)
   redis.call('ZREM', key('deadlines'), id)
+  leave_tenant(id)
   local kept = redis.call('HMGET', job(id), 'ttl', 'tombstone', 'idem')
   local ttl = tonumber(kept[1])
   redis.call('HSET', job(id), 'completed', now, 'expires', now + ttl)
   if result then redis.call('HSET', job(id), 'result', result) end
   if problem then redis.call('HSET', job(id), 'error', problem) end
-  tell(id, 'completed', '{"state": "' .. state .. '", "error": ' .. (problem or 'null') .. '}')
-  redis.call('DEL', key('codes:' .. id))
-  hush(id, HEARD)
+  say(id, 'completed', '{"state": "' .. state .. '", "error": ' .. (problem or 'null') .. '}')
   redis.call('PEXPIRE', job(id), ttl)
   redis.call('PEXPIRE', key('ev:' .. id), ttl)
   redis.call('SET', key('gone:' .. id), '1', 'PX', ttl + tonumber(kept[2]))
   if kept[3] and kept[3] ~= '' then redis.call('PEXPIRE', key('idem:' .. kept[3]), ttl) end
   redis.call('ZADD', key('expiring'), now + ttl, id)
+  settle_fans(id, state, result, problem)
+  redis.call('DEL', key('codes:' .. id))
+  hush(id, HEARD)
   return state
 end
 
 -- Back among those that wait: at once in its old place, or at `due`.
-local function requeue(id, reason, due)
+function requeue(id, reason, due)
   move(id, 'queued')
+  fans_move(id, 'queued')
   leave_queues(id)
+  rest(id)
   redis.call('HDEL', job(id), 'token', 'worker', 'started', 'progress')
   if due then
     redis.call('ZADD', key('delayed'), due, id)
@@ -150,7 +139,7 @@ end
 local function end_overdue(lease)
   local ended = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', now, 'LIMIT', 0, BATCH)) do
-    if get(id, 'state') == 'queued' or tonumber(get(id, 'deadline')) + lease <= now then
+    if get(id, 'state') == 'queued' or is_fan(id) or tonumber(get(id, 'deadline')) + lease <= now then
       local state, problem = overruled(id)
       conclude(id, state, nil, problem)
       ended = ended + 1
@@ -178,6 +167,7 @@ local function tidy()
   end
   redis.call('ZREMRANGEBYSCORE', key('dead'), '-inf', now - WEEK)
   redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', now)
+  bound_cache()
 end
 
 local function upkeep(lease, age)
@@ -194,5 +184,5 @@ local function snapshot(id)
     return { redis.call('EXISTS', key('gone:' .. id)) == 1 and 'gone' or 'missing' }
   end
   local depth = redis.call('ZCARD', key('q')) + redis.call('ZCARD', key('delayed'))
-  return { 'job', fields, redis.call('ZRANK', key('q'), id) or -1, depth }
+  return { 'job', fields, redis.call('ZRANK', key('q'), is_fan(id) and get(id, 'leader') or id) or -1, depth }
 end

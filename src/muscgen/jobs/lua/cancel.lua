@@ -1,7 +1,7 @@
--- queued -> cancelled; running is flagged; final stays
+-- queued, or running for somebody else too -> cancelled; running is flagged; final stays
 local id = ARGV[1]
 local state = get(id, 'state')
-if state == 'queued' then
+if state == 'queued' or is_fan(id) then
   redis.call('HSET', job(id), 'cancel', '1')
   conclude(id, 'cancelled')
 elseif state == 'running' then

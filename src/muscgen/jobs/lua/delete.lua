@@ -7,6 +7,8 @@ if next(LEGAL[state]) then
   call_owner(id)
 end
 local last = snapshot(id)
+local work = get(id, 'work')
+if work and redis.call('HGET', key('cached:' .. work), 'job') == id then forget(work) end
 hush(id, 0)
 local idem = get(id, 'idem')
 if idem ~= '' then redis.call('DEL', key('idem:' .. idem)) end

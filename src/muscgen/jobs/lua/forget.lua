@@ -1,0 +1,3 @@
+-- A kept result goes
+forget(ARGV[1])
+return 'forgotten'
