@@ -1,0 +1,92 @@
+"""Equal requests share one song, each with its own job."""
+
+from __future__ import annotations
+
+import pytest
+
+SAME = {"seed": 5}
+
+
+async def test_an_equal_request_is_a_hit_with_the_same_file_and_its_own_expiry(service):
+    first = await service.job(**SAME)
+    artifact = await service.finish(await service.claim())
+    answer = await service.post(**SAME, delivery={"ttl": 120})
+    job = answer.json()
+    assert answer.status_code == 200
+    assert (job["status"], job["cache"], job["id"] != first["id"]) == ("succeeded", "hit", True)
+    assert job["outputs"][0]["artifact"]["id"] == artifact
+    assert job["outputs"][0]["artifact"]["url"] == f"/artifacts/{artifact}"
+    heard = await service.http.get(job["urls"]["audio"])
+    assert heard.status_code == 200
+    assert heard.content == (await service.http.get(f"/artifacts/{artifact}")).content
+
+
+async def test_two_equal_requests_share_the_making(service):
+    first, second = await service.job(**SAME), await service.job(**SAME)
+    assert second["cache"] == "coalesced"
+    await service.finish(await service.claim())
+    done = [(await service.http.get(f"/jobs/{job['id']}")).json() for job in (first, second)]
+    assert [job["status"] for job in done] == ["succeeded", "succeeded"]
+    assert done[0]["outputs"][0]["artifact"]["id"] == done[1]["outputs"][0]["artifact"]["id"]
+    assert await service.queue.claim(["muscgen-tiny"], "w1", 1) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 6},
+        {"prompt": "warmer lo-fi", "seed": 5},
+        {"seed": 5, "duration": 5.0},
+        {"seed": 5, "output": {"format": "mp3"}},
+        {"seed": 5, "cache": "off"},
+        {"seed": 5, "cache": "refresh"},
+    ],
+)
+async def test_whatever_changes_the_song_or_asks_for_a_new_one_is_made(service, changes):
+    await service.job(**SAME)
+    await service.finish(await service.claim())
+    assert (await service.job(**changes))["cache"] in {"miss", "off"}
+
+
+async def test_what_does_not_change_the_song_is_served_from_the_cache(service):
+    await service.job(**SAME)
+    await service.finish(await service.claim())
+    other = await service.post(**SAME, delivery={"priority": "batch"}, metadata={"title": "mine"})
+    assert other.json()["cache"] == "hit"
+    assert other.json()["request"]["metadata"] == {"title": "mine"}
+
+
+async def test_a_refreshed_song_takes_the_place_of_the_old_one(service):
+    await service.job(**SAME)
+    await service.finish(await service.claim())
+    await service.job(**SAME, cache="refresh")
+    fresh = await service.finish(await service.claim(), b"RIFF" + b"new" * 99)
+    assert (await service.post(**SAME)).json()["outputs"][0]["artifact"]["id"] == fresh
+
+
+async def test_a_song_whose_file_has_gone_is_made_again(service):
+    first = await service.job(**SAME)
+    artifact = await service.finish(await service.claim())
+    service.store.release(artifact, first["id"])
+    assert (await service.job(**SAME))["cache"] == "miss"
+
+
+async def test_a_deleted_job_takes_its_song_out_of_the_cache(service):
+    first = await service.job(**SAME)
+    artifact = await service.finish(await service.claim())
+    await service.http.delete(f"/jobs/{first['id']}")
+    assert (await service.http.get(f"/artifacts/{artifact}")).status_code == 404
+    assert (await service.job(**SAME))["cache"] == "miss"
+
+
+async def test_a_file_stays_for_another_job_that_shows_it(service):
+    first = await service.job(**SAME)
+    artifact = await service.finish(await service.claim())
+    await service.post(**SAME)
+    await service.http.delete(f"/jobs/{first['id']}")
+    assert (await service.http.get(f"/artifacts/{artifact}")).status_code == 200
+
+
+async def test_a_policy_nobody_knows_names_the_field(service):
+    answer = await service.post(cache="always")
+    assert (answer.status_code, answer.json()["param"]) == (422, "cache")
