@@ -58,6 +58,14 @@ def test_what_a_file_is_follows_from_its_content(file, kind, content_type, exten
     assert found.duration_s == pytest.approx(2.0, abs=0.01)
 
 
+def test_samples_that_would_overflow_later_are_refused(file):
+    loud = TONE * 30_000  # floats that somebody scaled as 16-bit integers
+    assert probe(file(sound(loud, subtype="FLOAT"))).channels == 1
+    loud[5] = 3e38
+    with pytest.raises(UnreadableAudio, match="beyond 65536 times full scale"):
+        probe(file(sound(loud, subtype="FLOAT")))
+
+
 def test_a_stretch_is_decoded_exact_to_the_sample(file):
     stereo = np.stack([TONE, TONE[::-1]], 1)
     heard = decode(file(sound(stereo, subtype="FLOAT")), start_s=0.25, end_s=1.5)

@@ -16,6 +16,7 @@ from muscgen.api.documents import job_url
 from muscgen.api.formats import CONTENT_TYPES, choose
 from muscgen.api.house import House
 from muscgen.api.problems import Problem, describe_stored, request_id
+from muscgen.api.ranges import PLAYER_POLICY
 from muscgen.errors import Cancelled, InvalidRequest, JobNotFinished
 from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
@@ -90,8 +91,7 @@ def _headers(job_id: str, request: Request) -> dict[str, str]:
         "Location": job_url(job_id, request.scope.get("root_path", "")),
         "Vary": "Accept, Authorization",
         "X-Accel-Buffering": "no",
-        # A browser plays it in a page of its own making, and nothing else in it runs.
-        "Content-Security-Policy": "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+        "Content-Security-Policy": PLAYER_POLICY,
     }
 
 

@@ -3,7 +3,8 @@
 RequestIds      an id for the request, on the answer and in the log; headers that browsers obey
 Metrics         time to the first byte, by route
 LastResort      anything unforeseen becomes a 500 that tells nothing
-BodyLimit       no body beyond the limit is read, nor one that never ends
+Heads           HEAD wherever there is GET, answered with the head alone
+BodyLimit       no body beyond the limit is read, nor one that never ends, nor one that is packed
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muscgen import telemetry
 from muscgen.api.problems import presentable, to_problem
-from muscgen.errors import BodyTooLarge, BodyTooSlow
+from muscgen.errors import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 
 BODY_PATIENCE_S = 30.0  # a megabyte at 300 kbit/s
 UPLOAD_PATIENCE = 20  # times as long: 50 megabytes at 700 kbit/s
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KNOWS_HEAD = re.compile(r"/artifacts/[^/]*$|/jobs/[^/]*/(audio|events)$")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
 
@@ -56,6 +59,23 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class Heads:
+    """Takes HEAD for GET and drops the body. Files and songs know HEAD themselves; events have no end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD" or _KNOWS_HEAD.search(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app(scope | {"method": "GET"}, receive, send_head)
 
 
 class Metrics:
@@ -132,6 +152,9 @@ class BodyLimit:
         brings_sound = _brings_sound(scope, headers)
         most = self._max_bytes + (self._max_upload_bytes if brings_sound else 0)
         patience_s = self._patience_s * (UPLOAD_PATIENCE if brings_sound else 1)
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            await to_problem(_packed(), scope)(scope, receive, send)
+            return
         announced = headers.get("content-length", "0")
         if not announced.isdecimal() or int(announced) > most:
             await to_problem(_too_large(most), scope)(scope, receive, send)
@@ -164,6 +187,12 @@ def _limited(receive: Receive, most: int, patience_s: float) -> Receive:
         return message
 
     return limited
+
+
+def _packed() -> UnsupportedMediaType:
+    return UnsupportedMediaType(
+        "the body is packed, and nothing is unpacked here", param="Content-Encoding", suggestion="identity"
+    )
 
 
 def _too_large(most: int) -> BodyTooLarge:

@@ -15,6 +15,10 @@ from muscgen.api.problems import RangeOutside
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 _CHUNK_BYTES = 256 * 1024
+# A browser plays a file in a page of its own making, and nothing else in it runs.
+PLAYER_POLICY = (
+    "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+)
 
 
 @dataclass(frozen=True, slots=True)

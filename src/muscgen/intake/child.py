@@ -20,6 +20,7 @@ RATES_HZ = (4_000, 192_000)
 MAX_CHANNELS = 8
 BLOCK_FRAMES = 32_768
 OPEN_FILES = 16
+MAX_SAMPLE = 65_536.0  # times full scale: room for floats that were scaled as integers, none for overflows
 
 
 def confine(cpu_s: int, memory_bytes: int) -> None:
@@ -92,6 +93,8 @@ def blocks(sound: Any, max_s: float, end: int | None) -> Iterator[Any]:  # noqa:
             return
         if not np.isfinite(block).all():
             raise Refused("it holds samples that are not finite")
+        if len(block) and np.abs(block).max() > MAX_SAMPLE:
+            raise Refused(f"it holds samples beyond {MAX_SAMPLE:g} times full scale")
         yield block
         frames += len(block)
         if frames > max_s * sound.samplerate:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
@@ -18,6 +19,7 @@ from muscgen.errors import ConfigurationError, QueueUnavailable
 
 HEALTH_CHECK_S = 15
 CONNECT_TIMEOUT_S = 5.0
+REPLY_LIMIT_S = 4.0  # a hung server; those of a slow disk answer within two
 MAX_CONNECTIONS = 10_000  # each event stream holds one while it waits
 RETRIES = 3  # 0.05 to 0.5 s apart: a restart of the server, not an outage
 OUTAGE = (
@@ -41,7 +43,26 @@ def connect(url: str) -> redis.asyncio.Redis:
     # socket_timeout=None: with a timeout redis-py swallows a cancellation that lands as a reply does.
     retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
     with _sound_url():
-        return redis.asyncio.Redis.from_url(url, socket_timeout=None, retry=retry, **_options(url))
+        return Impatient.from_url(url, socket_timeout=None, retry=retry, **_options(url))
+
+
+class Impatient(redis.asyncio.Redis):
+    """A client that waits `REPLY_LIMIT_S` for a reply, and for a command that blocks that much longer."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  what Redis answers
+        """Raises TimeoutError of redis-py after that time; the connection is thrown away then."""
+        try:
+            async with asyncio.timeout(REPLY_LIMIT_S + _blocks_s(args)):
+                return await super().execute_command(*args, **options)
+        except TimeoutError:
+            raise exceptions.TimeoutError("no reply in time") from None
+
+
+def _blocks_s(command: Sequence[Any]) -> float:
+    """How long a command may wait at the server, as it says itself."""
+    if command[0] == "BLPOP":
+        return float(command[-1])
+    return int(command[command.index(b"BLOCK") + 1]) / 1000 if b"BLOCK" in command else 0.0
 
 
 def connect_blocking(url: str, timeout_s: float) -> redis.Redis:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from muscgen.admission import find
 from muscgen.api.house import Asker, House, Parts, query
-from muscgen.api.ranges import FileAnswer, etag, matches, wanted
+from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
 from muscgen.api.schemas import ArtifactLink, ProblemDocument
 from muscgen.api.uploads import release, upload
 from muscgen.artifacts.store import Artifact
@@ -85,7 +85,6 @@ def _headers(artifact: Artifact, house: House) -> dict[str, str]:
     return {
         "ETag": etag(artifact.sha256),
         "Cache-Control": f"{scope}, max-age=31536000, immutable",
-        # A browser plays it in a page of its own making, and nothing else in it runs.
-        "Content-Security-Policy": "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+        "Content-Security-Policy": PLAYER_POLICY,
         "Content-Disposition": f'inline; filename="muscgen-{artifact.sha256[:12]}.{artifact.extension}"',
     }
