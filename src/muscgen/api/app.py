@@ -7,7 +7,7 @@ from fastapi import FastAPI
 import muscgen
 from muscgen.api import openapi, problems
 from muscgen.api.house import House
-from muscgen.api.middleware import BodyLimit, LastResort, Metrics, RequestIds
+from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
 from muscgen.artifacts.store import Store
@@ -38,5 +38,6 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     )
     app.add_middleware(LastResort)
     app.add_middleware(Metrics)
+    app.add_middleware(Heads)
     app.add_middleware(RequestIds)
     return app

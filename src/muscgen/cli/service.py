@@ -53,7 +53,7 @@ class Service:
             registry = Registry(self._settings.models_path)
             registry.get(self._settings.default_model)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)
-            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+            config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="on")
             await self._serve(Server(config), place)
         finally:
             for task in watching:
