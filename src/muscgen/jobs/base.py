@@ -29,7 +29,7 @@ class QueueBase:
         require_worker: bool = False,
         ageing_s: float = 600.0,
         backoff_cap_s: float = 60.0,
-        worker_ttl_s: float = 60.0,
+        worker_ttl_s: float = 20.0,
         tombstone_s: float = WEEK_S,
         cache_s: float = 86_400.0,
         cache_bytes: int = 2_000_000_000,

@@ -17,7 +17,7 @@ class Queue(Administering, Sounding):
     """Jobs in Redis; every change of state is one Lua script, and the server's clock is the only one.
 
     `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,
-    backoff_cap_s=60, worker_ttl_s=60, tombstone_s=7 days, cache_s=1 day,
+    backoff_cap_s=60, worker_ttl_s=20, tombstone_s=7 days, cache_s=1 day,
     cache_bytes=2 GB, prefix="muscgen")`; the client is one of `connect`.
     Processes that share a queue share these numbers.
 

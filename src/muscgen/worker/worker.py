@@ -20,7 +20,7 @@ from muscgen.worker.run import JobRun, Stop
 WAIT_S = 1.0  # the queue's own limit
 FULL_PAUSE_S = 0.05  # a song ends between steps, and nobody rings for it
 OUTAGE_PAUSE_S = 0.5
-HEARTBEAT_S = 5.0  # a worker counts as gone after 60 s
+HEARTBEAT_S = 5.0  # a worker counts as gone after 20 s
 STOP_LIMIT_S = 15.0  # to stop songs and hand jobs back, once the grace is over
 
 KeeperOf = Callable[[Callable[[str], None], Callable[[str], None]], LeaseKeeper]  # on_lost, on_cancel
