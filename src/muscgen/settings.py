@@ -51,6 +51,14 @@ class Settings(BaseModel):
         repr=False,
         description="Comma-separated version:hex; the newest writes. None: one is made and kept in home.",
     )
+    webhook_secrets: tuple[str, ...] = Field(
+        default=(),
+        repr=False,
+        description="Comma-separated whsec_base64, each of which signs. None: one is made and kept in home.",
+    )
+    webhook_allow_private: bool = Field(
+        default=False, description="Let webhooks reach addresses that are not of the public internet."
+    )
     backend: BackendName = Field(default="auto", description="auto: torch where it finds CUDA, else onnx.")
     device: str = Field(
         default="auto",
@@ -104,6 +112,10 @@ class Settings(BaseModel):
         return self.home / "keys" / "watermark"
 
     @property
+    def webhook_path(self) -> Path:
+        return self.home / "keys" / "webhook"
+
+    @property
     def cache_path(self) -> Path:
         return self.home / "cache"
 
@@ -120,7 +132,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
-    for name in ("api_keys", "watermark_keys"):
+    for name in ("api_keys", "watermark_keys", "webhook_secrets"):
         if name in given:
             given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
     given |= {name: value for name, value in overrides.items() if value is not None}

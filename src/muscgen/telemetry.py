@@ -28,6 +28,10 @@ REAL_TIME_FACTOR = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32),
 )
 
+WEBHOOK_CALLS = Counter(
+    "muscgen_webhook_calls_total", "Calls of webhooks, by what came of them.", ["outcome"]
+)
+
 _log = logging.getLogger("muscgen")
 
 

@@ -24,6 +24,7 @@ from muscgen.jobs.queue import Queue
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.request import GenerateRequest
+from muscgen.webhooks.addresses import check_hook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -44,6 +45,7 @@ class Gate:
     store: Store
     registry: Registry
     default_model: str
+    private_webhooks: bool = False
 
     async def admit(
         self,
@@ -60,6 +62,7 @@ class Gate:
         _check_key(idempotency_key)
         wish = read(body)
         _check_connection(wish, stays=stays)
+        self._check_webhook(wish)
         card = self._card(wish)
         models = self.registry.list()
         check_mode(wish, card, models)
@@ -82,6 +85,10 @@ class Gate:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
         return Admitted(enqueued.job_id, created)
+
+    def _check_webhook(self, wish: GenerateRequest) -> None:
+        if wish.delivery.webhook is not None:
+            check_hook(wish.delivery.webhook.url, allow_private=self.private_webhooks)
 
     def _card(self, wish: GenerateRequest) -> Card:
         try:

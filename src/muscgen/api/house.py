@@ -31,7 +31,13 @@ class House:
 
     @property
     def gate(self) -> Gate:
-        return Gate(self.queue, self.store, self.registry, self.settings.default_model)
+        return Gate(
+            self.queue,
+            self.store,
+            self.registry,
+            self.settings.default_model,
+            private_webhooks=self.settings.webhook_allow_private,
+        )
 
 
 async def _house(request: Request) -> House:

@@ -91,10 +91,10 @@ class WorkerChild:
 def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
     """The parent's settings, as the child reads them; not as arguments, since the URL may hold a password.
 
-    API keys stay with the API.
+    API keys and what webhooks are signed with stay with the API.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    chosen = settings.model_dump(exclude_none=True, exclude={"api_keys", "redis_url"})
+    chosen = settings.model_dump(exclude_none=True, exclude={"api_keys", "redis_url", "webhook_secrets"})
     ours = {PREFIX + name.upper(): _written(value) for name, value in chosen.items()}
     return kept | ours | {f"{PREFIX}REDIS_URL": redis_url}
 

@@ -31,6 +31,7 @@ def serve(
     home: Annotated[Path | None, typer.Option(help="Queue, artifacts, caches, models.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="Default: an embedded server in the home.")] = None,
     worker: Annotated[bool, typer.Option(help="Also make the songs, in a child process.")] = True,
+    webhooks: Annotated[bool, typer.Option(help="Also call the webhooks of jobs.")] = True,
     slots: Annotated[int | None, typer.Option(help="Songs at once; default: 8.")] = None,
     backend: BackendOption = None,
     device: DeviceOption = None,
@@ -68,10 +69,10 @@ def serve(
             drain_s=drain,
             log_format=log_format,
         )
-        _serve(settings, worker=worker)
+        _serve(settings, worker=worker, webhooks=webhooks)
 
 
-def _serve(settings: Settings, *, worker: bool) -> None:
+def _serve(settings: Settings, *, worker: bool, webhooks: bool) -> None:
     import asyncio
     import contextlib
     import logging
@@ -90,6 +91,6 @@ def _serve(settings: Settings, *, worker: bool) -> None:
         url = settings.redis_url or (server.url if server else "")
 
         async def run() -> None:
-            await Service(settings, url, server, worker=worker).run(place)
+            await Service(settings, url, server, worker=worker, webhooks=webhooks).run(place)
 
         asyncio.run(run())

@@ -15,6 +15,7 @@ from muscgen.artifacts import DirectoryStore
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
 from muscgen.cli.queue_server import take_over
+from muscgen.cli.telling import deliver, signing
 from muscgen.errors import ConfigurationError, QueueUnavailable
 from muscgen.jobs import EmbeddedServer, Queue
 from muscgen.models.registry import Registry
@@ -30,12 +31,19 @@ class Service:
     """`run` serves until SIGTERM or SIGINT: no more connections, then the drain; a second one hurries."""
 
     def __init__(
-        self, settings: Settings, redis_url: str, embedded: EmbeddedServer | None, *, worker: bool
+        self,
+        settings: Settings,
+        redis_url: str,
+        embedded: EmbeddedServer | None,
+        *,
+        worker: bool,
+        webhooks: bool = True,
     ) -> None:
         self._settings = settings
         self._url = redis_url
         self._embedded = embedded
         self._child = WorkerChild(settings, redis_url) if worker else None
+        self._webhooks = webhooks
         self._stopping = asyncio.Event()
 
     async def run(self, place: socket.socket) -> None:
@@ -53,6 +61,9 @@ class Service:
             registry = Registry(self._settings.models_path)
             registry.get(self._settings.default_model)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)
+            if self._webhooks:
+                telling = deliver(self._settings, app.state.house, signing(self._settings))
+                watching.append(asyncio.create_task(telling))
             config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="on")
             await self._serve(Server(config), place)
         finally:

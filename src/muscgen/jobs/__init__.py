@@ -12,6 +12,7 @@ from muscgen.jobs.embedded import EmbeddedServer
 from muscgen.jobs.job import Claim, DeadLetter, Enqueued, Event, Job, Lease, LiveWorker, Page
 from muscgen.jobs.keys import new_job_id
 from muscgen.jobs.lease import LeaseKeeper
+from muscgen.jobs.outbox import Call, DeadCall, Outcome
 from muscgen.jobs.queue import Queue
 from muscgen.jobs.sound import Sound
 from muscgen.jobs.states import LEGAL, TERMINAL, State
@@ -19,7 +20,9 @@ from muscgen.jobs.states import LEGAL, TERMINAL, State
 __all__ = [
     "LEGAL",
     "TERMINAL",
+    "Call",
     "Claim",
+    "DeadCall",
     "DeadLetter",
     "EmbeddedServer",
     "Enqueued",
@@ -28,6 +31,7 @@ __all__ = [
     "Lease",
     "LeaseKeeper",
     "LiveWorker",
+    "Outcome",
     "Page",
     "Queue",
     "Sound",

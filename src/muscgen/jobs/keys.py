@@ -111,6 +111,13 @@ class Keys:
     def sound(self, job_id: str, output: int) -> str:
         return self._name(f"snd:{output}:{job_id}")
 
+    @property
+    def dead_hooks(self) -> str:
+        return self._name("hooks:dead")
+
+    def hook(self, job_id: str) -> str:
+        return self._name(f"hook:{job_id}")
+
     def idempotency(self, digest: str) -> str:
         return self._name(f"idem:{digest}")
 

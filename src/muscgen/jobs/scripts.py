@@ -28,7 +28,8 @@ _EXHAUSTED = AttemptsExhausted("every worker that took the job stopped before it
 def source(name: str) -> str:
     """The whole text of a script. It finds all keys of a model from KEYS[1], that model's queue."""
     folder = files("muscgen.jobs") / "lua"
-    parts = [(folder / f"{part}.lua").read_text("utf-8") for part in ("_names", "_works", "_shared", name)]
+    names = ("_names", "_outbox", "_works", "_shared", name)
+    parts = [(folder / f"{part}.lua").read_text("utf-8") for part in names]
     return "\n".join([_constants(), *parts])
 
 

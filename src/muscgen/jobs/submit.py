@@ -65,6 +65,7 @@ class Submitting(Spending):
             work,
             limits.concurrency or 0,
             limits.queue_depth or 0,
+            _hook(request),
         )
         if spent and (reply[0] != b"created" or reply[1].decode() != job_id):
             await self._refund(tenant, request, job_id)
@@ -135,6 +136,12 @@ class Submitting(Spending):
     async def _note_model(self, model: str) -> None:
         with outages():
             await self.redis.hset(models_key(self.prefix), tag(model), model)
+
+
+def _hook(request: SongRequest) -> str:
+    """The kinds of event that the job's webhook wants; nothing without one."""
+    webhook = request.delivery.webhook
+    return ",".join(webhook.events) if webhook else ""
 
 
 def _conflict() -> IdempotencyConflict:

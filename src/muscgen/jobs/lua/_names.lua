@@ -14,9 +14,12 @@ local function key(name) return base .. name end
 local function job(id) return base .. 'job:' .. id end
 local function get(id, field) return redis.call('HGET', job(id), field) end
 
--- One job's listeners hear of it.
+local post  -- of _outbox.lua
+
+-- One job's listeners hear of it, and its webhook.
 local function say(id, kind, payload)
-  redis.call('XADD', key('ev:' .. id), 'MAXLEN', '~', MAX_EVENTS, '*', 'kind', kind, 'payload', payload)
+  local number = redis.call('XADD', key('ev:' .. id), 'MAXLEN', '~', MAX_EVENTS, '*', 'kind', kind, 'payload', payload)
+  post(id, kind, number)
 end
 
 local function move(id, to)

@@ -5,6 +5,8 @@ if not state then return snapshot(id) end
 if next(LEGAL[state]) then
   conclude(id, 'cancelled')
   call_owner(id)
+else
+  unpost(id)
 end
 local last = snapshot(id)
 local work = get(id, 'work')

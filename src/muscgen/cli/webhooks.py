@@ -1,0 +1,116 @@
+"""`muscgen webhooks`: what signs them, which could not be told, and telling them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from muscgen.cli.words import in_words
+
+if TYPE_CHECKING:
+    from muscgen.jobs import Queue
+    from muscgen.settings import Settings
+
+T = TypeVar("T")
+app = typer.Typer(help="Tell others what happens to jobs.", no_args_is_help=True, rich_markup_mode=None)
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(help="The queue; default: the embedded server in the home.", show_default=False),
+]
+
+
+@app.command("secret")
+def secret(home: Home = None) -> None:
+    """What calls are signed with, one secret a line: receivers need one of them."""
+    with in_words():
+        from muscgen.cli.telling import signing
+        from muscgen.settings import load
+
+        typer.echo("\n".join(signing(load(home=home)).words))
+
+
+@app.command("dead")
+def dead(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    home: Home = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """Jobs of the last 7 days whose end could not be told within a day, and why not."""
+    with in_words():
+        from dataclasses import asdict
+
+        found = _with_queue(home, redis_url, lambda queue: queue.dead_calls())
+        if as_json:
+            typer.echo(json.dumps([asdict(call) for call in found], indent=2))
+            return
+        for call in found:
+            died = datetime.fromtimestamp(call.died_at, UTC).isoformat(timespec="seconds")
+            typer.echo(f"{call.job_id}  {died}  tries: {call.tries}  {call.reason}")
+
+
+@app.command("resend")
+def resend(
+    job: Annotated[str, typer.Argument(metavar="JOB")], home: Home = None, redis_url: RedisUrl = None
+) -> None:
+    """Tell the end of a job again, now, whether it was heard or not; the message keeps its id."""
+    with in_words():
+        _with_queue(home, redis_url, lambda queue: queue.resend_call(job))
+
+
+@app.command("deliver")
+def deliver(home: Home = None, redis_url: RedisUrl = None) -> None:
+    """Call webhooks until Ctrl-C or SIGTERM, for a service whose API does not (`serve --no-webhooks`)."""
+    with in_words():
+        import asyncio
+
+        from muscgen import telemetry
+        from muscgen.cli.queue_server import reached
+        from muscgen.settings import load
+
+        settings = load(home=home, redis_url=redis_url)
+        telemetry.configure_logging(settings.log_format)
+        with reached(settings) as url:
+            asyncio.run(_deliver(settings, url))
+
+
+async def _deliver(settings: Settings, url: str) -> None:
+    from muscgen.api import create_app
+    from muscgen.artifacts import DirectoryStore
+    from muscgen.cli.telling import deliver as telling
+    from muscgen.cli.telling import signing, until_stopped
+    from muscgen.models.registry import Registry
+    from muscgen.worker.main import open_queue, patiently_check
+
+    queue = open_queue(settings, url)
+    try:
+        await patiently_check(queue)
+        store, registry = DirectoryStore(settings.artifacts_path), Registry(settings.models_path)
+        house = create_app(settings, queue=queue, store=store, registry=registry).state.house
+        await until_stopped(telling(settings, house, signing(settings)))
+    finally:
+        await queue.close()
+
+
+def _with_queue(home: Path | None, redis_url: str | None, act: Callable[[Queue], Awaitable[T]]) -> T:
+    import asyncio
+
+    from muscgen.cli.queue_server import reached
+    from muscgen.jobs import Queue, connect
+    from muscgen.settings import load
+
+    async def run(url: str) -> T:
+        queue = Queue(connect(url))
+        try:
+            return await act(queue)
+        finally:
+            await queue.close()
+
+    with reached(load(home=home, redis_url=redis_url)) as url:
+        return asyncio.run(run(url))
