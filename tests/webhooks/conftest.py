@@ -38,8 +38,8 @@ class Room:
     async def ask(self, *events: str, url: str | None = None, **changes: Any) -> str:
         """A job with a webhook; its id."""
         webhook = {"url": url or self.receiver.url, "events": events or ("completed",)}
-        changes.setdefault("delivery", {})["webhook"] = webhook
-        return (await self.queue.enqueue(song(**changes))).job_id
+        work = changes.pop("work", "")
+        return (await self.queue.enqueue(song(delivery={"webhook": webhook}, **changes), work=work)).job_id
 
     async def make(self) -> None:
         """Claim the next job and finish it."""

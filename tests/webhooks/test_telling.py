@@ -209,6 +209,17 @@ async def test_many_dispatchers_tell_each_end_once(room):
     assert len({heard.id for heard in room.receiver.heard}) == len(room.receiver.heard) == 30
 
 
+async def test_jobs_that_share_their_making_are_each_told(room):
+    leader = await room.ask(work="w")
+    fan = await room.ask("started", "completed", work="w")
+    async with room.telling():
+        await room.make()
+        await room.receiver.until(3)
+        await room.empty()
+    told = {(heard.told["data"]["id"], heard.told["type"]) for heard in room.receiver.heard}
+    assert told == {(leader, "job.completed"), (fan, "job.started"), (fan, "job.completed")}
+
+
 async def test_whoever_holds_a_message_too_long_changes_nothing(room):
     await room.ask()
     await room.make()

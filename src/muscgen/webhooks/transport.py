@@ -6,6 +6,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import httpx
@@ -13,6 +15,7 @@ import httpx
 from muscgen.webhooks.addresses import is_public
 
 MOST_ADDRESSES: Final = 4  # of one name, each tried in turn
+LOOKUPS: Final = 16  # at once
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]  # host, port -> addresses
 
@@ -21,14 +24,23 @@ class Refused(httpx.TransportError):
     """The name stands for an address that is not public."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, in the system's order. Raises httpx.ConnectError where there are none."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpx.ConnectError("the host's name cannot be resolved") from error
-    return list(dict.fromkeys(str(place[4][0]) for place in found))
+class Lookup:
+    """The system's resolver, in threads of its own: a slow name server holds up nothing but other names."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="muscgen-names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, in the system's order. Raises httpx.ConnectError where there are none."""
+        look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError("the host's name cannot be resolved") from error
+        return list(dict.fromkeys(str(place[4][0]) for place in found))
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
@@ -38,10 +50,11 @@ class CheckedTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, *, allow_private: bool, resolve: Resolve = resolve, tls: ssl.SSLContext | None = None
+        self, *, allow_private: bool, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._allow_private = allow_private
-        self._resolve = resolve
+        self._lookup = Lookup()
+        self._resolve = resolve or self._lookup
         # A kept connection belongs to an address, and two names may share that.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._inner = httpx.AsyncHTTPTransport(verify=tls or trusted(), trust_env=False, limits=limits)
@@ -65,6 +78,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+        self._lookup.close()
 
 
 def trusted() -> ssl.SSLContext:
