@@ -85,3 +85,16 @@ def test_secrets_do_not_show():
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().port = 5
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    (tmp_path / "keys").write_text("one, two\n")
+    assert load({"MUSCGEN_API_KEYS_FILE": str(tmp_path / "keys")}).api_keys == ("one", "two")
+
+
+def test_a_file_that_is_not_there_or_a_name_given_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="MUSCGEN_API_KEYS_FILE"):
+        load({"MUSCGEN_API_KEYS_FILE": str(tmp_path / "nothing")})
+    (tmp_path / "keys").write_text("one")
+    with pytest.raises(ConfigurationError, match="both"):
+        load({"MUSCGEN_API_KEYS_FILE": str(tmp_path / "keys"), "MUSCGEN_API_KEYS": "two"})

@@ -1,6 +1,7 @@
 """Typed settings; the only reader of the environment.
 
-Every field is `MUSCGEN_<NAME>` in the environment and may be given by the command line, which wins.
+Every field is `MUSCGEN_<NAME>` in the environment, or the text of the file that `MUSCGEN_<NAME>_FILE` names,
+and may be given by the command line, which wins.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from muscgen.errors import ConfigurationError
 
 PREFIX = "MUSCGEN_"
+FILE = "_FILE"
+DeploymentUse = Literal["research", "noncommercial", "commercial"]
+PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
 KvPrecision = Literal["auto", "fp32", "int8"]
@@ -42,6 +46,23 @@ class Settings(BaseModel):
     )
     models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
     default_model: str = "muscgen-tiny"
+    deployment_use: DeploymentUse = Field(
+        default="noncommercial",
+        description="research, noncommercial or commercial: what this service is for.",
+    )
+    prompt_policy: PromptPolicy = Field(
+        default="warn",
+        description="reject, rewrite, warn or off: prompts that name an artist or a work of the lists.",
+    )
+    prompt_lists: tuple[Path, ...] = Field(
+        default=(), description="Comma-separated files of names beside the shipped list."
+    )
+    sensitive_uses: bool = Field(
+        default=False, description="Take sound with voices of persons, with a consent that covers them."
+    )
+    block_list: Path | None = Field(
+        default=None, description="Fingerprints of recordings that nobody may bring; needs fpcalc."
+    )
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
     )
@@ -126,7 +147,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     An unknown MUSCGEN_ name is an error. Raises ConfigurationError naming the variable, what was wrong and
     what is allowed.
     """
-    source = os.environ if environment is None else environment
+    source = _with_files(os.environ if environment is None else environment)
     given: dict[str, Any] = {"home": _home(source)} | {
         name.removeprefix(PREFIX).lower(): value
         for name, value in source.items()
@@ -144,6 +165,23 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         if first["type"] == "extra_forbidden":
             raise _unknown(name) from error
         raise ConfigurationError(f"{PREFIX}{name.upper()}: {first['msg']}", param=name) from error
+
+
+def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """MUSCGEN_X_FILE=path stands for MUSCGEN_X with the file's text: how containers are handed secrets."""
+    found = dict(environment)
+    for name, path in environment.items():
+        field = name.removesuffix(FILE).removeprefix(PREFIX).lower()
+        if not (name.startswith(PREFIX) and name.endswith(FILE)) or field not in Settings.model_fields:
+            continue
+        if name.removesuffix(FILE) in environment:
+            raise ConfigurationError(f"{name} and {name.removesuffix(FILE)} are both set", param=field)
+        try:
+            found[name.removesuffix(FILE)] = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{name}: {path} cannot be read: {error}", param=field) from error
+        del found[name]
+    return found
 
 
 def _unknown(name: str) -> ConfigurationError:
