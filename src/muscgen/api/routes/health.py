@@ -22,7 +22,9 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "starting or failed"}})
+@router.get(
+    "/readyz", responses={503: {"description": "starting or failed", "content": {"application/json": {}}}}
+)
 async def readyz(request: Request) -> JSONResponse:
     """starting, ready, degraded or failed, and why."""
     readiness: Readiness = request.app.state.readiness

@@ -1,0 +1,49 @@
+"""The published schema against the service: whatever it allows and forbids, no answer is a surprise."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from .serving import served
+
+BOUNDS = settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+# A schema cannot say all that a wish must honour (fades shorter than the song, a clip that is there).
+TOO_STRICT = ["positive_data_acceptance"]
+NO_WORKER = "/readyz"  # 503 is the truth here
+ENDLESS = r"/(events|audio)$"  # of a job that waits they last as long as it does
+
+
+@pytest.fixture(scope="module")
+def schema(server, registry, tmp_path_factory):
+    with served(server.url, tmp_path_factory.mktemp("api"), registry) as url:
+        schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+        schema.config.checks.update(excluded_check_names=TOO_STRICT)
+        yield schema
+
+
+def test_every_answer_is_one_that_the_schema_tells_of(schema):
+    failures = []
+    for operation in (found.ok() for found in schema.exclude(path=NO_WORKER).get_all_operations()):
+
+        @BOUNDS
+        @given(case=operation.as_strategy())
+        def ask(case):
+            case.call_and_validate(timeout=10)
+
+        try:
+            ask()
+        except (BaseExceptionGroup, schemathesis.errors.SchemathesisError, AssertionError) as failure:
+            failures.append(f"{operation.label}: {failure!r}")
+    assert failures == []
+
+
+def test_requests_that_follow_from_answers_find_no_failure_either(schema):
+    machine = schema.exclude(path_regex=ENDLESS).exclude(path=NO_WORKER).as_state_machine()
+    machine.run(settings=settings(BOUNDS, max_examples=15, stateful_step_count=6))
