@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +18,12 @@ from muscgen.jobs import Call, Job, Outcome, Queue
 from muscgen.webhooks.schedule import TRIES_S, pause_s
 from muscgen.webhooks.sender import Answer, Sender
 
-AT_ONCE = 64
-AT_ONCE_A_HOST = 16  # so that one slow receiver does not hold all
+AT_ONCE = 256
+AT_ONCE_A_HOST = 64  # so that one slow receiver does not hold all
+A_LOOK = 64
 LOOK_S = 0.25
 LEASE_S = 30.0  # a call takes at most 15
-BUSY_S = 1.0  # until a host that has its share is tried again
+BUSY_S = 1.0  # at least, until a host that has its share is tried again
 AWAY_S = 1.0
 GRACE_S = 2.0  # for calls under way when the process ends; their leases bring the others back
 
@@ -64,19 +65,44 @@ class Dispatcher:
                     await asyncio.sleep(AWAY_S)
                     continue
                 if not taken:
-                    await asyncio.sleep(self._look_s)
+                    await self._pause()
         finally:
             await self._end()
 
     async def _take(self) -> bool:
-        """Whether anything was due."""
-        room = AT_ONCE - len(self._calls)
+        """Whether a call was begun: there may be more to begin at once."""
+        room = min(A_LOOK, AT_ONCE - len(self._calls))
         calls = await self._queue.take_calls(self._lease_s, room) if room else []
+        begun = 0
         for call in calls:
-            task = asyncio.create_task(self._tell(call))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
-        return bool(calls)
+            host = _host(call)
+            if self._hosts[host] >= AT_ONCE_A_HOST:
+                await self._queue.settle_call(call, Outcome.LATER, pause_s=BUSY_S * (1 + self._draw()))
+            else:
+                self._begin(call, host)
+                begun += 1
+        return bool(begun)
+
+    def _begin(self, call: Call, host: str) -> None:
+        task = asyncio.create_task(self._tell(call))
+        self._hosts[host] += 1
+        self._calls.add(task)
+        task.add_done_callback(partial(self._ended, host))
+
+    def _ended(self, host: str, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            telemetry.warning("webhook.broke", kind=type(error).__name__)  # the lease brings it back
+
+    async def _pause(self) -> None:
+        """Until it is time to look again; where there is no room, until there is."""
+        if len(self._calls) < AT_ONCE_A_HOST:
+            await asyncio.sleep(self._look_s)
+        else:
+            await asyncio.wait(self._calls, timeout=self._look_s, return_when=asyncio.FIRST_COMPLETED)
 
     async def _end(self) -> None:
         if not self._calls:
@@ -89,27 +115,10 @@ class Dispatcher:
     async def _tell(self, call: Call) -> None:
         try:
             webhook = call.job.request.delivery.webhook
-            if webhook is None:
-                await self._settle(call, Answer("no webhook", gone=True))
-                return
-            host = urlsplit(webhook.url).netloc
-            if self._hosts[host] >= AT_ONCE_A_HOST:
-                await self._queue.settle_call(call, Outcome.LATER, pause_s=BUSY_S * (1 + self._draw()))
-                return
-            with self._place(host):
-                await self._settle(call, await self._answer(call, webhook.url))
+            answer = await self._answer(call, webhook.url) if webhook else Answer("no webhook", gone=True)
+            await self._settle(call, answer)
         except QueueUnavailable:
             telemetry.warning("queue.away")  # the lease brings it back
-
-    @contextlib.contextmanager
-    def _place(self, host: str) -> Iterator[None]:
-        self._hosts[host] += 1
-        try:
-            yield
-        finally:
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
 
     async def _answer(self, call: Call, url: str) -> Answer:
         try:
@@ -128,6 +137,12 @@ class Dispatcher:
             telemetry.warning("webhook.lease_lost", job=call.job.id)
             return
         _note(call, outcome, answer.reason, pause)
+
+
+def _host(call: Call) -> str:
+    """With the port, as the client wrote it."""
+    webhook = call.job.request.delivery.webhook
+    return urlsplit(webhook.url).netloc.lower() if webhook else ""
 
 
 def payload(call: Call, view: View) -> bytes:
