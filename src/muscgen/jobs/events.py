@@ -41,7 +41,7 @@ class Following(Reading):
         """The job once it is final, or as it stands after `timeout_s`. Raises JobNotFound, JobExpired."""
         until = time.monotonic() + timeout_s
         job = await self.get(job_id)
-        if job.terminal:
+        if job.terminal or timeout_s <= 0:
             return job
         # From the first event on: one that came between the look and the wait must not be missed.
         async for _ in self._follow(job_id, "0", until):
