@@ -10,11 +10,17 @@
     │   │   ├── UnreadableAudio     422  a file is no sound, or none that can be decoded within the limits
     │   │   ├── ConsentMissing      422  sound from outside comes without saying by what right
     │   │   ├── DeadlineTooShort    422  no worker here can be that fast
+    │   │   ├── PromptRefused       422  names an artist or a work that the installation lists
     │   │   └── IdempotencyConflict 422  one key, two bodies
     │   ├── Unauthorized            401
+    │   ├── Forbidden               403  understood, and not permitted
+    │   │   ├── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
+    │   │   ├── ConsentRefused      403  revoked, expired, or of another use
+    │   │   └── SoundBlocked        403  the installation's list says whose recording it is
     │   ├── NotFound                404
     │   │   ├── JobNotFound         404
     │   │   ├── ArtifactNotFound    404
+    │   │   ├── ConsentNotFound     404
     │   │   └── ModelNotFound       404
     │   ├── NotAcceptable           406  the kind of answer that is asked for does not exist
     │   ├── BodyTooSlow             408
@@ -119,12 +125,32 @@ class DeadlineTooShort(InvalidRequest):
     code = "deadline_too_short"
 
 
+class PromptRefused(InvalidRequest):
+    code = "prompt_refused"
+
+
 class IdempotencyConflict(InvalidRequest):
     code = "idempotency_conflict"
 
 
 class Unauthorized(Rejected):
     code, status = "unauthorized", 401
+
+
+class Forbidden(Rejected):
+    code, status = "forbidden", 403
+
+
+class LicenceRefused(Forbidden):
+    code = "licence_refused"
+
+
+class ConsentRefused(Forbidden):
+    code = "consent_refused"
+
+
+class SoundBlocked(Forbidden):
+    code = "sound_blocked"
 
 
 class NotFound(Rejected):
@@ -137,6 +163,10 @@ class JobNotFound(NotFound):
 
 class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
+
+
+class ConsentNotFound(NotFound):
+    code = "consent_not_found"
 
 
 class ModelNotFound(NotFound):

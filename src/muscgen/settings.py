@@ -57,12 +57,6 @@ class Settings(BaseModel):
     prompt_lists: tuple[Path, ...] = Field(
         default=(), description="Comma-separated files of names beside the shipped list."
     )
-    sensitive_uses: bool = Field(
-        default=False, description="Take sound with voices of persons, with a consent that covers them."
-    )
-    block_list: Path | None = Field(
-        default=None, description="Fingerprints of recordings that nobody may bring; needs fpcalc."
-    )
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
     )
@@ -129,6 +123,10 @@ class Settings(BaseModel):
         return self.home / "queue"
 
     @property
+    def acceptances_path(self) -> Path:
+        return self.home / "licences" / "accepted.jsonl"
+
+    @property
     def watermark_path(self) -> Path:
         return self.home / "keys" / "watermark"
 
@@ -153,7 +151,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
-    for name in ("api_keys", "watermark_keys", "webhook_secrets"):
+    for name in ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists"):
         if name in given:
             given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
     given |= {name: value for name, value in overrides.items() if value is not None}

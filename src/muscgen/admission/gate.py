@@ -24,6 +24,7 @@ from muscgen.jobs.queue import Queue
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.request import GenerateRequest
+from muscgen.rights import Rules
 from muscgen.webhooks.addresses import check_hook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -45,6 +46,7 @@ class Gate:
     store: Store
     registry: Registry
     default_model: str
+    rules: Rules
     private_webhooks: bool = False
 
     async def admit(
@@ -65,6 +67,7 @@ class Gate:
         self._check_webhook(wish)
         card = self._card(wish)
         models = self.registry.list()
+        wish, _ = self.rules.permit(wish, card, models)
         check_mode(wish, card, models)
         sound = await sound_of(wish, principal, self.store, self.queue)
         request = effective(wish, card, sound=sound, models=models)

@@ -13,6 +13,7 @@ from muscgen.api.routes import ROUTERS
 from muscgen.artifacts.store import Store
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
+from muscgen.rights import Rules
 from muscgen.settings import Settings
 
 
@@ -26,7 +27,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.house = House(settings, queue, store, registry)
+    app.state.house = House(settings, queue, store, registry, Rules(settings))
     app.state.readiness = Readiness(queue, [card.id for card in registry.list()])
     problems.install(app)
     openapi.install(app)

@@ -14,6 +14,7 @@ from muscgen.artifacts.store import Store
 from muscgen.errors import InvalidRequest
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
+from muscgen.rights import Rules
 from muscgen.settings import Settings
 
 DECODERS = 2  # uploads that are decoded at once; each takes a core, and may take a gigabyte
@@ -27,6 +28,7 @@ class House:
     queue: Queue
     store: Store
     registry: Registry
+    rules: Rules
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property
@@ -36,6 +38,7 @@ class House:
             self.store,
             self.registry,
             self.settings.default_model,
+            self.rules,
             private_webhooks=self.settings.webhook_allow_private,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from muscgen.models.card import Card
     from muscgen.models.registry import Registry
     from muscgen.request import SongRequest
+    from muscgen.rights import Rules
     from muscgen.settings import Settings
 
 EPILOG = """Examples:
@@ -61,6 +62,10 @@ def generate(
         typer.Option(help="By what right the sound of --melody or --continue is used."),
     ] = None,
     consent_reference: Annotated[str | None, typer.Option(help="A contract, a licence, an address.")] = None,
+    use: Annotated[
+        Literal["research", "noncommercial", "commercial"] | None,
+        typer.Option(help="What the song is for; default: what the installation is for."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed is the same song; default: drawn.")] = None,
     model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What it should not be.")] = None,
@@ -94,7 +99,7 @@ def generate(
         wish: dict[str, Any] = {
             "model": model,
             "mode": _mode(sound, unconditional=unconditional),
-            "rights": rights(consent, consent_reference),
+            "rights": rights(consent, consent_reference) | ({"intended_use": use} if use else {}),
             "prompt": prompt,
             "negative_prompt": negative_prompt,
             "sections": sections_of(section) if section else None,
@@ -133,17 +138,20 @@ def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFil
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
     from muscgen.models.registry import Registry
+    from muscgen.rights import Rules
 
     registry = Registry(settings.models_path)
     card = registry.get(wish["model"] or settings.default_model)
-    request = _effective(wish, card, registry, sound)
+    request = _effective(wish, card, registry, sound, Rules(settings))
     paths = paths_of(output, request.n)
     for path in paths:
         check_writable(path)
     songs(request, card, settings, paths, _say(request), lambda _: _file(sound))
 
 
-def _effective(wish: dict[str, Any], card: Card, registry: Registry, sound: SoundFile | None) -> SongRequest:
+def _effective(
+    wish: dict[str, Any], card: Card, registry: Registry, sound: SoundFile | None, rules: Rules
+) -> SongRequest:
     from pydantic import ValidationError
 
     from muscgen.admission import Sound, effective, refusal
@@ -160,6 +168,9 @@ def _effective(wish: dict[str, Any], card: Card, registry: Registry, sound: Soun
         asked = GenerateRequest.model_validate(wish)
     except ValidationError as error:
         raise refusal(error) from error
+    asked, warnings = rules.permit(asked, card, registry.list())
+    for warning in warnings:
+        typer.echo(f"  warning: {warning}", err=True)
     return effective(asked, card, sound=heard, models=registry.list())
 
 

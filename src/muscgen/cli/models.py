@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from muscgen.cli.words import in_words
+from muscgen.errors import LicenceRefused, ModelNotFound
 
-app = typer.Typer(help="List and show models.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from muscgen.models.card import Card
+    from muscgen.models.registry import Registry
+    from muscgen.models.terms import Terms
+    from muscgen.rights import Rules
+
+app = typer.Typer(help="List, show, accept models.", no_args_is_help=True, rich_markup_mode=None)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -21,16 +29,20 @@ def list_models(as_json: AsJson = False, home: Home = None) -> None:
     """Each model's id, licence, window and description."""
     with in_words():
         from muscgen.models.registry import Registry
+        from muscgen.rights import Rules
         from muscgen.settings import load
 
-        cards = Registry(load(home=home).models_path).list()
+        settings = load(home=home)
+        cards, rules = Registry(settings.models_path).list(), Rules(settings)
         if as_json:
-            typer.echo(json.dumps([card.to_public() for card in cards], indent=2))
+            typer.echo(json.dumps([_public(card, rules) for card in cards], indent=2))
             return
         width = max(len(card.id) for card in cards)
         for card in cards:
+            why_not = rules.standing(card)["why_not"]
             typer.echo(
                 f"{card.id:{width}}  {card.license}  window {card.max_duration_s:g} s  {card.description}"
+                + (f"  [not usable here: {why_not}]" if why_not else "")
             )
 
 
@@ -39,6 +51,64 @@ def show(model: Annotated[str, typer.Argument(metavar="ID")], home: Home = None)
     """One model's card, as JSON."""
     with in_words():
         from muscgen.models.registry import Registry
+        from muscgen.rights import Rules
         from muscgen.settings import load
 
-        typer.echo(json.dumps(Registry(load(home=home).models_path).get(model).to_public(), indent=2))
+        settings = load(home=home)
+        card = Registry(settings.models_path).get(model)
+        typer.echo(json.dumps(_public(card, Rules(settings)), indent=2))
+
+
+@app.command("accept")
+def accept(
+    model: Annotated[str, typer.Argument(metavar="ID", help="Installed, or known by name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
+    by: Annotated[str | None, typer.Option(help="Who accepts; default: whoever is logged in.")] = None,
+    below_cap: Annotated[
+        bool, typer.Option("--below-cap", help="Confirm to stay below the licence's revenue cap.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Accept the terms of a model for this installation; they are shown first, and kept."""
+    with in_words():
+        from muscgen.models.registry import Registry
+        from muscgen.rights import Acceptances, licensed
+        from muscgen.rights.policies import NEEDS_ACCEPTANCE
+        from muscgen.settings import load
+
+        settings = load(home=home)
+        terms = licensed(_known(model, Registry(settings.models_path)))
+        typer.echo(terms.text, nl=False)
+        if terms.policy == "unknown":
+            raise LicenceRefused(
+                f"{model} has a licence that is not known here",
+                suggestion="an SPDX id and a policy in its card",
+            )
+        if terms.policy not in NEEDS_ACCEPTANCE:
+            typer.echo("These terms need no acceptance.")
+            return
+        if not yes and not typer.confirm("Do you accept these terms?"):
+            raise LicenceRefused("not accepted", suggestion="--yes")
+        line = Acceptances(settings.acceptances_path).add(
+            model, terms.license, terms.text, person=by or getpass.getuser(), below_cap=below_cap
+        )
+        typer.echo(f"Accepted by {line.person}; written down in {settings.acceptances_path}")
+
+
+def _known(model: str, registry: Registry) -> Card | Terms:
+    """Raises ModelNotFound naming the models of both kinds."""
+    from muscgen.models.terms import shipped
+
+    try:
+        return registry.get(model)
+    except ModelNotFound:
+        if model in shipped():
+            return shipped()[model]
+        known = sorted({*shipped(), *(card.id for card in registry.list())})
+        raise ModelNotFound(
+            f"there is no model {model!r}", param="model", suggestion=f"known: {', '.join(known)}"
+        ) from None
+
+
+def _public(card: Card, rules: Rules) -> dict[str, Any]:
+    return card.to_public() | {"rights": rules.standing(card)}

@@ -19,6 +19,7 @@ from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
 from muscgen.models.folder import Folder, read_folder
 from muscgen.models.layout import HEARING
+from muscgen.models.terms import Stated
 from muscgen.request import MAX_DURATION_S, Sampling
 
 CARD = "card.toml"
@@ -33,6 +34,8 @@ _FIELDS = {
     "sampling",
 }
 _ADAPTED = {"base", "adapter"}
+NOTHING_STATED = Stated()
+_STATED = frozenset(Stated.model_fields)  # each may be left out
 _NO_BASES: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -53,6 +56,8 @@ class Card:
     sampling: Sampling  # the defaults
     path: Path  # of the checkpoint, which may be another model's
     adapter: Path | None = None
+    stated: Stated = NOTHING_STATED
+    base_license: str = ""  # of the weights that are adapted: it binds the adapted model too
 
     def to_public(self) -> dict[str, Any]:
         """The card as clients see it: everything but where it lies on this machine."""
@@ -62,6 +67,8 @@ class Card:
             "license": self.license,
             "license_url": self.license_url,
             "attribution": self.attribution,
+            "training_data": self.stated.training_data,
+            "known_limits": self.stated.limits,
             "description": self.description,
             "modes": list(self.modes),
             "sample_rate": self.sample_rate_hz,
@@ -84,7 +91,7 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
     """
     path, fields = folder / CARD, _fields(folder)
     adapted = _ADAPTED if _ADAPTED & set(fields) else set()
-    if wrong := sorted((_FIELDS | adapted) ^ set(fields)):
+    if wrong := sorted((_FIELDS | adapted) ^ (set(fields) - _STATED)):
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
     checkpoint = _base(folder, str(fields["base"]), bases) if adapted else folder
     adapter = folder / str(fields["adapter"]) if adapted else None
@@ -106,6 +113,8 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
             sampling=Sampling.model_validate(fields["sampling"]),
             path=checkpoint,
             adapter=adapter,
+            stated=Stated.model_validate({name: fields[name] for name in _STATED & set(fields)}),
+            base_license=_license_in(checkpoint) if adapted else "",
         )
     except (ValidationError, ValueError, TypeError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
@@ -126,6 +135,11 @@ def _fields(folder: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
+
+
+def _license_in(checkpoint: Path) -> str:
+    """Empty where the weights lie without a card."""
+    return str(_fields(checkpoint).get("license", "")) if (checkpoint / CARD).is_file() else ""
 
 
 def _base(folder: Path, base: str, bases: Mapping[str, Path]) -> Path:

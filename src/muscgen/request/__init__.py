@@ -34,6 +34,7 @@ from muscgen.request.parts import (
     Sampling,
     SamplingWish,
     Section,
+    Use,
     Webhook,
     WebhookEvent,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "SamplingWish",
     "Section",
     "SongRequest",
+    "Use",
     "Webhook",
     "WebhookEvent",
     "file_rate_hz",

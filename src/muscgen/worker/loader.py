@@ -14,6 +14,7 @@ from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.provenance.marks import Mark, Marks, marks_of
 from muscgen.request import SongRequest
+from muscgen.rights import Rules
 from muscgen.settings import Settings
 from muscgen.worker.memory import slots_for, song_bytes
 
@@ -75,8 +76,8 @@ class Served:
 
 
 def load_models(registry: Registry, settings: Settings, models: Sequence[str] = ()) -> dict[str, Served]:
-    """An engine for each of the models, or for all there are. Raises ModelNotFound, CheckpointInvalid."""
-    cards = [registry.get(model) for model in models] or registry.list()
+    """An engine for each of the models, or for all that may be used. Raises as load_model does."""
+    cards = [registry.get(model) for model in models] or Rules(settings).usable(registry.list())
     served: dict[str, Served] = {}
     try:
         for at, card in enumerate(cards):
@@ -90,7 +91,11 @@ def load_models(registry: Registry, settings: Settings, models: Sequence[str] = 
 
 
 def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
-    """One model where the settings want it. Where memory is short, it has fewer slots than asked for."""
+    """One model where the settings want it. Where memory is short, it has fewer slots than asked for.
+
+    Raises LicenceRefused, CheckpointInvalid.
+    """
+    Rules(settings).allow(card)
     begun = time.monotonic()
     choice = backends.choose(settings.backend, settings.device, settings.precision, settings.kv_precision)
     backend = backends.load(

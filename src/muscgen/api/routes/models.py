@@ -6,23 +6,28 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from muscgen.api.house import KNOWN, Parts
+from muscgen.api.house import KNOWN, House, Parts
 from muscgen.api.parameters import model_document
+from muscgen.models.card import Card
 
 router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[KNOWN])
 
 
 @router.get("")
 async def list_models(house: Parts) -> dict[str, Any]:
-    """The models, each with its limits, licence, defaults and the schema of its parameters."""
+    """The models, each with its limits, licence, whether it permits use here, defaults and the schema of its parameters."""
     return {
         "object": "list",
         "default": house.settings.default_model,
-        "data": [model_document(card) for card in house.registry.list()],
+        "data": [_document(card, house) for card in house.registry.list()],
     }
 
 
 @router.get("/{model_id:path}")
 async def get_model(model_id: str, house: Parts) -> dict[str, Any]:
     """One model."""
-    return model_document(house.registry.get(model_id))
+    return _document(house.registry.get(model_id), house)
+
+
+def _document(card: Card, house: House) -> dict[str, Any]:
+    return model_document(card) | {"rights": house.rules.standing(card)}

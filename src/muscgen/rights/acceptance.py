@@ -1,0 +1,86 @@
+"""Who accepted which terms, and when: home/licences/accepted.jsonl, to which lines are only added.
+
+An acceptance is of a text. Where a card's terms change, they are to be accepted anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from muscgen import telemetry
+from muscgen.artifacts.files import make_private, sync
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One line. at: Unix seconds. below_cap: whether the person confirmed to stay below a revenue cap."""
+
+    model: str
+    license: str
+    person: str
+    at: float
+    text_sha256: str
+    text: str
+    below_cap: bool = False
+
+
+class Acceptances:
+    """The file, read again whenever it changed, so that a running service learns of an acceptance."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._known: dict[tuple[str, str], Accepted] = {}
+
+    def of(self, model: str, text: str) -> Accepted | None:
+        """The latest acceptance of exactly these terms."""
+        self._refresh()
+        return self._known.get((model, digest(text)))
+
+    def add(self, model: str, license_: str, text: str, *, person: str, below_cap: bool = False) -> Accepted:
+        """Write an acceptance down; durable on return. Raises OSError."""
+        if self._path is None:
+            raise ValueError("nowhere to write an acceptance to")
+        line = Accepted(model, license_, person, time.time(), digest(text), text, below_cap)
+        make_private(self._path.parent)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync(self._path.parent)
+        return line
+
+    def _refresh(self) -> None:
+        try:
+            status = self._path.stat() if self._path else None
+        except OSError:
+            status = None
+        if self._path is None or status is None:
+            self._known, self._seen = {}, None
+            return
+        seen = status.st_mtime_ns, status.st_size
+        if seen != self._seen:
+            lines = [_line(text) for text in self._path.read_text("utf-8").splitlines()]
+            self._known = {(line.model, line.text_sha256): line for line in lines if line}
+            self._seen = seen
+
+
+def digest(text: str) -> str:
+    """SHA-256, hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _line(text: str) -> Accepted | None:
+    """None for a line that a crash cut, or that somebody changed: it accepts nothing."""
+    try:
+        line = Accepted(**json.loads(text))
+    except (ValueError, TypeError):
+        telemetry.warning("licence.line_ignored")
+        return None
+    return line if line.text_sha256 == digest(line.text) else None

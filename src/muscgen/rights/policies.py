@@ -1,0 +1,49 @@
+"""From an SPDX expression to what may be done. A licence that nobody looked at is refused, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from muscgen.models.terms import POLICIES, Policy
+from muscgen.request import Use
+
+_LICENCES: dict[Policy, tuple[str, ...]] = {
+    "allow": ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0"),
+    "allow-with-attribution": ("CC-BY-4.0", "CC-BY-3.0", "CC-BY-SA-4.0"),
+    "noncommercial-only": ("CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0"),
+    "revenue-capped": ("LicenseRef-stabilityai-community",),
+}
+KNOWN: Mapping[str, Policy] = MappingProxyType(
+    {name: policy for policy, names in _LICENCES.items() for name in names}
+)
+REACH: tuple[Use, ...] = ("research", "noncommercial", "commercial")  # each asks for more than the one before
+NEEDS_ACCEPTANCE: frozenset[Policy] = frozenset({"noncommercial-only", "revenue-capped"})
+
+
+def policy_of(expression: str, stated: Policy | None = None) -> Policy:
+    """The policy of an SPDX expression: AND takes the strictest part, OR the freest.
+
+    stated: what the card says. It can make a known licence stricter, never freer; of a licence that is not
+    known here it is the word of whoever wrote the card. Parentheses and exceptions are unknown.
+    """
+    found = freest(
+        strictest(KNOWN.get(part.strip(), "unknown") for part in choice.split(" AND "))
+        for choice in expression.split(" OR ")
+    )
+    if stated is None:
+        return found
+    return stated if found == "unknown" else strictest((found, stated))
+
+
+def strictest(policies: Iterable[Policy]) -> Policy:
+    return max(policies, key=POLICIES.index)
+
+
+def freest(policies: Iterable[Policy]) -> Policy:
+    return min(policies, key=POLICIES.index)
+
+
+def farther(one: Use, other: Use | None) -> Use:
+    """Of two uses the one that asks for more."""
+    return one if other is None else max(one, other, key=REACH.index)

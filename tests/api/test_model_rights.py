@@ -1,0 +1,35 @@
+"""What clients are told of a model's rights."""
+
+from __future__ import annotations
+
+import shutil
+
+from tiny import MUSCGEN_TINY
+
+from muscgen.models.registry import Registry
+from muscgen.rights import Acceptances, licensed
+
+SMALL = "facebook/musicgen-small"
+
+
+async def test_the_service_says_of_each_model_whether_it_may_be_used(make_service):
+    [model] = (await make_service().http.get("/v1/models")).json()["data"]
+    assert (model["rights"]["policy"], model["rights"]["usable"]) == ("allow", True)
+
+
+async def test_a_request_for_a_use_that_the_licence_forbids_is_answered_403(
+    tmp_path, make_service, monkeypatch
+):
+    folder = shutil.copytree(MUSCGEN_TINY, tmp_path / "models" / "small")
+    card = (folder / "card.toml").read_text("utf-8").replace('"muscgen-tiny"', f'"{SMALL}"')
+    (folder / "card.toml").write_text(card.replace("Apache-2.0", "CC-BY-NC-4.0"), "utf-8")
+    service = make_service()
+    object.__setattr__(service.app.state.house, "registry", Registry(tmp_path / "models"))
+    refused = await service.post(model=SMALL)
+    assert (refused.status_code, refused.json()["code"]) == (403, "licence_refused")
+    card = licensed(Registry(tmp_path / "models").get(SMALL))
+    Acceptances(tmp_path / "licences" / "accepted.jsonl").add(SMALL, card.license, card.text, person="Ada")
+    assert (await service.post(model=SMALL)).status_code == 202
+    refused = await service.post(model=SMALL, rights={"intended_use": "commercial"})
+    assert refused.json()["param"] == "rights.intended_use"
+    assert "muscgen-tiny" in refused.json()["suggestion"]

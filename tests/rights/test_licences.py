@@ -1,0 +1,154 @@
+"""Which model may be used for what."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import MUSCGEN_TINY
+from typer.testing import CliRunner
+
+from muscgen.cli.app import app
+from muscgen.errors import CheckpointInvalid, LicenceRefused
+from muscgen.models.registry import Registry
+from muscgen.models.terms import shipped
+from muscgen.rights import Acceptances, Rules, check, licensed
+from muscgen.rights.policies import policy_of
+from muscgen.rights.table import table
+from muscgen.settings import Settings
+from muscgen.worker.loader import load_models
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = "facebook/musicgen-small"
+
+
+def put(home: Path, model_id: str, license_: str, more: str = "") -> None:
+    folder = shutil.copytree(MUSCGEN_TINY, home / "models" / model_id.replace("/", "--"))
+    card = (folder / "card.toml").read_text("utf-8").replace('"muscgen-tiny"', f'"{model_id}"')
+    (folder / "card.toml").write_text(more + card.replace("Apache-2.0", license_), "utf-8")
+
+
+def test_every_musicgen_is_known_and_for_no_commercial_use():
+    models = [terms for terms in shipped().values() if terms.id.startswith("facebook/musicgen")]
+    assert len(models) == 10
+    assert {licensed(terms).policy for terms in models} == {"noncommercial-only"}
+    assert all(terms.training_data and terms.limits and terms.memory_mb > 1000 for terms in models)
+
+
+@pytest.mark.parametrize(
+    ("expression", "stated", "policy"),
+    [
+        ("Apache-2.0", None, "allow"),
+        ("CC-BY-4.0", None, "allow-with-attribution"),
+        ("CC-BY-NC-4.0", "allow", "noncommercial-only"),  # a card frees nothing
+        ("MIT AND CC-BY-NC-4.0", None, "noncommercial-only"),
+        ("MIT OR CC-BY-NC-4.0", None, "allow"),
+        ("MIT", "noncommercial-only", "noncommercial-only"),
+        ("LicenseRef-ours", None, "unknown"),
+        ("LicenseRef-ours", "allow", "allow"),
+        ("(MIT OR Apache-2.0) AND CC-BY-NC-4.0", None, "unknown"),
+        ("", None, "unknown"),
+    ],
+)
+def test_a_licence_has_a_policy_and_what_nobody_knows_is_refused(expression, stated, policy):
+    assert policy_of(expression, stated) == policy
+
+
+@pytest.mark.parametrize("use", ["research", "noncommercial", "commercial"])
+def test_the_shipped_model_needs_no_acceptance_for_any_use(use, tmp_path):
+    check(licensed(Registry(tmp_path).get("muscgen-tiny")), use)
+
+
+def test_a_refusal_says_which_rule_and_which_models_may_be_used():
+    others = [licensed(terms) for terms in shipped().values()]
+    with pytest.raises(LicenceRefused, match="permits no commercial use") as refusal:
+        check(licensed(shipped()[SMALL]), "commercial", models=others)
+    assert refusal.value.suggestion == "models that may be used so: muscgen-tiny"
+    assert refusal.value.status == 403
+
+
+def test_a_request_cannot_make_a_commercial_service_noncommercial():
+    with pytest.raises(LicenceRefused):
+        check(licensed(shipped()[SMALL]), "commercial", "research")
+
+
+def test_terms_are_accepted_once_and_anew_where_they_change(tmp_path):
+    terms, accepted = licensed(shipped()[SMALL]), Acceptances(tmp_path / "a" / "accepted.jsonl")
+    with pytest.raises(LicenceRefused, match="not accepted") as refusal:
+        check(terms, "research", None, accepted)
+    assert f"muscgen models accept {SMALL}" in (refusal.value.suggestion or "")
+    Acceptances(tmp_path / "a" / "accepted.jsonl").add(SMALL, terms.license, terms.text, person="Ada")
+    check(terms, "research", None, accepted)
+    assert accepted.of(SMALL, terms.text + "and more") is None
+    with pytest.raises(LicenceRefused):
+        check(terms, "research", "commercial", accepted)
+
+
+def test_a_line_that_was_changed_by_hand_accepts_nothing(tmp_path):
+    path, terms = tmp_path / "accepted.jsonl", licensed(shipped()[SMALL])
+    Acceptances(path).add(SMALL, terms.license, terms.text, person="Ada")
+    path.write_text(path.read_text().replace("noncommercial use only", "any use") + '{"cut": ')
+    assert Acceptances(path).of(SMALL, terms.text) is None
+
+
+def test_a_card_under_a_known_name_cannot_be_freer_than_the_shipped_one(tmp_path):
+    put(tmp_path, SMALL, "Apache-2.0")
+    assert licensed(Registry(tmp_path / "models").get(SMALL)).policy == "noncommercial-only"
+
+
+def test_an_adapted_model_stays_under_the_terms_of_its_base(tmp_path):
+    put(tmp_path, "base", "CC-BY-NC-4.0")
+    folder = tmp_path / "models" / "tuned"
+    (folder / "lora").mkdir(parents=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (folder / "lora" / name).write_text("{}")
+    card = (MUSCGEN_TINY / "card.toml").read_text().replace('"muscgen-tiny"', '"tuned"')
+    (folder / "card.toml").write_text('base = "base"\nadapter = "lora"\n' + card)
+    assert licensed(Registry(tmp_path / "models").get("tuned")).policy == "noncommercial-only"
+
+
+def test_a_card_of_ones_own_may_state_its_terms(tmp_path):
+    more = 'policy = "revenue-capped"\npermitted_uses = ["research"]\ntraining_data = "my own songs"\n'
+    put(tmp_path, "mine", "LicenseRef-mine", more)
+    card = Registry(tmp_path / "models").get("mine")
+    assert card.to_public()["training_data"] == "my own songs"
+    with pytest.raises(LicenceRefused, match="the card permits research, not noncommercial"):
+        check(licensed(card), "noncommercial")
+
+
+def test_a_card_with_a_policy_that_nobody_knows_is_refused(tmp_path):
+    put(tmp_path, "mine", "MIT", 'policy = "fine"\n')
+    with pytest.raises(CheckpointInvalid, match="policy"):
+        Registry(tmp_path / "models")
+
+
+def test_a_worker_serves_what_it_may_and_refuses_by_name_what_it_may_not(tmp_path):
+    put(tmp_path, SMALL, "CC-BY-NC-4.0")
+    settings = Settings(home=tmp_path)
+    registry = Registry(settings.models_path)
+    assert [card.id for card in Rules(settings).usable(registry.list())] == ["muscgen-tiny"]
+    with pytest.raises(LicenceRefused, match="not accepted"):
+        load_models(registry, settings, [SMALL])
+
+
+def test_terms_are_accepted_on_the_command_line(tmp_path):
+    put(tmp_path, SMALL, "CC-BY-NC-4.0")
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, ["models", *words, "--home", str(tmp_path)], input="n\n")
+        return done.stdout + done.stderr + str(done.exit_code)
+
+    assert "not usable here" in run("list")
+    assert run("accept", SMALL).endswith("2")
+    assert "Accepted by Ada" in run("accept", SMALL, "--yes", "--by", "Ada")
+    assert "not usable here" not in run("list")
+    assert "need no acceptance" in run("accept", "muscgen-tiny")
+    assert "facebook/musicgen-large" in run("accept", "nothing")
+    [line] = (tmp_path / "licences" / "accepted.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"].startswith(f"Model: {SMALL}\nLicence: CC-BY-NC-4.0")
+
+
+def test_the_table_of_licences_is_that_of_the_cards():
+    assert (ROOT / "MODEL_LICENSES.md").read_text("utf-8") == table()
