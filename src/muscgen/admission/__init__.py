@@ -3,7 +3,7 @@
 from muscgen.admission.conditioning import ROLES, Sound, clip_of
 from muscgen.admission.effective import effective
 from muscgen.admission.gate import Admitted, Gate
-from muscgen.admission.principals import Principal, authenticate
+from muscgen.admission.principals import Keyring, Principal, authenticate
 from muscgen.admission.reading import InvalidFields, read, refusal, with_clips
 from muscgen.admission.sounds import find
 
@@ -12,6 +12,7 @@ __all__ = [
     "Admitted",
     "Gate",
     "InvalidFields",
+    "Keyring",
     "Principal",
     "Sound",
     "authenticate",

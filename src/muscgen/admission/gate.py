@@ -67,7 +67,7 @@ class Gate:
         self._check_webhook(wish)
         card = self._card(wish)
         models = self.registry.list()
-        wish, _ = self.rules.permit(wish, card, models)
+        wish, warnings = self.rules.permit(wish, card, models)
         check_mode(wish, card, models)
         sound = await sound_of(wish, principal, self.store, self.queue)
         request = effective(wish, card, sound=sound, models=models)
@@ -82,6 +82,7 @@ class Gate:
                 body_hash=_hash(wish),
                 tenant=principal.id,
                 work=work,
+                limits=principal.limits,
             )
         created = enqueued.created or enqueued.job_id == job_id
         if created:

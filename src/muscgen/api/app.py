@@ -5,12 +5,15 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import muscgen
+from muscgen.admission import Keyring
 from muscgen.api import openapi, problems
+from muscgen.api.crowd import Crowd
 from muscgen.api.house import House
 from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
 from muscgen.artifacts.store import Store
+from muscgen.jobs.apikeys import ApiKeys
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
 from muscgen.rights import Rules
@@ -27,7 +30,8 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.house = House(settings, queue, store, registry, Rules(settings))
+    keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
+    app.state.house = House(settings, queue, store, registry, Rules(settings), keyring)
     app.state.readiness = Readiness(queue, [card.id for card in registry.list()])
     problems.install(app)
     openapi.install(app)
@@ -37,6 +41,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
     )
+    app.add_middleware(Crowd)
     app.add_middleware(LastResort)
     app.add_middleware(Metrics)
     app.add_middleware(Heads)

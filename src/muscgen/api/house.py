@@ -9,9 +9,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from muscgen.admission import Gate, Principal, authenticate
+from muscgen.admission import Gate, Keyring, Principal
 from muscgen.artifacts.store import Store
-from muscgen.errors import InvalidRequest
+from muscgen.errors import InvalidRequest, JobNotFound
+from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
 from muscgen.rights import Rules
@@ -29,6 +30,7 @@ class House:
     store: Store
     registry: Registry
     rules: Rules
+    keyring: Keyring
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property
@@ -42,19 +44,33 @@ class House:
             private_webhooks=self.settings.webhook_allow_private,
         )
 
+    async def job_of(self, asker: Principal, job_id: str) -> Job:
+        """The asker's job. Raises JobNotFound, for another tenant's too, JobExpired, QueueUnavailable."""
+        job = await self.queue.get(job_id)
+        if not asker.sees(job):
+            raise JobNotFound(f"there is no job {job_id}")
+        return job
+
 
 async def _house(request: Request) -> House:
     house: House = request.app.state.house
     return house
 
 
-async def _principal(request: Request, house: Annotated[House, Depends(_house)]) -> Principal:
-    return authenticate(request.headers.get("authorization"), house.settings.api_keys)
+def _with(scope: str) -> Callable[[Request, House], Awaitable[Principal]]:
+    async def principal(request: Request, house: Annotated[House, Depends(_house)]) -> Principal:
+        asker = await house.keyring.authenticate(request.headers.get("authorization"))
+        asker.need(scope)
+        return asker
+
+    return principal
 
 
 Parts = Annotated[House, Depends(_house)]
-Asker = Annotated[Principal, Depends(_principal)]
-KNOWN = Depends(_principal)  # for routers whose routes do not care who asks
+Maker = Annotated[Principal, Depends(_with("generate"))]
+Reader = Annotated[Principal, Depends(_with("read"))]
+Operator = Annotated[Principal, Depends(_with("admin"))]
+KNOWN = Depends(_with("read"))  # for routers whose routes do not care who asks
 
 
 def query(*names: str) -> Callable[[Request], Awaitable[None]]:

@@ -38,6 +38,7 @@ class Reading(QueueBase):
         *,
         state: State | str | None = None,
         model: str | None = None,
+        tenant: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
@@ -51,7 +52,7 @@ class Reading(QueueBase):
                 [place for tag in tags for place in await self._places(tag, before, limit + 1)], reverse=True
             )[: limit + 1]
             jobs = await self._jobs(job_id for _, job_id in places)
-            found += [job for job in jobs if state is None or job.state == state]
+            found += [job for job in jobs if state in (None, job.state) and tenant in (None, job.tenant)]
             if len(found) > limit:
                 last = found[limit - 1]
                 return Page(found[:limit], _cursor((round(last.created_at * 1000), last.id)))

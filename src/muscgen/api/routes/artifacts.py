@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from muscgen.admission import find
-from muscgen.api.house import Asker, House, Parts, query
+from muscgen.api.house import Maker, Parts, Reader, query
 from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
 from muscgen.api.schemas import ArtifactLink, ProblemDocument
 from muscgen.api.uploads import release, upload
@@ -35,10 +35,10 @@ _BODY: dict[str, Any] = {
 @router.get(
     "/{artifact_id}", response_class=Response, responses={200: {"content": {"audio/*": {}}}, 206: {}, 416: {}}
 )
-async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: Asker) -> Response:
+async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: Reader) -> Response:
     """The file, or one range of it. It never changes, so caches may keep it."""
     artifact = await find(artifact_id, asker, house.store, house.queue)
-    headers = _headers(artifact, house)
+    headers = _headers(artifact, shared=not asker.id)
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     span = wanted(request.headers, artifact.bytes, headers["ETag"]) if request.method == "GET" else None
@@ -58,7 +58,7 @@ async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: 
     openapi_extra=_BODY,
     dependencies=[Depends(query())],
 )
-async def post_artifact(request: Request, house: Parts, asker: Asker) -> Response:
+async def post_artifact(request: Request, house: Parts, asker: Maker) -> Response:
     """Bring a sound file, to be a melody or the beginning of a song."""
     kept = await upload(request, house, asker)
     url = f"{request.scope.get('root_path', '')}/artifacts/{kept.artifact.id}"
@@ -68,7 +68,7 @@ async def post_artifact(request: Request, house: Parts, asker: Asker) -> Respons
 
 
 @router.delete("/{artifact_id}", status_code=204, dependencies=[Depends(query())])
-async def delete_artifact(artifact_id: str, house: Parts, asker: Asker) -> Response:
+async def delete_artifact(artifact_id: str, house: Parts, asker: Maker) -> Response:
     """Take an upload back. Jobs that listen to it keep it until they are over."""
     await find(artifact_id, asker, house.store, house.queue)
     if not await asyncio.to_thread(release, artifact_id, house, asker):
@@ -80,8 +80,8 @@ async def delete_artifact(artifact_id: str, house: Parts, asker: Asker) -> Respo
     return Response(status_code=204)
 
 
-def _headers(artifact: Artifact, house: House) -> dict[str, str]:
-    scope = "private" if house.settings.api_keys else "public"
+def _headers(artifact: Artifact, *, shared: bool) -> dict[str, str]:
+    scope = "public" if shared else "private"
     return {
         "ETag": etag(artifact.sha256),
         "Cache-Control": f"{scope}, max-age=31536000, immutable",

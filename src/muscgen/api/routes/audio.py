@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from muscgen.admission import Principal
 from muscgen.api.audio import Listening, play
 from muscgen.api.formats import named
-from muscgen.api.house import Asker, House, Parts, query
+from muscgen.api.house import House, Parts, Reader, query
 from muscgen.api.routes.artifacts import get_artifact
 from muscgen.api.schemas import ProblemDocument
 
@@ -33,7 +33,7 @@ async def job_audio(
     job_id: str,
     request: Request,
     house: Parts,
-    asker: Asker,
+    asker: Reader,
     output: Annotated[int, Query(ge=0, le=1_000)] = 0,
     encoding: Annotated[
         str | None, Query(alias="format", max_length=20, description="wav, flac, mp3, ogg or opus.")
@@ -43,6 +43,7 @@ async def job_audio(
     ] = 0.0,
 ) -> Response:
     """The song while it is made, from its beginning or from a second on; the file once it is done."""
+    await house.job_of(asker, job_id)
     wish = Listening(output, named(encoding) if encoding is not None else None, from_s)
     return await listen(job_id, house, request, asker, wish)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from muscgen.api.connection import bound, held, while_connected
 from muscgen.api.documents import accepted
-from muscgen.api.house import Asker, Parts, query
+from muscgen.api.house import Maker, Parts, query
 from muscgen.api.openapi import GENERATE_REQUEST
 from muscgen.api.preferences import preferences
 from muscgen.api.routes.audio import listen
@@ -62,7 +62,7 @@ Prefer = Annotated[str | None, Header(description="respond-async (the default) o
 async def generate(
     request: Request,
     house: Parts,
-    asker: Asker,
+    asker: Maker,
     idempotency_key: Key = None,
     prefer: Prefer = None,  # noqa: ARG001
 ) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from muscgen.api.connection import while_connected
 from muscgen.api.documents import answer, describe
-from muscgen.api.house import KNOWN, House, Parts, query
+from muscgen.api.house import House, Maker, Parts, Reader, query
 from muscgen.api.preferences import MAX_WAIT_S
 from muscgen.api.schemas import JobDocument, JobList
 from muscgen.api.sse import follow
@@ -19,20 +19,22 @@ from muscgen.jobs.states import State
 
 _EVENT_IDS_END = 2**64  # Redis counts no further
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[KNOWN])
+router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
 @router.get("", response_model=JobList, dependencies=[Depends(query("state", "model", "limit", "cursor"))])
 async def list_jobs(
     request: Request,
     house: Parts,
+    asker: Reader,
     state: State | None = None,
     model: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Jobs, newest first."""
-    page = await house.queue.list(state=state, model=model, limit=limit, cursor=cursor)
+    """The tenant's jobs, newest first."""
+    whose = asker.id or None
+    page = await house.queue.list(state=state, model=model, tenant=whose, limit=limit, cursor=cursor)
     root = request.scope.get("root_path", "")
     found = JobList(jobs=[describe(job, house, root) for job in page.jobs], next_cursor=page.next_cursor)
     return Response(found.model_dump_json(by_alias=True), media_type="application/json")
@@ -40,22 +42,29 @@ async def list_jobs(
 
 @router.get("/{job_id}", response_model=JobDocument, dependencies=[Depends(query("wait"))])
 async def get_job(
-    job_id: str, request: Request, house: Parts, wait: Annotated[int, Query(ge=0, le=MAX_WAIT_S)] = 0
+    job_id: str,
+    request: Request,
+    house: Parts,
+    asker: Reader,
+    wait: Annotated[int, Query(ge=0, le=MAX_WAIT_S)] = 0,
 ) -> Response:
     """The job; `wait` holds the answer back until it is final, or for that many seconds."""
+    await house.job_of(asker, job_id)
     job = await while_connected(request, house.queue.wait(job_id, wait))
     return await answer(job, house, request)
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument, dependencies=[Depends(query())])
-async def cancel_job(job_id: str, request: Request, house: Parts) -> Response:
+async def cancel_job(job_id: str, request: Request, house: Parts, asker: Maker) -> Response:
     """Cancel, once or again: a finished job stays as it is."""
+    await house.job_of(asker, job_id)
     return await answer(await house.queue.cancel(job_id), house, request)
 
 
 @router.delete("/{job_id}", status_code=204, dependencies=[Depends(query())])
-async def delete_job(job_id: str, house: Parts) -> Response:
+async def delete_job(job_id: str, house: Parts, asker: Maker) -> Response:
     """Remove the record and what nobody else owns of its artifacts; a running job is cancelled first."""
+    await house.job_of(asker, job_id)
     job = await house.queue.delete(job_id)
     if job.leader is not None or await house.queue.holder(job.id) is not None:
         return Response(status_code=204)  # the sweep lets them go with the last job that shows them
@@ -74,13 +83,17 @@ async def delete_job(job_id: str, house: Parts) -> Response:
     dependencies=[Depends(query())],
 )
 async def job_events(
-    job_id: str, request: Request, house: Parts, last_event_id: Annotated[str | None, Header()] = None
+    job_id: str,
+    request: Request,
+    house: Parts,
+    asker: Reader,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The job's events from the first, or after Last-Event-ID; ends with `completed`.
 
     204 where no event is left: browsers' EventSource would ask for ever after an empty stream.
     """
-    job = await house.queue.get(job_id)  # a problem can only be answered before the stream begins
+    job = await house.job_of(asker, job_id)  # a problem can only be answered before the stream begins
     if last_event_id is not None and not is_event_id(last_event_id):
         raise InvalidRequest("Last-Event-ID is not the id of an event", param="Last-Event-ID")
     if last_event_id is not None and job.terminal and not await _any_after(house, job_id, last_event_id):
