@@ -54,7 +54,7 @@ class Room:
         """A dispatcher at work."""
         transport = CheckedTransport(allow_private=True)
         async with Sender(SECRETS, transport, timeout_s=timeout_s) as sender:
-            rules = {"tries_s": SOON, "look_s": 0.01, "lease_s": 3.0} | rules
+            rules = {"pauses_s": SOON, "look_s": 0.01, "lease_s": 3.0} | rules
             dispatcher = Dispatcher(self.queue, sender, self.view, **rules)
             task = asyncio.create_task(dispatcher.run())
             try:

@@ -102,6 +102,18 @@ async def test_redirects_are_not_followed(receiver: Receiver, code):
     assert len(receiver.heard) == 1
 
 
+@pytest.mark.parametrize(
+    ("wish", "seconds"), [("120", 120.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("-5", 0.0)]
+)
+async def test_a_receiver_says_when_it_wants_to_be_called_again(receiver: Receiver, wish, seconds):
+    async def busy(_, writer):
+        writer.write(status(503, f"Retry-After: {wish}"))
+
+    receiver.answers = [busy]
+    answer = await send(receiver.url)
+    assert (answer.reason, answer.retry_after_s) == ("status 503", seconds)
+
+
 @pytest.mark.parametrize("behaviour", [silence, trickle])
 async def test_a_receiver_that_takes_its_time_is_given_up(receiver: Receiver, behaviour):
     receiver.answers = [behaviour]

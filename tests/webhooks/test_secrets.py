@@ -5,9 +5,11 @@ import stat
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from muscgen.cli.child import _environment
 from muscgen.errors import ConfigurationError
+from muscgen.settings import load
 from muscgen.webhooks import Secrets, secrets_of
-from muscgen.webhooks.schedule import HOUR, TRIES_S, pause_s
+from muscgen.webhooks.schedule import HOUR, PAUSES_S, pause_s
 
 from .receiver import SECRET
 
@@ -73,11 +75,24 @@ def test_what_is_no_secret_is_refused_and_not_shown(tmp_path, word):
 
 
 def test_a_failed_call_is_tried_for_a_day():
-    pauses = [pause_s(failed, TRIES_S, lambda: 0.0) for failed in range(1, len(TRIES_S) + 2)]
-    assert pauses[:3] == [5.0, 295.0, 1500.0]
+    pauses = [pause_s(failed, PAUSES_S, lambda: 0.0) for failed in range(1, len(PAUSES_S) + 2)]
+    assert pauses[:3] == [5.0, 300.0, 1800.0]
     assert sum(pauses[:-1]) == 24 * HOUR
     assert pauses[-1] is None
 
 
 def test_a_pause_has_some_jitter():
-    assert pause_s(2, TRIES_S, lambda: 1.0) == pytest.approx(295.0 * 1.1)
+    assert pause_s(2, PAUSES_S, lambda: 1.0) == pytest.approx(300.0 * 1.1)
+
+
+def test_a_receiver_may_wish_for_a_longer_pause_of_up_to_an_hour():
+    assert pause_s(1, PAUSES_S, lambda: 0.0, 90.0) == 90.0
+    assert pause_s(4, PAUSES_S, lambda: 0.0, 90.0) == 2 * HOUR
+    assert pause_s(1, PAUSES_S, lambda: 0.0, 1e9) == HOUR
+
+
+def test_secrets_are_settings_that_do_not_show():
+    settings = load({"MUSCGEN_WEBHOOK_SECRETS": f"{SECRET}, {OTHER}"})
+    assert settings.webhook_secrets == (SECRET, OTHER)
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(_environment(settings, "redis://x"))

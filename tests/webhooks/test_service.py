@@ -70,7 +70,7 @@ async def test_the_dead_are_listed_and_resent_on_the_command_line(room, client, 
     room.receiver.always = 500
     job_id = await room.ask()
     await room.make()
-    async with room.telling(tries_s=()):
+    async with room.telling(pauses_s=()):
         await room.receiver.until(1)
         await room.empty()
     listed = (await command("dead")).output

@@ -115,7 +115,7 @@ async def test_a_failed_call_is_made_again_under_the_same_id(room):
 async def test_the_end_is_told_although_the_beginning_is_never_heard(room):
     room.receiver.answers = [500]
     await room.ask("started", "completed")
-    async with room.telling(tries_s=(60.0,)):
+    async with room.telling(pauses_s=(60.0,)):
         [claim] = await room.queue.claim([MODEL], "w1", 1)
         await room.receiver.until(1)
         await asyncio.sleep(0.1)
@@ -143,7 +143,7 @@ async def test_410_is_the_end_of_all_calls_for_the_job(room):
 async def test_what_cannot_be_told_is_kept_with_its_reason_and_resent_on_demand(room):
     room.receiver.always = 500
     job_id = await room.ask()
-    async with room.telling(tries_s=(0.01, 0.02)):
+    async with room.telling(pauses_s=(0.01, 0.02)):
         await room.make()
         await room.receiver.until(3)
         await room.empty()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from muscgen import telemetry
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs import Call, Job, Outcome, Queue
-from muscgen.webhooks.schedule import TRIES_S, pause_s
+from muscgen.webhooks.schedule import PAUSES_S, pause_s
 from muscgen.webhooks.sender import Answer, Sender
 
 AT_ONCE = 256
@@ -39,7 +39,7 @@ class Dispatcher:
         sender: Sender,
         view: View,
         *,
-        tries_s: Sequence[float] = TRIES_S,
+        pauses_s: Sequence[float] = PAUSES_S,
         lease_s: float = LEASE_S,
         look_s: float = LOOK_S,
         draw: Callable[[], float] = random.random,
@@ -47,7 +47,7 @@ class Dispatcher:
         self._queue = queue
         self._sender = sender
         self._view = view
-        self._tries_s = tries_s
+        self._pauses_s = pauses_s
         self._lease_s = lease_s
         self._look_s = look_s
         self._draw = draw
@@ -131,7 +131,7 @@ class Dispatcher:
         if answer.gone:
             outcome = Outcome.GONE
         elif answer.reason:
-            pause = pause_s(call.tries + 1, self._tries_s, self._draw)
+            pause = pause_s(call.tries + 1, self._pauses_s, self._draw, answer.retry_after_s)
             outcome = Outcome.DEAD if pause is None else Outcome.RETRY
         if not await self._queue.settle_call(call, outcome, pause_s=pause or 0.0, reason=answer.reason):
             telemetry.warning("webhook.lease_lost", job=call.job.id)

@@ -25,6 +25,7 @@ class Answer:
 
     reason: str = ""
     gone: bool = False
+    retry_after_s: float = 0.0
 
 
 class Sender:
@@ -51,18 +52,17 @@ class Sender:
 
     async def send(self, url: str, message_id: str, body: bytes) -> Answer:
         """Success is a status of 2xx within `timeout_s`, all told; redirects are not followed."""
-        status: int | None = None
+        heard: Answer | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with self._client.stream(
                     "POST", url, content=body, headers=self._signed(message_id, body)
                 ) as answer:
-                    status = answer.status_code
+                    heard = _answer(answer)
                     await _hear_out(answer)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            if status is None:
-                return Answer(_why(error, self._timeout_s))
-        return _answer(status or 0)
+            return heard or Answer(_why(error, self._timeout_s))
+        return heard
 
     def _signed(self, message_id: str, body: bytes) -> dict[str, str]:
         now = int(self._clock())
@@ -89,10 +89,15 @@ async def _hear_out(answer: httpx.Response) -> None:
             return
 
 
-def _answer(status: int) -> Answer:
-    if 200 <= status < 300:
+def _answer(answer: httpx.Response) -> Answer:
+    if answer.is_success:
         return Answer()
-    return Answer(f"status {status}", gone=status == 410)
+    wish = answer.headers.get("retry-after", "")
+    return Answer(
+        f"status {answer.status_code}",
+        gone=answer.status_code == 410,
+        retry_after_s=float(wish) if wish.isascii() and wish.isdecimal() else 0.0,
+    )
 
 
 def _why(error: Exception, timeout_s: float) -> str:
