@@ -38,8 +38,8 @@ class Room:
     async def ask(self, *events: str, url: str | None = None, **changes: Any) -> str:
         """A job with a webhook; its id."""
         webhook = {"url": url or self.receiver.url, "events": events or ("completed",)}
-        work = changes.pop("work", "")
-        return (await self.queue.enqueue(song(delivery={"webhook": webhook}, **changes), work=work)).job_id
+        rules = {name: changes.pop(name) for name in ("work", "tenant") if name in changes}
+        return (await self.queue.enqueue(song(delivery={"webhook": webhook}, **changes), **rules)).job_id
 
     async def make(self) -> None:
         """Claim the next job and finish it."""

@@ -91,6 +91,18 @@ def test_a_receiver_may_wish_for_a_longer_pause_of_up_to_an_hour():
     assert pause_s(1, PAUSES_S, lambda: 0.0, 1e9) == HOUR
 
 
+def test_tenants_have_secrets_of_their_own_that_stay_the_same():
+    secrets = Secrets((SECRET, OTHER))
+    assert secrets.of("") == secrets
+    assert secrets.of("ann") == secrets.of("ann")
+    words = {*secrets.words, *secrets.of("ann").words, *secrets.of("bob").words}
+    assert len(words) == 6
+    [word, _] = secrets.of("ann").words
+    Webhook(word).verify(b"{}", headers(secrets.of("ann"), b"{}"))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(b"{}", headers(secrets.of("ann"), b"{}"))
+
+
 def test_secrets_are_settings_that_do_not_show():
     settings = load({"MUSCGEN_WEBHOOK_SECRETS": f"{SECRET}, {OTHER}"})
     assert settings.webhook_secrets == (SECRET, OTHER)

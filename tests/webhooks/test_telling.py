@@ -13,7 +13,7 @@ from muscgen.errors import InvalidRequest, JobNotFinished, JobNotFound
 from muscgen.jobs import Outcome, new_job_id
 from muscgen.webhooks import dispatcher
 
-from .receiver import receiving
+from .receiver import SECRETS, receiving
 
 
 async def test_the_end_is_told_signed_with_the_job_as_the_api_shows_it(room):
@@ -208,6 +208,16 @@ async def test_many_dispatchers_tell_each_end_once(room):
         await room.receiver.until(30)
         await room.empty()
     assert len({heard.id for heard in room.receiver.heard}) == len(room.receiver.heard) == 30
+
+
+async def test_a_tenants_calls_are_signed_with_its_own_secret(room):
+    await room.ask(tenant="ann")
+    async with room.telling():
+        await room.make()
+        [heard] = await room.receiver.until(1)
+        await room.empty()
+    [word] = SECRETS.of("ann").words
+    assert heard.verified(word)["type"] == "job.completed"
 
 
 async def test_jobs_that_share_their_making_are_each_told(room):

@@ -27,13 +27,16 @@ RedisUrl = Annotated[
 
 
 @app.command("secret")
-def secret(home: Home = None) -> None:
+def secret(
+    tenant: Annotated[str, typer.Option(help="Whose jobs they sign; default: those of nobody.")] = "",
+    home: Home = None,
+) -> None:
     """What calls are signed with, one secret a line: receivers need one of them."""
     with in_words():
         from muscgen.cli.telling import signing
         from muscgen.settings import load
 
-        typer.echo("\n".join(signing(load(home=home)).words))
+        typer.echo("\n".join(signing(load(home=home)).of(tenant).words))
 
 
 @app.command("dead")

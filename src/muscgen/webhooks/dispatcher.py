@@ -122,7 +122,8 @@ class Dispatcher:
 
     async def _answer(self, call: Call, url: str) -> Answer:
         try:
-            return await self._sender.send(url, call.message_id, payload(call, self._view))
+            body = payload(call, self._view)
+            return await self._sender.send(url, call.message_id, body, tenant=call.job.tenant)
         except Exception as error:  # noqa: BLE001 - one job's record does not end the calls of all others
             return Answer(f"not sent: {type(error).__name__}")
 

@@ -24,6 +24,17 @@ class Secrets:
 
     words: tuple[str, ...]
 
+    def of(self, tenant: str) -> Secrets:
+        """A tenant's own, which follow from these: no tenant can sign what another's receiver believes.
+
+        Without a name they are these.
+        """
+        if not tenant:
+            return self
+        purpose = b"muscgen webhooks of " + tenant.encode()
+        keys = (hmac.digest(_key(word), purpose, hashlib.sha256) for word in self.words)
+        return Secrets(tuple(_word(key) for key in keys))
+
     def signature(self, message_id: str, timestamp: int, body: bytes) -> str:
         """The value of `webhook-signature`."""
         content = f"{message_id}.{timestamp}.".encode() + body
@@ -42,6 +53,10 @@ def secrets_of(words: tuple[str, ...], file: Path) -> Secrets:
     for word in found:
         _key(word)
     return Secrets(found)
+
+
+def _word(key: bytes) -> str:
+    return PREFIX + base64.b64encode(key).decode()
 
 
 def _key(word: str) -> bytes:
@@ -73,7 +88,7 @@ def _made(file: Path) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.touch(mode=0o600)
-        part.write_text(f"{PREFIX}{base64.b64encode(dice.token_bytes(_BYTES)).decode()}\n", "utf-8")
+        part.write_text(f"{_word(dice.token_bytes(_BYTES))}\n", "utf-8")
         try:
             os.link(part, file)
         except FileExistsError:

@@ -50,13 +50,16 @@ class Sender:
             headers={"User-Agent": f"muscgen/{__version__}", "Content-Type": "application/json"},
         )
 
-    async def send(self, url: str, message_id: str, body: bytes) -> Answer:
-        """Success is a status of 2xx within `timeout_s`, all told; redirects are not followed."""
+    async def send(self, url: str, message_id: str, body: bytes, *, tenant: str = "") -> Answer:
+        """Success is a status of 2xx within `timeout_s`, all told; redirects are not followed.
+
+        It is signed with the secrets of the tenant.
+        """
         heard: Answer | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with self._client.stream(
-                    "POST", url, content=body, headers=self._signed(message_id, body)
+                    "POST", url, content=body, headers=self._signed(message_id, body, tenant)
                 ) as answer:
                     heard = _answer(answer)
                     await _hear_out(answer)
@@ -64,12 +67,12 @@ class Sender:
             return heard or Answer(_why(error, self._timeout_s))
         return heard
 
-    def _signed(self, message_id: str, body: bytes) -> dict[str, str]:
+    def _signed(self, message_id: str, body: bytes, tenant: str) -> dict[str, str]:
         now = int(self._clock())
         return {
             "webhook-id": message_id,
             "webhook-timestamp": str(now),
-            "webhook-signature": self._secrets.signature(message_id, now, body),
+            "webhook-signature": self._secrets.of(tenant).signature(message_id, now, body),
         }
 
     async def __aenter__(self) -> Self:
