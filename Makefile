@@ -12,7 +12,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format wheel-test clean
+.PHONY: help demo serve test check bench load audit format wheel-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,17 @@ check: $(DEV)  ## lint, format, types, and which room may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
 
 bench: $(DEV)  ## speed against transformers at musicgen-small's shapes (an hour): BENCH="--seconds 4 --rounds 1"
 	$(BIN)/python -m benchmarks $(BENCH)
+
+load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
+	@ulimit -n 8192 && $(BIN)/python -m load $(LOAD)
+
+audit: $(DEV)  ## known faults of what is installed; needs the advisory service, so CI does not run it
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 format: $(DEV)  ## put the code in shape
 	$(BIN)/ruff check --fix .

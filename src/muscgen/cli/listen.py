@@ -35,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
 def url_of(place: socket.socket) -> str:
     """What a client on this machine types."""
     host, port = place.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  a comparison, not a binding
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # nosec B104  a comparison
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -141,7 +141,7 @@ def _dithered(audio: Audio) -> NDArray[np.int16]:
     """Rounded to 16 bits after adding triangular noise of 2 LSB width (Lipshitz et al., JAES 40, 1992)."""
     random = np.random.Generator(np.random.Philox(key=_DITHER_KEY))
     shape = audio.samples.shape
-    noise = random.random(shape, np.float32) - random.random(shape, np.float32)
+    noise = random.random(shape, np.float32) - random.random(shape, np.float32)  # nosec B311  dither
     return np.rint(audio.samples * 32768 + noise).clip(-32768, 32767).astype(np.int16)
 
 

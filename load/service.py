@@ -1,0 +1,57 @@
+"""The real service without a worker, and what it weighs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DEPTH = 1_000_000  # no run is to be about a full queue
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running service."""
+
+    port: int
+    pid: int
+
+    def rss_mb(self) -> float:
+        """Resident memory of the API process."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+    def cpu_s(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(prefix="load") as home:
+        environment = os.environ | {"MUSCGEN_MAX_QUEUE_DEPTH": str(DEPTH)}
+        with (Path(home) / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "muscgen", "serve", "--port", "0", "--home", home, "--no-worker"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+        assert process.stdout is not None
+        try:
+            found = re.search(r"listening on http://\S+:(\d+)", process.stdout.readline())
+            if found is None:
+                raise SystemExit((Path(home) / "log").read_text())
+            yield Running(int(found[1]), process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+            process.stdout.close()
