@@ -69,7 +69,7 @@ def _with(scope: str) -> Callable[[Request, House], Awaitable[Principal]]:
 Parts = Annotated[House, Depends(_house)]
 Maker = Annotated[Principal, Depends(_with("generate"))]
 Reader = Annotated[Principal, Depends(_with("read"))]
-Operator = Annotated[Principal, Depends(_with("admin"))]
+OPERATORS = Depends(_with("admin"))
 KNOWN = Depends(_with("read"))  # for routers whose routes do not care who asks
 
 

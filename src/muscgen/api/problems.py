@@ -99,7 +99,7 @@ async def _on_muscgen_error(request: Request, error: Exception) -> Problem:
 async def _on_invalid_parameter(request: Request, error: Exception) -> Problem:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
-    name = str(first["loc"][-1])
+    name = ".".join(map(str, first["loc"][1:])) or str(first["loc"][0])  # after where it stands: query, body
     message = str(first["msg"]).removeprefix("Input ")
     return to_problem(InvalidRequest(f"{name} {message}", param=name), request.scope)
 

@@ -1,6 +1,6 @@
 """The routes, in the order of a song's way."""
 
-from muscgen.api.routes import artifacts, audio, docs, generate, health, jobs, models
+from muscgen.api.routes import admin, artifacts, audio, docs, generate, health, jobs, models
 
 ROUTERS = (
     generate.router,
@@ -8,6 +8,7 @@ ROUTERS = (
     audio.router,
     artifacts.router,
     models.router,
+    admin.router,
     health.router,
     docs.router,
 )

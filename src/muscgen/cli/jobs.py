@@ -1,0 +1,163 @@
+"""`muscgen jobs` and `muscgen queue`: what operators see and do, straight at the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from muscgen.cli.words import in_words
+
+if TYPE_CHECKING:
+    from muscgen.jobs import Queue
+    from muscgen.jobs.job import Job
+
+app = typer.Typer(
+    help="List, show, cancel, requeue and purge jobs.", no_args_is_help=True, rich_markup_mode=None
+)
+queue_app = typer.Typer(help="Queues: figures, pause, resume.", no_args_is_help=True, rich_markup_mode=None)
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
+Url = Annotated[str | None, typer.Option("--redis-url", help="Default: the embedded server in the home.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB")]
+Model = Annotated[str, typer.Argument(metavar="MODEL")]
+T = TypeVar("T")
+
+
+@app.command("list")
+def list_jobs(
+    state: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed ...")] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    as_json: AsJson = False,
+    redis_url: Url = None,
+    home: Home = None,
+) -> None:
+    """Jobs of all tenants, newest first; never a prompt."""
+    with in_words():
+        page = _with_queue(
+            lambda queue: queue.list(state=state, model=model, tenant=tenant, limit=limit), redis_url, home
+        )
+        if as_json:
+            typer.echo(json.dumps([_shown(job) for job in page.jobs], indent=2))
+            return
+        for job in page.jobs:
+            parts = (
+                job.id,
+                job.state,
+                job.model,
+                job.tenant,
+                f"{job.request.duration_s:g} s x {job.request.n}",
+            )
+            typer.echo("  ".join(filter(None, parts)))
+
+
+@app.command("show")
+def show(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+    """One job, with its request, as JSON."""
+    with in_words():
+        found = _with_queue(lambda queue: queue.get(job), redis_url, home)
+        request = found.request.model_dump(mode="json", by_alias=True)
+        typer.echo(json.dumps(_shown(found) | {"request": request, "result": found.result}, indent=2))
+
+
+@app.command("cancel")
+def cancel(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+    """Cancel a job that waits or runs."""
+    with in_words():
+        found = _with_queue(lambda queue: queue.cancel(job), redis_url, home)
+        typer.echo(f"{found.id}  {'cancelling' if found.state == 'running' else found.state}")
+
+
+@app.command("requeue")
+def requeue(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+    """Try a dead letter's request again, as a new job."""
+    with in_words():
+        typer.echo(_with_queue(lambda queue: queue.revive(job), redis_url, home).job_id)
+
+
+@app.command("purge")
+def purge(
+    model: Model,
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    redis_url: Url = None,
+    home: Home = None,
+) -> None:
+    """Cancel every job of a model that waits."""
+    with in_words():
+        if not yes:
+            typer.confirm(f"Cancel all jobs that wait for {model}?", abort=True)
+        typer.echo(f"{_with_queue(lambda queue: queue.purge(model), redis_url, home)} cancelled")
+
+
+@queue_app.command("stats")
+def stats(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> None:
+    """How each model's queue stands."""
+
+    async def all_of_them(queue: Queue) -> list[dict[str, object]]:
+        return [asdict(await queue.stats(model)) for model in await queue.models()]
+
+    with in_words():
+        found = _with_queue(all_of_them, redis_url, home)
+        if as_json:
+            typer.echo(json.dumps(found, indent=2))
+            return
+        for figures in found:
+            typer.echo("  ".join(f"{name}={value}" for name, value in figures.items()))
+
+
+@queue_app.command("pause")
+def pause(model: Model, redis_url: Url = None, home: Home = None) -> None:
+    """Give no jobs of a model out; new ones are accepted."""
+    with in_words():
+        _with_queue(lambda queue: queue.pause(model), redis_url, home)
+        typer.echo(f"{model} is paused")
+
+
+@queue_app.command("resume")
+def resume(model: Model, redis_url: Url = None, home: Home = None) -> None:
+    """Give jobs of a model out again."""
+    with in_words():
+        _with_queue(lambda queue: queue.resume(model), redis_url, home)
+        typer.echo(f"{model} goes on")
+
+
+def _with_queue(work: Callable[[Queue], Awaitable[T]], redis_url: str | None, home: Path | None) -> T:
+    from muscgen.cli.queue_server import reached
+    from muscgen.settings import load
+    from muscgen.worker.main import open_queue
+
+    settings = load(redis_url=redis_url, home=home)
+
+    async def run(url: str) -> T:
+        queue = open_queue(settings, url)
+        try:
+            return await work(queue)
+        finally:
+            await queue.close()
+
+    with reached(settings) as url:
+        return asyncio.run(run(url))
+
+
+def _shown(job: Job) -> dict[str, object]:
+    names = (
+        "id",
+        "state",
+        "model",
+        "tenant",
+        "created_at",
+        "completed_at",
+        "attempts",
+        "worker",
+        "cache",
+        "error",
+    )
+    return {name: getattr(job, name) for name in names}
