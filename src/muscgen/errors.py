@@ -14,13 +14,10 @@
     │   │   └── IdempotencyConflict 422  one key, two bodies
     │   ├── Unauthorized            401
     │   ├── Forbidden               403  understood, and not permitted
-    │   │   ├── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
-    │   │   ├── ConsentRefused      403  revoked, expired, or of another use
-    │   │   └── SoundBlocked        403  the installation's list says whose recording it is
+    │   │   └── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
     │   ├── NotFound                404
     │   │   ├── JobNotFound         404
     │   │   ├── ArtifactNotFound    404
-    │   │   ├── ConsentNotFound     404
     │   │   └── ModelNotFound       404
     │   ├── NotAcceptable           406  the kind of answer that is asked for does not exist
     │   ├── BodyTooSlow             408
@@ -145,14 +142,6 @@ class LicenceRefused(Forbidden):
     code = "licence_refused"
 
 
-class ConsentRefused(Forbidden):
-    code = "consent_refused"
-
-
-class SoundBlocked(Forbidden):
-    code = "sound_blocked"
-
-
 class NotFound(Rejected):
     code, status = "not_found", 404
 
@@ -163,10 +152,6 @@ class JobNotFound(NotFound):
 
 class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
-
-
-class ConsentNotFound(NotFound):
-    code = "consent_not_found"
 
 
 class ModelNotFound(NotFound):

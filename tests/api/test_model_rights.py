@@ -33,3 +33,16 @@ async def test_a_request_for_a_use_that_the_licence_forbids_is_answered_403(
     refused = await service.post(model=SMALL, rights={"intended_use": "commercial"})
     assert refused.json()["param"] == "rights.intended_use"
     assert "muscgen-tiny" in refused.json()["suggestion"]
+
+
+async def test_a_job_repeats_what_was_noticed_of_its_words(service):
+    job = await service.job(prompt="a theme like Hans Zimmer")
+    assert "'Hans Zimmer'" in job["request"]["warnings"][0]
+
+
+async def test_a_service_may_refuse_and_rewrite_names(make_service):
+    refused = await make_service(prompt_policy="reject").post(prompt="like Hans Zimmer")
+    assert (refused.status_code, refused.json()["code"]) == (422, "prompt_refused")
+    assert refused.json()["param"] == "prompt"
+    job = await make_service(prompt_policy="rewrite").job(prompt="like Hans Zimmer")
+    assert job["request"]["prompt"] == "like epic film music with ostinato strings and low brass"

@@ -22,6 +22,7 @@ def effective(
     *,
     sound: Sound | None = None,
     models: Sequence[Card] = (),
+    warnings: Sequence[str] = (),
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> SongRequest:
     """The request as it will be made by the card's model.
@@ -60,6 +61,7 @@ def effective(
         output=wish.output,
         delivery=wish.delivery,
         metadata=wish.metadata,
+        warnings=tuple(warnings),
         cache=wish.cache,
     )
 

@@ -70,7 +70,7 @@ class Gate:
         wish, warnings = self.rules.permit(wish, card, models)
         check_mode(wish, card, models)
         sound = await sound_of(wish, principal, self.store, self.queue)
-        request = effective(wish, card, sound=sound, models=models)
+        request = effective(wish, card, sound=sound, models=models, warnings=warnings)
         refuse_unreadable(request, card)
         work = work_of(request, card, principal)
         await still_kept(request, work, self.store, self.queue)

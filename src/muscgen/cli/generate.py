@@ -171,7 +171,7 @@ def _effective(
     asked, warnings = rules.permit(asked, card, registry.list())
     for warning in warnings:
         typer.echo(f"  warning: {warning}", err=True)
-    return effective(asked, card, sound=heard, models=registry.list())
+    return effective(asked, card, sound=heard, models=registry.list(), warnings=warnings)
 
 
 def _ask(

@@ -37,6 +37,7 @@ class SongRequest(Part):
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = Field(default={})
+    warnings: tuple[str, ...] = Field(default=(), description="What admission noticed; the job repeats it.")
     cache: CachePolicy = "use"
 
     def to_json(self) -> str:

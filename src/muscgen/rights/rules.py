@@ -11,6 +11,7 @@ from muscgen.request import GenerateRequest, Use
 from muscgen.rights.acceptance import Acceptances
 from muscgen.rights.gate import check, licensed, verdict
 from muscgen.rights.policies import NEEDS_ACCEPTANCE
+from muscgen.rights.prompts import Prompts
 from muscgen.settings import Settings
 
 
@@ -20,6 +21,7 @@ class Rules:
     def __init__(self, settings: Settings) -> None:
         self.deployment_use: Use = settings.deployment_use
         self.acceptances = Acceptances(settings.acceptances_path)
+        self._prompts = Prompts(settings.prompt_policy, settings.prompt_lists)
 
     def allow(self, card: Card, use: Use | None = None, models: Iterable[Card] = ()) -> None:
         """Raises LicenceRefused, naming those of the models that may be used."""
@@ -29,9 +31,9 @@ class Rules:
     def permit(
         self, wish: GenerateRequest, card: Card, models: Sequence[Card] = ()
     ) -> tuple[GenerateRequest, tuple[str, ...]]:
-        """The wish as it may be made, and warnings of what was noticed. Raises LicenceRefused."""
+        """The wish as it may be made, and warnings. Raises LicenceRefused, PromptRefused."""
         self.allow(card, wish.rights.intended_use, models)
-        return wish, ()
+        return self._prompts.apply(wish)
 
     def usable(self, cards: Iterable[Card]) -> list[Card]:
         """The models that may be used here; of the others a line in the log says why not."""

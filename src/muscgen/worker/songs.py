@@ -22,7 +22,7 @@ class Songs:
     """One for each output; `begin` first. Only in the loop's thread."""
 
     def __init__(self, claim: Claim, served: Served, queue: Queue, broadcast: Broadcast) -> None:
-        self.warnings: list[str] = []
+        self.warnings = list(claim.request.warnings)
         self.resumed_s: dict[int, float] = {}  # output: seconds of music that an earlier worker made
         self._claim, self._served, self._broadcast = claim, served, broadcast
         self._checkpoints = Checkpoints(claim, queue, maker_of(served.to_dict(), served.numbers))

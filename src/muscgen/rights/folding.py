@@ -1,0 +1,76 @@
+"""Words as they are compared: without case, accents, hidden characters, lookalikes and doubled letters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_HIDDEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff\u0300-\u036f"
+_WORD = re.compile(rf"(?:[^\W_]|[@$|{_HIDDEN}]|(?<=\w)!(?=\w))+")
+_AGAIN = re.compile(r"(.)\1+")
+_SPELT_OUT = 3  # single letters in a row, from which on they are one word
+# Cyrillic and Greek letters that look Latin; digits and signs that stand for letters; l and i are one.
+_LOOKALIKE = str.maketrans(
+    "аеорсухіјѕһԁԛԝкмтвнοανρτυικχεβ0134578@$|!l",
+    "aeopcyxijshdqwkmtbhoavptuikxeboieastbasiii",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A folded word, and where it stands in the text."""
+
+    text: str
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """One word, folded."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text)
+        text = "".join(letter for letter in parts if unicodedata.category(letter) not in ("Mn", "Cf"))
+    return _AGAIN.sub(r"\1", text.translate(_LOOKALIKE))
+
+
+def words(text: str) -> list[Word]:
+    """The words of a text, folded; letters that are spelt out one by one are one word."""
+    found: list[Word] = []
+    letters: list[Word] = []
+    for match in _WORD.finditer(text):
+        word = Word(fold(match[0]), match.start(), match.end())
+        if len(word.text) == 1:
+            letters.append(word)
+            continue
+        found += _spelt(letters)
+        letters = []
+        if word.text:
+            found.append(word)
+    return found + _spelt(letters)
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Words without the spaces between them."""
+    return _AGAIN.sub(r"\1", "".join(parts))
+
+
+def one_apart(one: str, other: str) -> bool:
+    """Whether a letter too many, too few, changed, or two exchanged make the one the other."""
+    if len(one) > len(other):
+        one, other = other, one
+    if len(other) - len(one) > 1:
+        return False
+    at = next((i for i, letter in enumerate(one) if letter != other[i]), len(one))
+    if len(one) < len(other):
+        return one[at:] == other[at + 1 :]
+    exchanged = one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
+    return exchanged or one[at + 1 :] == other[at + 1 :]
+
+
+def _spelt(letters: list[Word]) -> list[Word]:
+    if len(letters) < _SPELT_OUT:
+        return letters
+    return [Word(joined(letter.text for letter in letters), letters[0].start, letters[-1].end)]
