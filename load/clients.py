@@ -52,8 +52,8 @@ class Connections:
             pair = await asyncio.open_connection("127.0.0.1", self._port)
         pair[1].write(request)
         head = await pair[0].readuntil(b"\r\n\r\n")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        body = await pair[0].readexactly(int(length.split(b":")[1]))
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        body = await pair[0].readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)  # none with 204
         self._idle.append(pair)
         return head[9:12].decode(), body
 
