@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+import httpx
 from tiny import MUSCGEN_TINY
 
+from muscgen.api import create_app
 from muscgen.models.registry import Registry
 from muscgen.rights import Acceptances, licensed
 
@@ -46,3 +48,16 @@ async def test_a_service_may_refuse_and_rewrite_names(make_service):
     assert refused.json()["param"] == "prompt"
     job = await make_service(prompt_policy="rewrite").job(prompt="like Hans Zimmer")
     assert job["request"]["prompt"] == "like epic film music with ostinato strings and low brass"
+
+
+async def test_readiness_waits_for_no_worker_of_a_model_that_may_not_be_used(tmp_path, make_service):
+    folder = shutil.copytree(MUSCGEN_TINY, tmp_path / "models" / "small")
+    card = (folder / "card.toml").read_text("utf-8").replace('"muscgen-tiny"', f'"{SMALL}"')
+    (folder / "card.toml").write_text(card.replace("Apache-2.0", "CC-BY-NC-4.0"), "utf-8")
+    service = make_service()
+    settings = service.app.state.house.settings
+    app = create_app(
+        settings, queue=service.queue, store=service.store, registry=Registry(settings.models_path)
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://muscgen") as http:
+        assert list((await http.get("/readyz")).json()["models"]) == ["muscgen-tiny"]

@@ -31,8 +31,9 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
         redirect_slashes=False,
     )
     keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
-    app.state.house = House(settings, queue, store, registry, Rules(settings), keyring)
-    app.state.readiness = Readiness(queue, [card.id for card in registry.list()])
+    rules = Rules(settings)
+    app.state.house = House(settings, queue, store, registry, rules, keyring)
+    app.state.readiness = Readiness(queue, [card.id for card in rules.usable(registry.list())])
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:
