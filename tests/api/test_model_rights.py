@@ -39,7 +39,9 @@ async def test_a_request_for_a_use_that_the_licence_forbids_is_answered_403(
 
 async def test_a_job_repeats_what_was_noticed_of_its_words(service):
     job = await service.job(prompt="a theme like Hans Zimmer")
-    assert "'Hans Zimmer'" in job["request"]["warnings"][0]
+    assert "'Hans Zimmer'" in job["warnings"][0]
+    again = await service.http.post("/generate", json=job["request"])
+    assert again.json()["request"] == job["request"]
 
 
 async def test_a_service_may_refuse_and_rewrite_names(make_service):

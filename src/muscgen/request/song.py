@@ -37,7 +37,8 @@ class SongRequest(Part):
     output: Output = Output()
     delivery: Delivery = Delivery()
     metadata: Metadata = Field(default={})
-    warnings: tuple[str, ...] = Field(default=(), description="What admission noticed; the job repeats it.")
+    # Not part of a wish: an echoed request, which may be posted again, is without them.
+    warnings: tuple[str, ...] = Field(default=(), exclude_if=lambda warnings: not warnings)
     cache: CachePolicy = "use"
 
     def to_json(self) -> str:
