@@ -71,6 +71,8 @@ async def test_a_key_ends_at_its_time(keys):
         ({"tenant": ""}, "tenant"),
         ({"tenant": "a b"}, "tenant"),
         ({"tenant": "x" * 65}, "tenant"),
+        ({"tenant": "caf\xe9"}, "tenant"),
+        ({"tenant": "anyone"}, "tenant"),
         ({"scopes": []}, "scopes"),
         ({"scopes": ["write"]}, "scopes"),
     ],

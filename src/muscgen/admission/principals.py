@@ -69,10 +69,10 @@ class Keyring:
                 pass  # it may be one of the stored
         if not self._static and not await self._is_closed():
             return ANYONE
-        key = await self._find(_digest(_bearer(header)))
-        if key is None or not key.works(time.time()):
+        found = await self._find(_digest(_bearer(header)))
+        if found is None or not found.works(time.time()):
             raise Unauthorized("this API key is not known, or works no longer", param="Authorization")
-        return Principal(key.tenant, key.scopes, key.limits)
+        return Principal(found.tenant, found.scopes, found.limits)
 
     async def _is_closed(self) -> bool:
         asked, closed = self._closed
@@ -85,14 +85,14 @@ class Keyring:
         return self._closed[1]
 
     async def _find(self, digest: str) -> ApiKey | None:
-        asked, key = self._known.get(digest, (-REMEMBERED_S, None))
+        asked, found = self._known.get(digest, (-REMEMBERED_S, None))
         if self._clock() - asked >= REMEMBERED_S:
-            key = await self._stored.find(digest)
+            found = await self._stored.find(digest)
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            if key is not None:
-                self._known[digest] = (self._clock(), key)
-        return key
+            if found is not None:
+                self._known[digest] = (self._clock(), found)
+        return found
 
 
 def authenticate(header: str | None, keys: Sequence[str]) -> Principal:

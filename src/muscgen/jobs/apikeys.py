@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ SCOPES: frozenset[str] = frozenset(get_args(Scope))
 USUAL: frozenset[str] = SCOPES - {"admin"}
 MARK = "mk_"  # so that scanners for leaked secrets know one
 MAX_NAME_CHARS = 64
+NOBODY = "anyone"  # whose uploads are called so where the service is open
+_TENANT = re.compile(rf"[a-zA-Z0-9._-]{{1,{MAX_NAME_CHARS}}}")
 _SECRET_BYTES = 32
 
 
@@ -120,9 +123,10 @@ def digest(text: str) -> str:
 
 
 def _check(tenant: str, scopes: frozenset[str]) -> None:
-    if not (0 < len(tenant) <= MAX_NAME_CHARS) or not all(c.isalnum() or c in "-_." for c in tenant):
+    if not _TENANT.fullmatch(tenant) or tenant == NOBODY:
         raise InvalidRequest(
-            f"a tenant is 1 to {MAX_NAME_CHARS} letters, digits, '-', '_' or '.'", param="tenant"
+            f"a tenant is 1 to {MAX_NAME_CHARS} of a-z, A-Z, 0-9, '-', '_' and '.', and not {NOBODY!r}",
+            param="tenant",
         )
     if not scopes or scopes - SCOPES:
         raise InvalidRequest(
