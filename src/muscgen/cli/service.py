@@ -64,7 +64,9 @@ class Service:
             if self._webhooks:
                 telling = deliver(self._settings, app.state.house, signing(self._settings))
                 watching.append(asyncio.create_task(telling))
-            config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="on")
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, lifespan="on"
+            )
             await self._serve(Server(config), place)
         finally:
             for task in watching:

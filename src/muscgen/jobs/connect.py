@@ -53,7 +53,7 @@ class Impatient(redis.asyncio.Redis):
         """Raises TimeoutError of redis-py after that time; the connection is thrown away then."""
         try:
             async with asyncio.timeout(REPLY_LIMIT_S + _blocks_s(args)):
-                return await super().execute_command(*args, **options)
+                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except TimeoutError:
             raise exceptions.TimeoutError("no reply in time") from None
 

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[KNOWN])
 
 @router.get("")
 async def list_models(house: Parts) -> dict[str, Any]:
-    """The models, each with its limits, licence, whether it permits use here, defaults and the schema of its parameters."""
+    """The models: limits, licence, whether it permits use here, defaults, schema of the parameters."""
     return {
         "object": "list",
         "default": house.settings.default_model,
