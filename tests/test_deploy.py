@@ -1,0 +1,73 @@
+"""The images' recipe and the project agree."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def pinned(name):
+    text = (ROOT / f"deploy/requirements/{name}.txt").read_text()
+    return {
+        (found[1].lower(), Version(found[2]))
+        for found in re.finditer(r"(?m)^([\w.-]+)(?:\[.*?\])?==([^ \\]+)", text)
+    }
+
+
+@pytest.mark.parametrize(
+    ("image", "left_out"),
+    [("api", {"onnx", "onnxruntime", "pillow"}), ("worker-cpu", set()), ("worker-cuda", set())],
+)
+def test_what_is_locked_is_what_the_project_needs(image, left_out):
+    locked = pinned(image)
+    for text in PROJECT["dependencies"]:
+        wanted = Requirement(text)
+        versions = {version for name, version in locked if name == wanted.name.lower()}
+        if wanted.name in left_out:
+            assert not versions
+        else:
+            assert versions, f"{wanted.name} is not in {image}.txt: run scripts/lock"
+            assert all(version in wanted.specifier for version in versions), f"{wanted}: run scripts/lock"
+
+
+def test_only_the_image_for_gpus_has_torch():
+    assert {name for name in ("api", "worker-cpu", "worker-cuda") if "torch" in dict(pinned(name))} == {
+        "worker-cuda"
+    }
+
+
+@pytest.mark.parametrize("image", ["api", "worker-cpu", "worker-cuda"])
+def test_every_locked_file_has_its_hash_and_no_address(image):
+    text = (ROOT / f"deploy/requirements/{image}.txt").read_text()
+    assert "://" not in text
+    blocks = re.split(r"(?m)^(?=[\w.-]+(?:\[.*?\])?==)", text)[1:]
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_what_the_recipe_copies_is_sent_to_the_builder():
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [
+        line.split()[1:-1]
+        for line in DOCKERFILE.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+    ]
+    for path in (path.rstrip("/") for paths in copied for path in paths):
+        assert (ROOT / path).exists()
+        assert path in allowed
+
+
+def test_images_run_as_nobody_in_particular_and_every_target_is_there():
+    targets = set(re.findall(r"(?m)^FROM \S+ AS (\S+)", DOCKERFILE))
+    assert {"api", "worker-cpu", "worker-cuda", "all"} <= targets
+    runtime = DOCKERFILE[DOCKERFILE.index("AS runtime") :]
+    assert "USER 10001:10001" in runtime
+    assert "USER root" not in runtime
