@@ -30,7 +30,7 @@ class Service:
         self.client = httpx.Client(base_url=url, timeout=30.0)
 
     def ask(self, *, expect: int = 202, headers: dict[str, str] | None = None, **wish) -> dict:
-        body = {"prompt": "lofi hip hop", "duration": 0.5, "seed": 7} | wish
+        body = {"prompt": "lofi hip hop", "duration": 0.5, "seed": 7, "cache": "off"} | wish
         answer = self.client.post("/generate", json=body, headers=headers)
         assert answer.status_code == expect, answer.text
         return answer.json()
