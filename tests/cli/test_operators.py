@@ -39,3 +39,16 @@ def test_queues_are_paused_resumed_and_purged(muscgen):
     assert "goes on" in muscgen("queue", "resume", "muscgen-tiny")
     assert "0 cancelled" in muscgen("jobs", "purge", "muscgen-tiny", "--yes")
     assert json.loads(muscgen("jobs", "list", "--json")) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("queue", "pause", "muscgen-tinny"),
+        ("queue", "resume", "muscgen-tinny"),
+        ("jobs", "purge", "muscgen-tinny", "--yes"),
+        ("jobs", "list", "--state", "quewed"),
+    ],
+)
+def test_a_misspelt_model_or_state_is_refused(muscgen, words):
+    muscgen(*words, code=2)

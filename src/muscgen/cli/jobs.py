@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from muscgen.cli.words import in_words
+from muscgen.errors import InvalidRequest, ModelNotFound
 
 if TYPE_CHECKING:
     from muscgen.jobs import Queue
@@ -42,6 +43,7 @@ def list_jobs(
 ) -> None:
     """Jobs of all tenants, newest first; never a prompt."""
     with in_words():
+        _check_state(state)
         page = _with_queue(
             lambda queue: queue.list(state=state, model=model, tenant=tenant, limit=limit), redis_url, home
         )
@@ -94,7 +96,8 @@ def purge(
     with in_words():
         if not yes:
             typer.confirm(f"Cancel all jobs that wait for {model}?", abort=True)
-        typer.echo(f"{_with_queue(lambda queue: queue.purge(model), redis_url, home)} cancelled")
+        gone = _with_queue(lambda queue: queue.purge(model), redis_url, home, model)
+        typer.echo(f"{gone} cancelled")
 
 
 @queue_app.command("stats")
@@ -117,7 +120,7 @@ def stats(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> 
 def pause(model: Model, redis_url: Url = None, home: Home = None) -> None:
     """Give no jobs of a model out; new ones are accepted."""
     with in_words():
-        _with_queue(lambda queue: queue.pause(model), redis_url, home)
+        _with_queue(lambda queue: queue.pause(model), redis_url, home, model)
         typer.echo(f"{model} is paused")
 
 
@@ -125,11 +128,14 @@ def pause(model: Model, redis_url: Url = None, home: Home = None) -> None:
 def resume(model: Model, redis_url: Url = None, home: Home = None) -> None:
     """Give jobs of a model out again."""
     with in_words():
-        _with_queue(lambda queue: queue.resume(model), redis_url, home)
+        _with_queue(lambda queue: queue.resume(model), redis_url, home, model)
         typer.echo(f"{model} goes on")
 
 
-def _with_queue(work: Callable[[Queue], Awaitable[T]], redis_url: str | None, home: Path | None) -> T:
+def _with_queue(
+    work: Callable[[Queue], Awaitable[T]], redis_url: str | None, home: Path | None, model: str | None = None
+) -> T:
+    """What the work at the queue comes to. Raises ModelNotFound for a model that nobody knows."""
     from muscgen.cli.queue_server import reached
     from muscgen.settings import load
     from muscgen.worker.main import open_queue
@@ -139,12 +145,29 @@ def _with_queue(work: Callable[[Queue], Awaitable[T]], redis_url: str | None, ho
     async def run(url: str) -> T:
         queue = open_queue(settings, url)
         try:
+            if model is not None:
+                _check_model(model, await queue.models(), settings.models_path)
             return await work(queue)
         finally:
             await queue.close()
 
     with reached(settings) as url:
         return asyncio.run(run(url))
+
+
+def _check_model(model: str, queued: list[str], models_path: Path) -> None:
+    from muscgen.models.registry import Registry
+
+    known = sorted({*queued, *(card.id for card in Registry(models_path).list())})
+    if model not in known:
+        raise ModelNotFound(f"there is no queue of {model!r}", param="model", suggestion=", ".join(known))
+
+
+def _check_state(state: str | None) -> None:
+    from muscgen.jobs.states import State
+
+    if state is not None and state not in set(State):
+        raise InvalidRequest(f"{state!r} is no state", param="state", suggestion=", ".join(State))
 
 
 def _shown(job: Job) -> dict[str, object]:
