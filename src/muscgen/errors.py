@@ -31,6 +31,7 @@
     │   ├── RateLimited             429  the tenant's jobs a minute
     │   └── QuotaExceeded           429  the tenant's seconds of music a day
     ├── Unavailable                 503
+    │   ├── StoreFull               507  no space is left for the artifact; nothing of it stays
     │   ├── NoWorker                503  nobody serves that model now
     │   └── QueueUnavailable        503  Redis does not answer
     ├── Failed                      the job was tried and has no song to show
@@ -208,6 +209,10 @@ class Unavailable(MuscgenError):
 
 class NoWorker(Unavailable):
     code = "no_worker"
+
+
+class StoreFull(Unavailable):
+    code, status = "store_full", 507
 
 
 class QueueUnavailable(Unavailable):

@@ -90,3 +90,15 @@ async def test_an_unknown_file_is_404(service, name):
         answer = await service.http.request(method, f"/artifacts/{name}")
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_file_is_not_answered_after_its_job_has_expired(service):
+    job = await service.job()
+    claim = await service.claim()
+    artifact = service.store.put(
+        b"RIFFold", owner=claim.job_id, content_type="audio/wav", extension="wav", duration_s=1.0,
+        sample_rate=8, channels=1, expires_at=1.0,
+    )  # fmt: skip
+    assert (await service.http.get(f"/artifacts/{artifact.id}")).status_code == 200
+    await service.queue.delete(job["id"])
+    assert_problem(await service.http.get(f"/artifacts/{artifact.id}"), 404, "artifact_not_found", "id")

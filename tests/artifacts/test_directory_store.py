@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import stat
+import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from muscgen.artifacts import Artifact, DirectoryStore
 from muscgen.artifacts import files as artifact_files
-from muscgen.errors import ArtifactNotFound, InternalError
+from muscgen.errors import ArtifactNotFound, InternalError, StoreFull
 
 SONG = b"a song" * 1_000
 SOUND = {
@@ -249,7 +250,7 @@ def test_a_full_disk_leaves_nothing_behind(store, monkeypatch):
     store._root.mkdir()
     (store._root / hashlib.sha256(SONG).hexdigest()[:2]).mkdir()
     monkeypatch.setattr(artifact_files.os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreFull, match="no space"):
         put(store)
     assert contents(store) == []
 
@@ -347,3 +348,29 @@ class StoreMachine(RuleBasedStateMachine):
 
 StoreMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)
 TestStoreAgainstAModel = StoreMachine.TestCase
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a small file system")
+def test_a_full_disk_is_said_so_and_keeps_nothing_half(tmp_path):
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)], check=False, capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("no file system can be made here")
+    try:
+        store = DirectoryStore(tmp_path / "store")
+        facts = {
+            "content_type": "audio/wav",
+            "extension": "wav",
+            "duration_s": 1.0,
+            "sample_rate": 8,
+            "channels": 1,
+        }
+        kept = store.put(b"small", owner="a", **facts)
+        with pytest.raises(StoreFull):
+            store.put(bytes(400_000), owner="b", **facts)
+        names = [path.name for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"]
+        assert sorted(names) == [f"{kept.id}.json", f"{kept.id}.wav"]
+        assert store.put(b"also small", owner="b", **facts).bytes == 10
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)

@@ -27,9 +27,11 @@ async def find(artifact_id: str, principal: Principal, store: Store, queue: Queu
     """
     artifact = await asyncio.to_thread(store.get, artifact_id)
     owners = await asyncio.to_thread(store.owners, artifact_id)
-    if _uploaded(owners, principal) or (not principal.id and not all(map(is_upload, owners))):
+    if _uploaded(owners, principal) or await _jobs(owners, principal, queue):
         return artifact
-    if await _jobs(owners, principal, queue) or await _held(owners, principal, queue):
+    if await _held(owners, principal, queue):
+        return artifact
+    if not principal.id and not all(map(is_upload, owners)) and _lives(artifact):  # any tenant's, on a laptop
         return artifact
     raise ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")
 
@@ -105,6 +107,10 @@ async def _jobs(owners: Iterable[str], principal: Principal, queue: Queue) -> li
         if job.tenant == principal.id:
             jobs.append(job)
     return jobs
+
+
+def _lives(artifact: Artifact) -> bool:
+    return artifact.expires_at is None or artifact.expires_at > time.time()
 
 
 async def _held(owners: Iterable[str], principal: Principal, queue: Queue) -> bool:

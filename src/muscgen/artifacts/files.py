@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from muscgen.errors import StoreFull
+
 TEMPORARY = ".tmp-"  # the beginning of the names of unfinished files
 _LOCK = ".lock"
 _COPY_BYTES = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def make_private(directory: Path) -> None:
@@ -26,7 +30,10 @@ def make_private(directory: Path) -> None:
 
 
 def write(path: Path, content: bytes | BinaryIO) -> None:
-    """Put the content at the path in one step, durably: temporary file, fsync, rename, fsync of directory."""
+    """Put the content at the path in one step, durably: temporary file, fsync, rename, fsync of directory.
+
+    Raises StoreFull, and then nothing is left of it.
+    """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -39,8 +46,10 @@ def write(path: Path, content: bytes | BinaryIO) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except Exception:  # a full disk, say; what a crash leaves is swept
+    except Exception as error:  # what a crash leaves is swept
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise StoreFull("no space is left for the artifact", retry_after_s=60.0) from error
         raise
     sync(path.parent)
 
