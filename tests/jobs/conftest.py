@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from muscgen.jobs import EmbeddedServer, Queue, connect
+from muscgen.jobs import EmbeddedServer, Queue, connect, process
 from muscgen.request import SongRequest
 
 MODEL = "muscgen-tiny"
@@ -34,11 +35,24 @@ def song(model: str = MODEL, **changes: Any) -> SongRequest:
     return SongRequest.model_validate(body | changes)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedServer]:
-    """One server for all tests that do not kill it; each test has its own key prefix."""
-    with tempfile.TemporaryDirectory() as directory, EmbeddedServer(Path(directory)) as running:
-        yield running
+@pytest.fixture(scope="session", params=["valkey", "redis-server"])
+def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
+    """One server of each kind for all tests that do not kill it; each test has its own key prefix.
+
+    valkey is the one that comes with the package, redis-server the system's, where it is installed.
+    """
+    installed = shutil.which("redis-server")
+    if request.param == "redis-server" and installed is None:
+        pytest.skip("redis-server is not installed")
+    chosen = installed if request.param == "redis-server" else None
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        patch.setattr(process.shutil, "which", lambda name: chosen if name == "redis-server" else None)
+        with EmbeddedServer(Path(directory)) as running:
+            patch.undo()
+            yield running
 
 
 @pytest.fixture
