@@ -2,10 +2,11 @@
 
     ab/abcd….flac   the content, named by its digest
     ab/abcd….json   the record: what it is and who owns it
+    ab/abcd…+name   what was attached to it
     ab/.lock        held by whoever changes anything in ab/
 
 A content without a record is not there. So a put writes the content before the record and the last release
-removes the record before the content: a crash between two steps leaves at most a file that the sweep clears.
+removes the record before all else: a crash between two steps leaves at most files that the sweep clears.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import BinaryIO
 
 from muscgen import telemetry
 from muscgen.artifacts import files
-from muscgen.artifacts.store import Artifact, checked
+from muscgen.artifacts.store import Artifact, attachable, checked, is_digest
 from muscgen.errors import ArtifactNotFound, InternalError
 
+_ATTACHED = "+"
 _EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is the record's
 
 
@@ -87,7 +89,10 @@ class DirectoryStore:
         )
         files.make_private(self._shard(sha256))
         with files.locked(self._shard(sha256)):
-            record = (self._read(sha256) or _Record(made, {})).owned_by(owner, expires_at)
+            known = self._read(sha256)
+            if known is None:  # what was attached in an earlier life does not come back with the content
+                self._remove_attachments(sha256)
+            record = (known or _Record(made, {})).owned_by(owner, expires_at)
             # A file damaged on disk is written anew: its next maker has the right content at hand.
             if not self._intact(record.artifact):
                 files.write(self._content(record.artifact), content)
@@ -120,6 +125,22 @@ class DirectoryStore:
 
     def verify(self, artifact_id: str) -> bool:
         return self._intact(self.get(artifact_id))
+
+    def attach(self, artifact_id: str, name: str, content: bytes) -> None:
+        shard = self._shard(checked(artifact_id))
+        path = self._attachment(artifact_id, attachable(name, content))
+        if not shard.is_dir():
+            raise _not_found(artifact_id)
+        with files.locked(shard):
+            self._record(artifact_id)
+            files.write(path, content)
+
+    def attachment(self, artifact_id: str, name: str) -> bytes:
+        self._record(artifact_id)
+        try:
+            return self._attachment(artifact_id, attachable(name)).read_bytes()
+        except FileNotFoundError as error:
+            raise ArtifactNotFound(f"artifact {artifact_id} has no {name}", param="id") from error
 
     def owners(self, artifact_id: str) -> frozenset[str]:
         return frozenset(self._record(artifact_id).owners)
@@ -154,6 +175,9 @@ class DirectoryStore:
     def _content(self, artifact: Artifact) -> Path:
         return self._shard(artifact.id) / artifact.filename
 
+    def _attachment(self, artifact_id: str, name: str) -> Path:
+        return self._shard(artifact_id) / f"{artifact_id}{_ATTACHED}{name}"
+
     def _record_path(self, artifact_id: str) -> Path:
         return self._shard(artifact_id) / f"{artifact_id}.json"
 
@@ -186,11 +210,16 @@ class DirectoryStore:
         self._record_path(artifact.id).unlink()
         files.sync(self._shard(artifact.id))
         self._content(artifact).unlink(missing_ok=True)
+        self._remove_attachments(artifact.id)
         files.sync(self._shard(artifact.id))
+
+    def _remove_attachments(self, artifact_id: str) -> None:
+        for path in self._shard(artifact_id).glob(f"{artifact_id}{_ATTACHED}*"):
+            path.unlink(missing_ok=True)
 
     def _records(self) -> Iterator[tuple[str, _Record]]:
         for path in sorted(self._root.glob("??/*.json")):
-            record = self._read(path.stem)
+            record = self._read(path.stem) if is_digest(path.stem) else None
             if record is not None:
                 yield path.stem, record
 
@@ -203,7 +232,8 @@ class DirectoryStore:
                         path.unlink()
 
     def _is_orphan(self, path: Path) -> bool:
-        return not path.name.startswith(".") and not self._record_path(path.stem).exists()
+        artifact_id = path.name.partition(_ATTACHED)[0].partition(".")[0]
+        return not path.name.startswith(".") and not self._record_path(artifact_id).exists()
 
 
 def _not_found(artifact_id: str) -> ArtifactNotFound:

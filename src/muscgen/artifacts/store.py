@@ -10,7 +10,9 @@ from typing import BinaryIO, Protocol
 
 from muscgen.errors import ArtifactNotFound
 
+MAX_ATTACHMENT_BYTES = 4 << 20  # a C2PA manifest with a thumbnail is a tenth of that
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ATTACHMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ class Store(Protocol):
     def verify(self, artifact_id: str) -> bool:
         """Whether the content still has its digest."""
 
+    def attach(self, artifact_id: str, name: str, content: bytes) -> None:
+        """Keep a small companion of the artifact, such as its receipt, until the artifact goes.
+
+        It is there whole and durable on return; the same name again takes its place. All owners of equal
+        content share its attachments: what is one owner's alone carries the owner in its name.
+        Raises ValueError for a name that is not `[A-Za-z0-9][A-Za-z0-9._-]*`, and for more than 4 MiB.
+        """
+
+    def attachment(self, artifact_id: str, name: str) -> bytes:
+        """What was attached under the name. Raises ArtifactNotFound where nothing was."""
+
     def owners(self, artifact_id: str) -> frozenset[str]: ...
 
     def release(self, artifact_id: str, owner: str) -> bool:
@@ -103,6 +116,17 @@ class Store(Protocol):
 
 def checked(artifact_id: str) -> str:
     """The id, if it is a digest in lower-case hex. Raises ArtifactNotFound: other names are nobody's file."""
-    if not _DIGEST.fullmatch(artifact_id):
+    if not is_digest(artifact_id):
         raise ArtifactNotFound("artifact ids are 64 lower-case hexadecimal digits", param="id")
     return artifact_id
+
+
+def is_digest(name: str) -> bool:
+    return _DIGEST.fullmatch(name) is not None
+
+
+def attachable(name: str, content: bytes = b"") -> str:
+    """The name, if something so small may be attached under it. Raises ValueError."""
+    if not _ATTACHMENT.fullmatch(name) or len(content) > MAX_ATTACHMENT_BYTES:
+        raise ValueError(f"{len(content)} bytes cannot be attached as {name!r}")
+    return name
