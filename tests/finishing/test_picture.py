@@ -2,11 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from sounds import music, noise, sine
 
 from muscgen.audio import Audio
-from muscgen.finishing import picture
+from muscgen.finishing import lettering, picture
 
 
 def pixels(audio: Audio, title: str = "A song") -> np.ndarray:
@@ -50,6 +50,29 @@ def test_louder_colours_are_lighter():
 @pytest.mark.parametrize("audio", [noise(seconds=3 / 48_000), Audio(np.zeros((2, 8_000), np.float32), 8_000)])
 def test_the_shortest_sound_and_silence_have_pictures(audio):
     assert pixels(audio).any()
+
+
+def title_of(text: str) -> np.ndarray:
+    return pixels(music(), text)[:60, : picture._RIGHT // 2]
+
+
+def test_the_title_is_written_and_letters_without_a_picture_have_a_stand_in():
+    assert np.ptp(title_of("")) == 0
+    assert not np.array_equal(title_of("a song"), title_of("another"))
+    assert np.array_equal(title_of("für Ärger — 日"), title_of("fur Arger - ?"))
+
+
+def test_letters_look_as_those_that_pillow_draws():
+    mask, baseline = lettering.drawn("Funk, 125 bpm", 22)
+    image = Image.new("L", (mask.shape[1], mask.shape[0]))
+    at = (0, round(baseline))
+    ImageDraw.Draw(image).text(at, "Funk, 125 bpm", fill=255, font=ImageFont.load_default(22), anchor="ls")
+    ours, judge = mask.sum(axis=1), np.asarray(image).sum(axis=1) / 255
+
+    assert np.corrcoef(ours, judge)[0, 1] > 0.95
+    assert ours.sum() == pytest.approx(judge.sum(), rel=0.1)
+    large = ImageFont.load_default(2_200).getlength("Funk, 125 bpm")  # it rounds each letter to a pixel
+    assert lettering.width_px("Funk, 125 bpm", 22) == pytest.approx(large / 100, rel=0.01)
 
 
 def test_any_title_is_one_line_that_fits():

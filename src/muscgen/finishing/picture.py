@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from muscgen.audio import Audio
+from muscgen.finishing import lettering, png
 
 WIDTH, HEIGHT = 1200, 640
 _LEFT, _RIGHT = 84, 1176  # the panels' edges, in pixels
@@ -34,7 +33,8 @@ _BANDS = _SPECTRUM[1] - _SPECTRUM[0]
 _TICKS_HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 
-_Pixels = NDArray[np.uint8]
+_Pixels = NDArray[np.uint8]  # [rows, columns, 3]
+_Colour = tuple[int, int, int]
 
 
 def draw(audio: Audio, title: str) -> bytes:
@@ -42,16 +42,13 @@ def draw(audio: Audio, title: str) -> bytes:
     mono = audio.samples.mean(axis=0)
     if mono.size == 0:
         raise ValueError("a picture needs sound")
-    image = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
-    image.paste(Image.fromarray(_colours(_levels(mono, audio.sample_rate))), (_LEFT, _SPECTRUM[0]))
-    pen = ImageDraw.Draw(image)
-    _draw_wave(pen, mono)
-    _draw_frequencies(pen, audio.sample_rate)
-    _draw_times(pen, audio.duration_s)
-    _draw_heading(pen, audio, title)
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return file.getvalue()
+    canvas = np.full((HEIGHT, WIDTH, 3), _PAPER, dtype=np.uint8)
+    canvas[_SPECTRUM[0] : _SPECTRUM[1], _LEFT:_RIGHT] = _colours(_levels(mono, audio.sample_rate))
+    _draw_wave(canvas, mono)
+    _draw_frequencies(canvas, audio.sample_rate)
+    _draw_times(canvas, audio.duration_s)
+    _draw_heading(canvas, audio, title)
+    return png.encoded(canvas)
 
 
 def _levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
@@ -94,17 +91,20 @@ def _colours(levels: NDArray[np.float64]) -> _Pixels:
     return np.asarray(np.rint(np.stack(channels, axis=-1)), dtype=np.uint8)
 
 
-def _draw_wave(pen: ImageDraw.ImageDraw, mono: NDArray[np.float32]) -> None:
-    columns, middle, half = _RIGHT - _LEFT, sum(_WAVE) / 2, (_WAVE[1] - _WAVE[0]) / 2 - 2
+def _draw_wave(canvas: _Pixels, mono: NDArray[np.float32]) -> None:
+    columns, middle, half = _RIGHT - _LEFT, sum(_WAVE) // 2, (_WAVE[1] - _WAVE[0]) / 2 - 2
     scale = half / max(float(np.abs(mono).max()), 1e-9)
-    pen.line((_LEFT, middle, _RIGHT, middle), fill=_GRID)
+    canvas[middle, _LEFT:_RIGHT] = _GRID
     for column, part in enumerate(_split(mono, columns)):
         x, mean = _LEFT + column, math.sqrt(float((part.astype(np.float64) ** 2).mean()))
         top, bottom = middle - float(part.max()) * scale, middle - float(part.min()) * scale
-        pen.line((x, top, x, bottom), fill=_WAVE_OUTER)
-        pen.line(
-            (x, max(top, middle - mean * scale), x, min(bottom, middle + mean * scale)), fill=_WAVE_INNER
-        )
+        _upright(canvas, x, top, bottom, _WAVE_OUTER)
+        _upright(canvas, x, max(top, middle - mean * scale), min(bottom, middle + mean * scale), _WAVE_INNER)
+
+
+def _upright(canvas: _Pixels, x: int, top: float, bottom: float, ink: _Colour) -> None:
+    if bottom >= top:
+        canvas[round(top) : round(bottom) + 1, x] = ink
 
 
 def _split(mono: NDArray[np.float32], columns: int) -> list[NDArray[np.float32]]:
@@ -114,7 +114,7 @@ def _split(mono: NDArray[np.float32], columns: int) -> list[NDArray[np.float32]]
     return [mono[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _draw_frequencies(pen: ImageDraw.ImageDraw, rate: int) -> None:
+def _draw_frequencies(canvas: _Pixels, rate: int) -> None:
     low, high, free_y = _mel(_LOWEST_HZ), _mel(rate / 2), float(HEIGHT)
     for hz in _TICKS_HZ:
         y = _SPECTRUM[1] - (_mel(hz) - low) / (high - low) * _BANDS
@@ -122,17 +122,18 @@ def _draw_frequencies(pen: ImageDraw.ImageDraw, rate: int) -> None:
             continue
         free_y = y - 18
         label = f"{hz} Hz" if hz < 1_000 else f"{hz // 1_000} kHz"
-        pen.line((_LEFT - 6, y, _LEFT - 1, y), fill=_MUTED)
-        pen.text((_LEFT - 12, y), label, fill=_MUTED, font=_font(14), anchor="rm")
+        canvas[round(y), _LEFT - 6 : _LEFT] = _MUTED
+        _write(canvas, label, _LEFT - 12 - lettering.width_px(label, 14), y, 14, _MUTED)
 
 
-def _draw_times(pen: ImageDraw.ImageDraw, duration_s: float) -> None:
+def _draw_times(canvas: _Pixels, duration_s: float) -> None:
     step_s = next((step for step in _STEPS_S if duration_s / step <= 12), duration_s / 10)
     for tick in range(int(duration_s / step_s + 1e-9) + 1):
         time_s = tick * step_s
         x = _LEFT + time_s / duration_s * (_RIGHT - _LEFT)
-        pen.line((x, _SPECTRUM[1] + 1, x, _SPECTRUM[1] + 6), fill=_MUTED)
-        pen.text((x, _SPECTRUM[1] + 12), _clock(time_s, step_s), fill=_MUTED, font=_font(14), anchor="mt")
+        canvas[_SPECTRUM[1] + 1 : _SPECTRUM[1] + 7, round(x)] = _MUTED
+        label = _clock(time_s, step_s)
+        _write(canvas, label, x - lettering.width_px(label, 14) / 2, _SPECTRUM[1] + 17, 14, _MUTED)
 
 
 def _clock(time_s: float, step_s: float) -> str:
@@ -141,23 +142,29 @@ def _clock(time_s: float, step_s: float) -> str:
     return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
-def _draw_heading(pen: ImageDraw.ImageDraw, audio: Audio, title: str) -> None:
+def _draw_heading(canvas: _Pixels, audio: Audio, title: str) -> None:
     width = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
     facts = f"{audio.duration_s:.2f} s   {audio.sample_rate / 1000:g} kHz   {width}"
-    room = _RIGHT - _LEFT - pen.textlength(facts, font=_font(15)) - 40
-    pen.text((_LEFT, 32), _fitting(pen, title, room), fill=_INK, font=_font(22), anchor="lm")
-    pen.text((_RIGHT, 33), facts, fill=_MUTED, font=_font(15), anchor="rm")
+    facts_px = lettering.width_px(facts, 15)
+    _write(canvas, _fitting(title, _RIGHT - _LEFT - facts_px - 40), _LEFT, 32, 22, _INK)
+    _write(canvas, facts, _RIGHT - facts_px, 32, 15, _MUTED)
 
 
-def _fitting(pen: ImageDraw.ImageDraw, text: str, room: float) -> str:
+def _fitting(text: str, room_px: float) -> str:
     """One line that fits, shortened with an ellipsis."""
     line = " ".join(text.split())
-    if pen.textlength(line, font=_font(22)) <= room:
+    if lettering.width_px(line, 22) <= room_px:
         return line
-    while line and pen.textlength(line + "…", font=_font(22)) > room:
+    while line and lettering.width_px(line + "…", 22) > room_px:
         line = line[:-1]
     return line.rstrip() + "…"
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _write(canvas: _Pixels, text: str, x: float, y: float, size_px: int, ink: _Colour) -> None:
+    """x: where the line begins; y: the middle of its capitals."""
+    left = math.floor(x)
+    mask, baseline = lettering.drawn(text, size_px, x - left)
+    top = round(y + lettering.CAP_HEIGHT * size_px / 2 - baseline)
+    place = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+    cover = mask[: place.shape[0], : place.shape[1], None]
+    place[:] = np.rint(place + (np.array(ink) - place) * cover)
