@@ -222,10 +222,10 @@ def test_text_states_of_another_backend_are_refused(backend):
         backend.open_row(0, object())
 
 
-def test_no_torch_is_needed_to_run(tmp_path):
+def test_neither_torch_nor_onnx_is_needed_to_run(tmp_path):
     program = (
         "import sys\n"
-        "for name in ('torch', 'transformers'): sys.modules[name] = None\n"
+        "for name in ('torch', 'transformers', 'onnx'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
         "from muscgen.backends.onnx import OnnxBackend\n"
         f"OnnxBackend.load(Path({str(MUSCGEN_TINY)!r}), precision='int8', rows=2).encode_text('jazz')\n"

@@ -54,7 +54,7 @@ class SessionCache:
     def _key(self, graph: Graph) -> str:
         parts = (str(RECIPE), ort.__version__, cpu_features(), self._revision)
         digest = hashlib.sha256("\0".join(parts).encode())
-        digest.update(graph.model)  # says the precision, the shapes and the order of every operation
+        digest.update(graph.model())  # says the precision, the shapes and the order of every operation
         return digest.hexdigest()[:32]
 
     def _prepare(self, graph: Graph, entry: Path) -> None:

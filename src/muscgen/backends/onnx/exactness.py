@@ -28,7 +28,7 @@ def signed_is_exact() -> bool:
     product = g.op("MatMulInteger", g.input("steps", np.uint8, ["R", _WIDTH]), g.constant(weights, np.int8))
     g.output(product, "product", np.int32, ["R", _CHANNELS])
     session = ort.InferenceSession(
-        g.build().model, session_options(threads=1), providers=["CPUExecutionProvider"]
+        g.build().model(), session_options(threads=1), providers=["CPUExecutionProvider"]
     )
     got = session.run(None, {"steps": steps})[0]
     return bool(np.array_equal(got, steps.astype(np.int32) @ weights.astype(np.int32)))

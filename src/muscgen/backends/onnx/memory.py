@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from muscgen.backends.onnx.graph import Attribute, GraphBuilder
+from muscgen.backends.onnx.graph import GraphBuilder
+from muscgen.backends.onnx.proto import Attribute
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.layout import DECODER
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 
 from muscgen.backends.onnx.graph import Graph, Weight
@@ -27,7 +26,9 @@ _ERRORS_ONLY = 3
 def prepare(graph: Graph, folder: Path) -> None:
     """Leaves MODEL and WEIGHTS in `folder`: the graph optimised for this CPU, its weights packed."""
     raw, data = folder / "raw.onnx", folder / "raw.data"
-    raw.write_bytes(_kept_promises(graph, data))
+    offsets = _write(graph.weights, data)
+    places = {name: {"location": data.name, "offset": offset} for name, offset in offsets.items()}
+    raw.write_bytes(graph.model(places))
     options = session_options(threads=0)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(folder / MODEL)
@@ -75,22 +76,8 @@ def _siblings(cpu: int) -> str:
         return str(cpu)
 
 
-def _kept_promises(graph: Graph, data: Path) -> bytes:
-    """Writes the weights to `data`, one at a time, and returns the model that points there."""
-    model = onnx.load_model_from_string(graph.model)
-    offsets = _write(graph.weights, data)
-    for tensor in model.graph.initializer:
-        if tensor.name in offsets:
-            del tensor.external_data[:]
-            place = {"location": data.name, "offset": offsets[tensor.name]}
-            for key, value in place.items():
-                tensor.external_data.add(key=key, value=str(value))
-    content: bytes = model.SerializeToString()
-    return content
-
-
 def _write(weights: Mapping[str, Weight], data: Path) -> dict[str, int]:
-    """name -> its first byte."""
+    """Writes the weights to `data`, one at a time -> name: its first byte."""
     offsets = {}
     with data.open("wb") as file:
         for name, weight in weights.items():
