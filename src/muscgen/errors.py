@@ -32,6 +32,7 @@
     │   └── QuotaExceeded           429  the tenant's seconds of music a day
     ├── Unavailable                 503
     │   ├── StoreFull               507  no space is left for the artifact; nothing of it stays
+    │   ├── AuditUnavailable        503  it cannot be written down, and must be
     │   ├── NoWorker                503  nobody serves that model now
     │   └── QueueUnavailable        503  Redis does not answer
     ├── Failed                      the job was tried and has no song to show
@@ -205,6 +206,10 @@ class QuotaExceeded(Rejected):
 
 class Unavailable(MuscgenError):
     code, status, retryable = "unavailable", 503, True
+
+
+class AuditUnavailable(Unavailable):
+    code = "audit_unavailable"
 
 
 class NoWorker(Unavailable):

@@ -20,6 +20,7 @@ PREFIX = "MUSCGEN_"
 FILE = "_FILE"
 DeploymentUse = Literal["research", "noncommercial", "commercial"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
+AuditPolicy = Literal["require", "warn", "off"]
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
 KvPrecision = Literal["auto", "fp32", "int8"]
@@ -65,6 +66,14 @@ class Settings(BaseModel):
         default=(),
         repr=False,
         description="Comma-separated version:hex; the newest writes. None: one is made and kept in home.",
+    )
+    audit: AuditPolicy = Field(
+        default="require",
+        description="What becomes of an act that the audit log cannot hold, on a full disk, say: refused, "
+        "or done with a warning; off writes no log.",
+    )
+    audit_bytes: int = Field(
+        default=64_000_000, ge=1_024, description="Of one file of the audit log; then the next is begun."
     )
     webhook_secrets: tuple[str, ...] = Field(
         default=(),
@@ -125,6 +134,18 @@ class Settings(BaseModel):
     @property
     def acceptances_path(self) -> Path:
         return self.home / "licences" / "accepted.jsonl"
+
+    @property
+    def audit_path(self) -> Path:
+        return self.home / "audit"
+
+    @property
+    def audit_key_path(self) -> Path:
+        return self.home / "keys" / "audit"
+
+    @property
+    def audit_head_path(self) -> Path:
+        return self.home / "keys" / "audit.head"
 
     @property
     def watermark_path(self) -> Path:

@@ -32,6 +32,10 @@ WEBHOOK_CALLS = Counter(
     "muscgen_webhook_calls_total", "Calls of webhooks, by what came of them.", ["outcome"]
 )
 
+AUDIT_MISSED = Counter(
+    "muscgen_audit_missed_total", "Acts that the audit log could not hold, by kind.", ["kind"]
+)
+
 _log = logging.getLogger("muscgen")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli import demo, generate, jobs, keys, models, serve, webhooks, worker
+from muscgen.cli import audit, demo, generate, jobs, keys, models, serve, webhooks, worker
 
 EPILOG = """Examples:
 
@@ -35,6 +35,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(audit.app, name="audit")
 
 
 def _version(wanted: bool) -> None:

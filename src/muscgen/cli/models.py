@@ -71,8 +71,10 @@ def accept(
 ) -> None:
     """Accept the terms of a model for this installation; they are shown first, and kept."""
     with in_words():
+        from muscgen.audit import audit_of
         from muscgen.models.registry import Registry
         from muscgen.rights import Acceptances, licensed
+        from muscgen.rights.acceptance import digest
         from muscgen.rights.policies import NEEDS_ACCEPTANCE
         from muscgen.settings import load
 
@@ -89,8 +91,12 @@ def accept(
             return
         if not yes and not typer.confirm("Do you accept these terms?"):
             raise LicenceRefused("not accepted", suggestion="--yes")
+        person = by or getpass.getuser()
+        audit_of(settings).note(
+            "accept", person, model=model, license=terms.license, text_sha256=digest(terms.text)
+        )
         line = Acceptances(settings.acceptances_path).add(
-            model, terms.license, terms.text, person=by or getpass.getuser(), below_cap=below_cap
+            model, terms.license, terms.text, person=person, below_cap=below_cap
         )
         typer.echo(f"Accepted by {line.person}; written down in {settings.acceptances_path}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from muscgen.request.urls import MAX_URL_CHARS, web_address
 
@@ -20,6 +21,9 @@ SampleRate = Literal[8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
 WebhookEvent = Literal["started", "progress", "completed"]
 WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL_CHARS), AfterValidator(web_address)]
 ArtifactId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Basis = Literal["own", "licensed", "public_domain", "cc"]
+ConsentId = Annotated[str, StringConstraints(pattern=r"^consent_[0-9a-f]{32}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64)],
@@ -135,12 +139,27 @@ class Conditioning(Part):
 
 
 class Consent(Part):
-    """By what right the sound of others is used."""
+    """By what right the sound of others is used: in words, or by a record of POST /consents.
 
-    basis: Literal["own", "licensed", "public_domain", "cc"]
+    In an effective request the record's id and hash are filled in, whichever it was.
+    """
+
+    id: ConsentId | None = Field(default=None, description="Of a record; then the rest may be left out.")
+    basis: Basis | None = None
     reference: str | None = Field(
         default=None, min_length=1, max_length=500, description="A contract, a licence, an address."
     )
+    sha256: Sha256 | None = Field(default=None, description="Of the record, as it was made.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Consent:
+        if self.id is None and self.basis is None:
+            said = {"what": "says neither a basis nor a record", "instead": '{"basis": "own"} or {"id": "…"}'}
+            raise PydanticCustomError("consent", "{what}", said)
+        if self.id is None and self.sha256 is not None:
+            said = {"what": "has the hash of a record without its id", "instead": "id, or no sha256"}
+            raise PydanticCustomError("consent", "{what}", said)
+        return self
 
 
 class Rights(Part):
