@@ -75,6 +75,20 @@ class Settings(BaseModel):
     audit_bytes: int = Field(
         default=64_000_000, ge=1_024, description="Of one file of the audit log; then the next is begun."
     )
+    credentials: bool = Field(default=True, description="Sign every file with content credentials (C2PA).")
+    receipts: bool = Field(default=True, description="Keep a signed receipt with every song.")
+    signing_key: str | None = Field(
+        default=None, repr=False, description="PEM, EC P-256. None: a development key is made in home."
+    )
+    signing_certificates: str | None = Field(
+        default=None, repr=False, description="PEM: the signing key's certificate, then its issuers'."
+    )
+    signing_callback: str | None = Field(
+        default=None, description="module:function that signs bytes (ECDSA, SHA-256) in place of signing_key."
+    )
+    trust_anchors: str | None = Field(
+        default=None, repr=False, description="PEM: further certificates whose credentials are trusted."
+    )
     webhook_secrets: tuple[str, ...] = Field(
         default=(),
         repr=False,
@@ -150,6 +164,10 @@ class Settings(BaseModel):
     @property
     def watermark_path(self) -> Path:
         return self.home / "keys" / "watermark"
+
+    @property
+    def signing_path(self) -> Path:
+        return self.home / "keys" / "signing"
 
     @property
     def webhook_path(self) -> Path:

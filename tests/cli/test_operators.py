@@ -1,4 +1,4 @@
-"""muscgen keys, jobs and queue, at a server of the test's own."""
+"""muscgen apikeys, jobs and queue, at a server of the test's own."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def muscgen(tmp_path):
 
 def test_a_key_is_shown_once_listed_and_revoked(muscgen):
     made = json.loads(
-        muscgen("keys", "create", "--tenant", "acme", "--expires", "30d", "--per-minute", "5", "--json")
+        muscgen("apikeys", "create", "--tenant", "acme", "--expires", "30d", "--per-minute", "5", "--json")
     )
     assert made["key"].startswith(f"mk_{made['id']}_")
-    listed = muscgen("keys", "list")
+    listed = muscgen("apikeys", "list")
     assert "acme" in listed
     assert "per_minute=5" in listed
     assert made["key"] not in listed
-    assert "is revoked" in muscgen("keys", "revoke", made["id"])
-    assert "revoked" in muscgen("keys", "list")
+    assert "is revoked" in muscgen("apikeys", "revoke", made["id"])
+    assert "revoked" in muscgen("apikeys", "list")
 
 
 def test_queues_are_paused_resumed_and_purged(muscgen):

@@ -37,7 +37,7 @@ class Principal:
             raise Forbidden(
                 f"this needs the scope {scope}",
                 param="Authorization",
-                suggestion="a key with that scope: muscgen keys create --scopes ...",
+                suggestion="a key with that scope: muscgen apikeys create --scopes ...",
             )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli import audit, demo, generate, jobs, keys, models, serve, webhooks, worker
+from muscgen.cli import apikeys, audit, demo, generate, jobs, keys, models, serve, webhooks, worker
 
 EPILOG = """Examples:
 
@@ -31,6 +31,7 @@ app.command("worker", epilog=worker.EPILOG)(worker.worker)
 app.command("generate", epilog=generate.EPILOG)(generate.generate)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.add_typer(models.app, name="models")
+app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")

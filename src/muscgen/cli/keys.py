@@ -1,15 +1,11 @@
-"""`muscgen keys`: API keys of tenants."""
+"""`muscgen keys`: what signs and marks the songs of this installation."""
 
 from __future__ import annotations
 
-import asyncio
+import getpass
 import json
-import re
-import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,106 +13,143 @@ from muscgen.cli.words import in_words
 from muscgen.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from muscgen.jobs.apikeys import ApiKey, ApiKeys
+    from muscgen.settings import Settings
 
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Create, rotate and show the keys that sign and mark songs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-Url = Annotated[str | None, typer.Option("--redis-url", help="Default: the embedded server in the home.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-T = TypeVar("T")
-_UNITS = {"h": 3_600, "d": 86_400, "w": 604_800}
+What = Annotated[Literal["signing", "watermark"], typer.Argument(help="signing or watermark.")]
+_OFF = {"state": "off"}
+_NONE_YET = {"state": "none yet: the first song, or `muscgen keys create`, makes one"}
 
 
 @app.command("create")
 def create(
-    tenant: Annotated[str, typer.Option(help="Whose key it is: keys of one tenant see the same jobs.")],
-    scopes: Annotated[str, typer.Option(help="Of generate, read, verify, admin.")] = "generate,read,verify",
-    note: Annotated[str, typer.Option(help="For you to remember it by.")] = "",
-    expires: Annotated[str | None, typer.Option(help="After 12h, 30d or 8w; default: never.")] = None,
-    per_minute: Annotated[int | None, typer.Option(min=0, help="Jobs accepted a minute.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Jobs made at once, a model.")] = None,
-    queue_depth: Annotated[int | None, typer.Option(min=1, help="Jobs that wait, a model.")] = None,
-    seconds_per_day: Annotated[float | None, typer.Option(min=0, help="Seconds of music a day.")] = None,
-    as_json: AsJson = False,
-    redis_url: Url = None,
+    what: What,
+    organization: Annotated[
+        str | None,
+        typer.Option(help="Whose name the signing certificate bears; default: that of a development key."),
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Make a key and show it, this once."""
+    """Make the first key; services and workers do so by themselves where there is none."""
     with in_words():
-        from muscgen.jobs.limits import Limits
+        settings = _settings(what, home)
+        _refuse_second(_path(what, settings))
+        if what == "signing":
+            from muscgen.provenance.certificates import DEVELOPMENT
+            from muscgen.provenance.keyfolder import create as make
 
-        limits = Limits(per_minute, concurrency, queue_depth, seconds_per_day)
-        wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        until = None if expires is None else time.time() + _seconds(expires)
-
-        async def make(keys: ApiKeys) -> tuple[ApiKey, str]:
-            return await keys.create(tenant, scopes=wanted, limits=limits, expires_at=until, note=note)
-
-        key, text = _with_keys(make, redis_url, home)
-        if as_json:
-            typer.echo(json.dumps(key.to_dict() | {"key": text}, indent=2))
+            make(settings.signing_path, DEVELOPMENT if organization is None else _name(organization))
+        elif organization is not None:
+            raise ConfigurationError("a watermark names no organization", param="organization")
         else:
-            typer.echo(text)
-            typer.echo(f"key {key.id} of {tenant}; it is shown only now, and cannot be read again", err=True)
+            from muscgen.provenance.marks import marks_of
+
+            marks_of((), settings.watermark_path)
+        typer.echo(f"the {what} key 1 is made, in {_path(what, settings)}")
 
 
-@app.command("list")
-def list_keys(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> None:
-    """Every key, without its secret."""
+@app.command("rotate")
+def rotate(what: What, home: Home = None) -> None:
+    """Make the next key, which is used from the next start on; what earlier ones made stays checkable."""
     with in_words():
-        keys = _with_keys(lambda keys: keys.list(), redis_url, home)
-        if as_json:
-            typer.echo(json.dumps([key.to_dict() for key in keys], indent=2))
-            return
-        for key in keys:
-            limits = " ".join(
-                f"{name}={value}" for name, value in key.limits.to_dict().items() if value is not None
-            )
-            parts = (key.id, key.tenant, ",".join(sorted(key.scopes)), _standing(key), limits, key.note)
-            typer.echo("  ".join(filter(None, parts)))
+        from muscgen.audit import audit_of
+        from muscgen.provenance import keyfolder, marks
+
+        settings = _settings(what, home)
+        turn, audit = keyfolder.rotate if what == "signing" else marks.rotate, audit_of(settings)
+        audit.check()  # what cannot be written down is not done
+        version = turn(_path(what, settings))
+        audit.note("rotate", getpass.getuser(), key=what, version=version)
+        typer.echo(f"the {what} key {version} is made; workers and services use it when they start again")
 
 
-@app.command("revoke")
-def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID")], redis_url: Url = None, home: Home = None
+@app.command("show")
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Only the certificates that others trust our songs by, in PEM.")
+    ] = False,
+    home: Home = None,
 ) -> None:
-    """Close a key: within seconds it opens nothing any more."""
+    """The keys, without their secrets."""
     with in_words():
-        key = _with_keys(lambda keys: keys.revoke(key_id), redis_url, home)
-        typer.echo(f"key {key.id} of {key.tenant} is revoked")
+        from muscgen.provenance.trust import own_anchors
+        from muscgen.settings import load
+
+        settings = load(home=home)
+        if trust:
+            typer.echo(own_anchors(settings), nl=False)
+            return
+        found = {"signing": _signing(settings), "watermark": _watermark(settings)}
+        if as_json:
+            typer.echo(json.dumps(found, indent=2))
+            return
+        for what, fields in found.items():
+            typer.echo(what)
+            for name, value in fields.items():
+                typer.echo(f"  {name:13}  {value}")
 
 
-def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], redis_url: str | None, home: Path | None) -> T:
-    from muscgen.cli.queue_server import reached
-    from muscgen.jobs import connect
-    from muscgen.jobs.apikeys import ApiKeys
+def _signing(settings: Settings) -> dict[str, Any]:
+    from muscgen.provenance.keyfolder import versions
+    from muscgen.provenance.signing import signer_of
+
+    if not settings.credentials and not settings.receipts:
+        return _OFF
+    if not settings.signing_certificates and not versions(settings.signing_path):
+        return _NONE_YET
+    chain = signer_of(settings).chain
+    return {
+        "organization": chain.organization,
+        "common_name": chain.common_name,
+        "development": chain.development,
+        "fingerprint": chain.fingerprint,
+        "valid_until": chain.leaf.not_valid_after_utc.isoformat(timespec="seconds"),
+        "versions": None if settings.signing_certificates else versions(settings.signing_path),
+    }
+
+
+def _watermark(settings: Settings) -> dict[str, Any]:
+    from muscgen.provenance.marks import METHOD, marks_of
+
+    if not settings.watermark:
+        return _OFF
+    if not settings.watermark_keys and not settings.watermark_path.exists():
+        return _NONE_YET
+    marks = marks_of(settings.watermark_keys, settings.watermark_path)
+    return {"method": METHOD, "deployment": marks.deployment, "versions": sorted(marks.secrets)}
+
+
+def _settings(what: str, home: Path | None) -> Settings:
+    """Raises ConfigurationError where the settings give the keys: ours would not be used."""
     from muscgen.settings import load
 
-    async def run(url: str) -> T:
-        client = connect(url)
-        try:
-            return await work(ApiKeys(client))
-        finally:
-            await client.aclose()
-
-    with reached(load(redis_url=redis_url, home=home)) as url:
-        return asyncio.run(run(url))
+    settings = load(home=home)
+    given = settings.signing_certificates if what == "signing" else settings.watermark_keys
+    if given:
+        name = "MUSCGEN_SIGNING_CERTIFICATES" if what == "signing" else "MUSCGEN_WATERMARK_KEYS"
+        raise ConfigurationError(f"{name} gives the keys; they are made and replaced where it comes from")
+    return settings
 
 
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
-    if match is None:
-        raise ConfigurationError(
-            f"--expires {text!r} is no length of time", param="expires", suggestion="12h, 30d, 8w"
-        )
-    return int(match[1]) * _UNITS[match[2]]
+def _path(what: str, settings: Settings) -> Path:
+    return settings.signing_path if what == "signing" else settings.watermark_path
 
 
-def _standing(key: ApiKey) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    if key.expires_at is None:
-        return "works"
-    how = "works until" if key.works(time.time()) else "expired"
-    return f"{how} {datetime.fromtimestamp(key.expires_at, UTC):%Y-%m-%d}"
+def _refuse_second(path: Path) -> None:
+    if path.exists():
+        raise ConfigurationError(f"{path} is there already", suggestion="muscgen keys rotate")
+
+
+def _name(organization: str) -> str:
+    """Raises ConfigurationError for what no certificate can bear."""
+    name = " ".join(organization.split())
+    if not 1 <= len(name) <= 64 or not name.isprintable():  # X.520's bound
+        raise ConfigurationError("an organization has 1 to 64 characters", param="organization")
+    return name

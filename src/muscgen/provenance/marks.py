@@ -20,6 +20,7 @@ from muscgen.request import SongRequest
 
 METHOD = "muscgen-1"
 ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
+MAX_VERSION = 255
 _SECRET_BYTES = 32
 _NO_PART = {"n", "seed", "output", "delivery", "metadata", "rights", "cache"}
 
@@ -83,7 +84,7 @@ def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
     found: dict[int, bytes] = {}
     for line in lines:
         version, _, digits = line.partition(":")
-        if not version.isdecimal() or int(version) > 255 or not _is_secret(digits):
+        if not version.isdecimal() or int(version) > MAX_VERSION or not _is_secret(digits):
             raise ConfigurationError(
                 "a watermark key is a version from 0 to 255, a colon and at least 32 hexadecimal digits",
                 param="watermark_keys",
@@ -92,6 +93,29 @@ def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
     if len(found) != len(lines) or not found:
         raise ConfigurationError("every watermark key has a version of its own", param="watermark_keys")
     return Marks(found)
+
+
+def rotate(file: Path) -> int:
+    """Add a key to those in the file, which writes from the next start on. Its version."""
+    marks = marks_of((), file)
+    version = max(marks.secrets) + 1
+    if version > MAX_VERSION:
+        raise ConfigurationError(f"{file}: versions end at {MAX_VERSION}", param="watermark_keys")
+    secrets = {**marks.secrets, version: dice.token_bytes(_SECRET_BYTES)}
+    part = _part(file)
+    try:
+        part.write_text("".join(f"{number}:{secret.hex()}\n" for number, secret in secrets.items()), "utf-8")
+        part.rename(file)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}", param="watermark_keys") from error
+    return version
+
+
+def _part(file: Path) -> Path:
+    """An empty file beside it that is its owner's alone."""
+    part = file.with_name(f"{file.name}.{dice.token_hex(4)}")
+    part.touch(mode=0o600)
+    return part
 
 
 def _is_secret(digits: str) -> bool:
@@ -113,10 +137,9 @@ def _read(file: Path) -> str:
 def _made(file: Path) -> str:
     """Whoever comes first makes the file; all others read it."""
     text = f"1:{dice.token_hex(_SECRET_BYTES)}\n"
-    part = file.with_name(f"{file.name}.{dice.token_hex(4)}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.touch(mode=0o600)
+        part = _part(file)
         part.write_text(text, "utf-8")
         try:
             os.link(part, file)
