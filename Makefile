@@ -12,7 +12,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench load audit format wheel-test clean
+.PHONY: help demo serve test check bench load audit format wheel-test web web-check e2e clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,17 @@ format: $(DEV)  ## put the code in shape
 
 wheel-test: $(DEV)  ## build the wheel, install it in an empty environment, generate with it
 	scripts/wheel-test
+
+web:  ## build the playground from web/ into the package (needs Node)
+	cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+web-check:  ## whether the committed playground is what web/ builds (needs Node)
+	scripts/web-check
+
+e2e: $(DEV)  ## the playground in a real browser; pictures in out/e2e (needs Chromium)
+	@scripts/system chromium
+	@$(BIN)/python -m pip install --quiet --group e2e
+	$(BIN)/python -m pytest -m e2e tests/e2e -p no:randomly
 
 clean:  ## remove what these commands made
 	rm -rf .venv .bench out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

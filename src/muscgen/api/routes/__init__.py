@@ -1,6 +1,6 @@
 """The routes, in the order of a song's way."""
 
-from muscgen.api.routes import admin, artifacts, audio, docs, generate, health, jobs, models
+from muscgen.api.routes import admin, artifacts, audio, docs, generate, health, jobs, models, page
 
 ROUTERS = (
     generate.router,
@@ -11,4 +11,5 @@ ROUTERS = (
     admin.router,
     health.router,
     docs.router,
+    page.router,
 )
