@@ -59,7 +59,7 @@ web-check:  ## whether the committed playground is what web/ builds (needs Node)
 e2e: $(DEV)  ## the playground in a real browser; pictures in out/e2e (needs Chromium)
 	@scripts/system chromium
 	@$(BIN)/python -m pip install --quiet --group e2e
-	$(BIN)/python -m pytest -m e2e tests/e2e -p no:randomly
+	$(BIN)/python -m pytest e2e -p no:randomly
 
 clean:  ## remove what these commands made
 	rm -rf .venv .bench out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

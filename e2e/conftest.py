@@ -12,7 +12,7 @@ from tests.service.services import Service, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PICTURES = Path("out/e2e")
-# No sandbox, since CI runs as root in a machine of its own; a microphone that sings a tone; no talk with the vendor.
+# No sandbox, since CI runs as root; a microphone that sings a tone; no talk with the vendor.
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
