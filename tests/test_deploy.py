@@ -25,7 +25,7 @@ def pinned(name):
 
 @pytest.mark.parametrize(
     ("image", "left_out"),
-    [("api", {"onnxruntime", "pillow"}), ("worker-cpu", set()), ("worker-cuda", set())],
+    [("api", {"huggingface-hub", "onnxruntime", "pillow"}), ("worker-cpu", set()), ("worker-cuda", set())],
 )
 def test_what_is_locked_is_what_the_project_needs(image, left_out):
     locked = pinned(image)

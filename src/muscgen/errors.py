@@ -24,6 +24,8 @@
     │   ├── JobExpired              410
     │   ├── JobNotFinished          409
     │   ├── NotAnUpload             409  a file that a job made goes with the job
+    │   ├── ModelNotFetched         409  known by name, and its weights are not here
+    │   ├── ModelInUse              409  it is not taken away under songs that wait or run
     │   ├── BodyTooLarge            413
     │   ├── UnsupportedMediaType    415
     │   ├── RangeNotSatisfiable     416
@@ -31,10 +33,15 @@
     │   ├── RateLimited             429  the tenant's jobs a minute
     │   └── QuotaExceeded           429  the tenant's seconds of music a day
     ├── Unavailable                 503
-    │   ├── StoreFull               507  no space is left for the artifact; nothing of it stays
+    │   ├── StoreFull               507  no space is left for the artifact, or for a model's files
     │   ├── AuditUnavailable        503  it cannot be written down, and must be
     │   ├── NoWorker                503  nobody serves that model now
     │   └── QueueUnavailable        503  Redis does not answer
+    ├── FetchFailed             502  a model's files cannot be had; what came whole is kept for the next try
+    │   ├── SourceAway          503  offline, or the place does not answer, or breaks off again and again
+    │   ├── SourceRefused       502  the place wants a token, a better one, or its terms accepted there
+    │   ├── SourceMissing       502  no such repository, revision, manifest or file there
+    │   └── FilesWrong          502  what came is not what it was said to be
     ├── Failed                      the job was tried and has no song to show
     │   ├── BadSong                 500  silent, not finite, clipped or dead at the end, twice
     │   ├── AttemptsExhausted       500  every worker that took it died
@@ -45,8 +52,7 @@
     ├── CheckpointInvalid           500  tensors are missing, unknown or of another shape
     └── ConfigurationError          500  settings, Redis or files that cannot work together
 
-`code` is for programs and stays the same for ever, `status` is the HTTP status, and `retryable` says whether
-the same request may succeed later. Nobody looks into a message to decide.
+`code` is for programs and stays for ever, `status` is HTTP's; `retryable`: the same request may succeed later.
 """
 
 # ruff: noqa: N818  (the names are what happened, as clients and logs say it)
@@ -180,6 +186,14 @@ class NotAnUpload(Rejected):
     code, status = "not_an_upload", 409
 
 
+class ModelNotFetched(Rejected):
+    code, status = "model_not_fetched", 409
+
+
+class ModelInUse(Rejected):
+    code, status = "model_in_use", 409
+
+
 class BodyTooLarge(Rejected):
     code, status = "body_too_large", 413
 
@@ -222,6 +236,26 @@ class StoreFull(Unavailable):
 
 class QueueUnavailable(Unavailable):
     code = "queue_unavailable"
+
+
+class FetchFailed(MuscgenError):
+    code, status = "fetch_failed", 502
+
+
+class SourceAway(FetchFailed):
+    code, status, retryable = "source_away", 503, True
+
+
+class SourceRefused(FetchFailed):
+    code = "source_refused"
+
+
+class SourceMissing(FetchFailed):
+    code = "source_missing"
+
+
+class FilesWrong(FetchFailed):
+    code = "files_wrong"
 
 
 class Failed(MuscgenError):

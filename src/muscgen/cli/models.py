@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from muscgen.cli import fetching
 from muscgen.cli.words import in_words
 from muscgen.errors import LicenceRefused, ModelNotFound
 
@@ -18,50 +19,67 @@ if TYPE_CHECKING:
     from muscgen.models.terms import Terms
     from muscgen.rights import Rules
 
-app = typer.Typer(help="List, show, accept models.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Models: list, show, accept, pull, verify, remove.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command("list")
-def list_models(as_json: AsJson = False, home: Home = None) -> None:
-    """Each model's id, licence, window and description."""
+def list_models(
+    known: Annotated[bool, typer.Option("--known", help="Those too that are known by name only.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """The models that are here: id, licence, window and description."""
     with in_words():
+        from muscgen.models.card import Card
         from muscgen.models.registry import Registry
+        from muscgen.models.terms import shipped
         from muscgen.rights import Rules
         from muscgen.settings import load
 
         settings = load(home=home)
         cards, rules = Registry(settings.models_path).list(), Rules(settings)
+        here = {card.id for card in cards}
+        models: list[Card | Terms] = [
+            *cards,
+            *(terms for terms in shipped().values() if known and terms.id not in here),
+        ]
         if as_json:
-            typer.echo(json.dumps([_public(card, rules) for card in cards], indent=2))
+            typer.echo(json.dumps([_public(model, rules) for model in models], indent=2))
             return
-        width = max(len(card.id) for card in cards)
-        for card in cards:
-            why_not = rules.standing(card)["why_not"]
+        width = max(len(model.id) for model in models)
+        for model in models:
+            why_not = rules.standing(model)["why_not"]
+            where = f"window {model.max_duration_s:g} s" if isinstance(model, Card) else "not here"
             typer.echo(
-                f"{card.id:{width}}  {card.license}  window {card.max_duration_s:g} s  {card.description}"
+                f"{model.id:{width}}  {model.license}  {where}  {model.description}"
                 + (f"  [not usable here: {why_not}]" if why_not else "")
             )
 
 
 @app.command("show")
 def show(model: Annotated[str, typer.Argument(metavar="ID")], home: Home = None) -> None:
-    """One model's card, as JSON."""
+    """One model's card, as JSON, whether it is here or known by name."""
     with in_words():
         from muscgen.models.registry import Registry
         from muscgen.rights import Rules
         from muscgen.settings import load
 
         settings = load(home=home)
-        card = Registry(settings.models_path).get(model)
-        typer.echo(json.dumps(_public(card, Rules(settings)), indent=2))
+        found = _known(model, Registry(settings.models_path))
+        typer.echo(json.dumps(_public(found, Rules(settings)), indent=2))
 
 
 @app.command("accept")
 def accept(
     model: Annotated[str, typer.Argument(metavar="ID", help="Installed, or known by name.")],
+    license_: Annotated[str | None, typer.Option("--license", help="SPDX, where no card is shipped.")] = None,
+    license_url: fetching.LicenseUrl = None,
+    attribution: fetching.Attribution = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
     by: Annotated[str | None, typer.Option(help="Who accepts; default: whoever is logged in.")] = None,
     below_cap: Annotated[
@@ -72,14 +90,17 @@ def accept(
     """Accept the terms of a model for this installation; they are shown first, and kept."""
     with in_words():
         from muscgen.audit import audit_of
-        from muscgen.models.registry import Registry
+        from muscgen.fetching.terms import terms_of
         from muscgen.rights import Acceptances, licensed
         from muscgen.rights.acceptance import digest
         from muscgen.rights.policies import NEEDS_ACCEPTANCE
         from muscgen.settings import load
 
         settings = load(home=home)
-        terms = licensed(_known(model, Registry(settings.models_path)))
+        said = terms_of(
+            model, settings.models_path, license_, license_url=license_url, attribution=attribution
+        )
+        terms = licensed(said)
         typer.echo(terms.text, nl=False)
         if terms.policy == "unknown":
             raise LicenceRefused(
@@ -116,5 +137,10 @@ def _known(model: str, registry: Registry) -> Card | Terms:
         ) from None
 
 
-def _public(card: Card, rules: Rules) -> dict[str, Any]:
-    return card.to_public() | {"rights": rules.standing(card)}
+def _public(model: Card | Terms, rules: Rules) -> dict[str, Any]:
+    return model.to_public() | {"rights": rules.standing(model)}
+
+
+app.command("pull")(fetching.pull)
+app.command("verify")(fetching.verify)
+app.command("remove")(fetching.remove)

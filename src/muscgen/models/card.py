@@ -19,6 +19,7 @@ from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
 from muscgen.models.folder import Folder, read_folder
 from muscgen.models.layout import HEARING
+from muscgen.models.record import Record, read_record
 from muscgen.models.terms import Stated
 from muscgen.request import MAX_DURATION_S, Sampling
 
@@ -57,6 +58,7 @@ class Card:
     path: Path  # of the checkpoint, which may be another model's
     adapter: Path | None = None
     stated: Stated = NOTHING_STATED
+    record: Record | None = None  # of how it came here; None for a folder made by hand
     base_license: str = ""  # of the weights that are adapted: it binds the adapted model too
 
     def to_public(self) -> dict[str, Any]:
@@ -76,12 +78,13 @@ class Card:
             "max_duration": MAX_DURATION_S,
             "window": self.max_duration_s,
             "sampling": self.sampling.model_dump(),
+            "origin": self.record and self.record.to_public(),
         }
 
 
 def is_adapted(folder: Path) -> bool:
     """Whether the card speaks of another model's weights."""
-    return bool(_ADAPTED & set(_fields(folder)))
+    return bool(_ADAPTED & set(card_fields(folder)))
 
 
 def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
@@ -89,7 +92,7 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
 
     Raises CheckpointInvalid where the card is not TOML, misses a field or has one that nobody knows.
     """
-    path, fields = folder / CARD, _fields(folder)
+    path, fields = folder / CARD, card_fields(folder)
     adapted = _ADAPTED if _ADAPTED & set(fields) else set()
     if wrong := sorted((_FIELDS | adapted) ^ (set(fields) - _STATED)):
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
@@ -114,6 +117,7 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
             path=checkpoint,
             adapter=adapter,
             stated=Stated.model_validate({name: fields[name] for name in _STATED & set(fields)}),
+            record=read_record(folder),
             base_license=_license_in(checkpoint) if adapted else "",
         )
     except (ValidationError, ValueError, TypeError) as error:
@@ -129,7 +133,8 @@ def _check_modes(path: Path, modes: object, weights: Folder) -> None:
         raise CheckpointInvalid(f"{path}: modes has continuation, and the checkpoint has no audio encoder")
 
 
-def _fields(folder: Path) -> dict[str, Any]:
+def card_fields(folder: Path) -> dict[str, Any]:
+    """What the card says, unchecked. Raises CheckpointInvalid where it is not TOML."""
     path = folder / CARD
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -139,7 +144,7 @@ def _fields(folder: Path) -> dict[str, Any]:
 
 def _license_in(checkpoint: Path) -> str:
     """Empty where the weights lie without a card."""
-    return str(_fields(checkpoint).get("license", "")) if (checkpoint / CARD).is_file() else ""
+    return str(card_fields(checkpoint).get("license", "")) if (checkpoint / CARD).is_file() else ""
 
 
 def _base(folder: Path, base: str, bases: Mapping[str, Path]) -> Path:

@@ -11,6 +11,7 @@ from muscgen.errors import CheckpointInvalid
 from muscgen.models.adapter import Adapter, adapter_files
 from muscgen.models.folder import digest, read_folder, weights_of
 from muscgen.models.layout import HEARING, Layout, hearing, layout, unused
+from muscgen.models.record import read_record
 from muscgen.models.tensorfile import Shape, Stored
 
 _NAMED_AT_MOST = 8
@@ -54,8 +55,15 @@ class Checkpoint:
 
 
 def sha256(path: Path, adapter: Path | None = None) -> str:
-    """The revision of a checkpoint: SHA-256 of its weight files' content, then of the adapter's, hex."""
-    return digest([*weights_of(path), *(adapter_files(adapter) if adapter else ())])
+    """The revision of a checkpoint: SHA-256 of its weight files' content, then of the adapter's, hex.
+
+    Of files that lie as they came, it is the one that was written down then.
+    """
+    weights = weights_of(path)
+    record = None if adapter else read_record(path)
+    if record is not None and record.holds(path, weights):
+        return record.revision
+    return digest([*weights, *(adapter_files(adapter) if adapter else ())])
 
 
 def _norm(direction: NDArray[np.float32]) -> NDArray[np.float32]:

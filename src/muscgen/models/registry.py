@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from muscgen.errors import CheckpointInvalid, ModelNotFound
-from muscgen.models.card import CARD, Card, is_adapted, read_card
+from muscgen.models.card import CARD, Card, card_fields, is_adapted, read_card
 
 BUILTIN = Path(__file__).parent / "builtin"
 
@@ -44,6 +44,11 @@ class Registry:
         if other := self._cards.get(card.id):
             raise CheckpointInvalid(f"{other.path} and {folder} both call themselves {card.id!r}")
         self._cards[card.id] = card
+
+
+def folders_by_id(models_path: Path) -> dict[str, Path]:
+    """Which folder calls itself what; nothing but the cards is read."""
+    return {str(card_fields(folder).get("id")): folder for folder in _checkpoints(models_path)}
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muscgen.errors import CheckpointInvalid
-from muscgen.request import Use
+from muscgen.request import MAX_DURATION_S, Sampling, Use
 
 SHIPPED = Path(__file__).parent / "cards"
+
+USUAL = Sampling(temperature=1.0, top_k=250, top_p=0.0, guidance_scale=3.0)  # audiocraft's
 
 Policy = Literal["allow", "allow-with-attribution", "revenue-capped", "noncommercial-only", "unknown"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)  # from the freest to the strictest
@@ -56,6 +58,47 @@ class Terms(Stated):
     modes: tuple[str, ...]
     parameters: int
     files: tuple[WeightFile, ...]
+    description: str = ""
+    sample_rate: int = 32_000
+    channels: int = 1
+    window: float = Field(default=30.0, description="Seconds that the model sees at once.")
+    sampling: Sampling = USUAL
+
+    def to_public(self) -> dict[str, Any]:
+        """What can be told of a model that is not here, in the words of a card."""
+        return {
+            "id": self.id,
+            "revision": None,
+            "license": self.license,
+            "license_url": self.license_url,
+            "attribution": self.attribution,
+            "training_data": self.training_data,
+            "known_limits": self.limits,
+            "description": self.description,
+            "modes": list(self.modes),
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "max_duration": MAX_DURATION_S,
+            "window": self.window,
+            "sampling": self.sampling.model_dump(),
+            "origin": None,
+        }
+
+
+def declared(
+    model: str, license_: str, license_url: str | None = None, attribution: str | None = None
+) -> Terms:
+    """The terms of a model that no shipped card knows, as whoever brings it says them."""
+    return Terms(
+        id=model,
+        revision="",
+        license=license_,
+        license_url=license_url or f"https://spdx.org/licenses/{license_}.html",
+        attribution=attribution or model,
+        modes=(),
+        parameters=0,
+        files=(),
+    )
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 
 from muscgen import telemetry
 from muscgen.models.card import Card
+from muscgen.models.terms import Terms
 from muscgen.request import GenerateRequest, Use
 from muscgen.rights.acceptance import Acceptances
 from muscgen.rights.gate import check, licensed, verdict
@@ -23,7 +24,7 @@ class Rules:
         self.acceptances = Acceptances(settings.acceptances_path)
         self._prompts = Prompts(settings.prompt_policy, settings.prompt_lists)
 
-    def allow(self, card: Card, use: Use | None = None, models: Iterable[Card] = ()) -> None:
+    def allow(self, card: Card | Terms, use: Use | None = None, models: Iterable[Card] = ()) -> None:
         """Raises LicenceRefused, naming those of the models that may be used."""
         others = [licensed(model) for model in models]
         check(licensed(card), self.deployment_use, use, self.acceptances, models=others)
@@ -46,7 +47,7 @@ class Rules:
                 telemetry.warning("model.refused", model=card.id, rule=rule)
         return able
 
-    def standing(self, card: Card) -> dict[str, Any]:
+    def standing(self, card: Card | Terms) -> dict[str, Any]:
         """What clients are told of a model's rights."""
         terms = licensed(card)
         rule = verdict(terms, self.deployment_use, self.acceptances)

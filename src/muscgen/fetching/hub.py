@@ -1,0 +1,160 @@
+"""A hub: huggingface.co, or a mirror that speaks its protocol.
+
+huggingface_hub says what a repository holds and knows the usual settings: HF_ENDPOINT, HF_TOKEN and the token
+of `hf auth login`, HF_HUB_OFFLINE. The files themselves are read here, since it begins each of them anew in
+every process and checks no digest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from muscgen.errors import FetchFailed, FilesWrong, SourceAway, SourceMissing, SourceRefused
+from muscgen.fetching.patience import Patience, patiently, retry_after_s
+from muscgen.fetching.plan import Item, Plan, Stream, Transient
+from muscgen.fetching.select import select, select_text
+from muscgen.fetching.web import Web
+from muscgen.models.audiocraft import TEXT_FOLDER
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import ModelInfo
+
+TEXT_ENCODER = "google-t5/t5-base"  # what every published MusicGen reads with
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_METADATA_S = 30.0
+_PASSING = (408, 429, 500, 502, 503, 504)
+
+
+class Hub:
+    """A repository at a revision. endpoint, token: None takes those of huggingface_hub's own settings."""
+
+    def __init__(
+        self,
+        repository: str,
+        revision: str = "main",
+        *,
+        patience: Patience,
+        endpoint: str | None = None,
+        token: str | None = None,
+        text_encoder: str = TEXT_ENCODER,
+    ) -> None:
+        from huggingface_hub import HfApi, constants, get_token
+
+        self._repository, self._revision, self._text_encoder = repository, revision, text_encoder
+        self._token = token or get_token()
+        self._endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        self._patience = patience
+        self._api: HfApi = HfApi(endpoint=self._endpoint, token=self._token or False)
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        self._web = Web(headers, self._judge)
+
+    def plan(self) -> Plan:
+        """Raises SourceAway, SourceRefused, SourceMissing, FilesWrong."""
+        info = self._info(self._repository, self._revision)
+        there = _files(info)
+        chosen = select(there)
+        items = [self._item(self._repository, info, name, name) for name in chosen.names]
+        if chosen.needs_text:
+            text = self._info(self._text_encoder, "main")
+            names = select_text(_files(text))
+            items[:0] = [
+                self._item(self._text_encoder, text, name, f"{TEXT_FOLDER}/{name}") for name in names
+            ]
+        return Plan(
+            "hub", f"{self._endpoint}/{self._repository}", self._revision, _commit(info), tuple(items)
+        )
+
+    @contextmanager
+    def read(self, item: Item, start: int) -> Iterator[Stream]:
+        with self._web.read(item.source, start) as stream:
+            yield stream
+
+    def close(self) -> None:
+        self._web.close()
+
+    def _item(self, repository: str, info: ModelInfo, name: str, target: str) -> Item:
+        file = _files(info)[name]
+        if file.size is None or not (file.lfs or file.blob_id):
+            raise FilesWrong(f"{self._endpoint} does not say how large {name} is, or its digest")
+        return Item(
+            name=target,
+            source=f"{self._endpoint}/{repository}/resolve/{_commit(info)}/{quote(name)}",
+            bytes=file.size,
+            sha256=file.lfs.sha256 if file.lfs else None,
+            git_sha1=None if file.lfs else file.blob_id,
+        )
+
+    def _info(self, repository: str, revision: str) -> ModelInfo:
+        asked = partial(self._ask, repository, revision)
+        return patiently(asked, self._patience, f"{self._endpoint}/{repository}")
+
+    def _ask(self, repository: str, revision: str) -> ModelInfo:
+        from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+        try:
+            return self._api.model_info(
+                repository, revision=revision, files_metadata=True, timeout=_METADATA_S
+            )
+        except OfflineModeIsEnabled as error:
+            raise SourceAway(
+                "HF_HUB_OFFLINE is set, so no hub is asked",
+                suggestion="unset it, or bring the files: muscgen models import DIR",
+            ) from error
+        except HfHubHTTPError as error:
+            status, headers = error.response.status_code, error.response.headers
+            if status in _PASSING:
+                raise Transient(f"HTTP {status}", retry_after_s(headers.get("retry-after"))) from error
+            raise self._words(status, headers, f"{repository} at {revision}") from error
+        except Exception as error:  # its HTTP library has changed twice
+            if type(error).__module__.startswith("httpx"):
+                raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            raise
+
+    def _judge(self, answer: httpx.Response) -> FetchFailed | None:
+        """Of a refused file. A host that files are kept at has words of its own."""
+        if not str(answer.url).startswith(f"{self._endpoint}/"):
+            return None
+        return self._words(answer.status_code, answer.headers, answer.url.path)
+
+    def _words(self, status: int, headers: Mapping[str, str], what: str) -> FetchFailed:
+        """A refusal in words, by the hub's own code and message."""
+        code, message = headers.get("x-error-code", ""), headers.get("x-error-message", "")
+        if code == "GatedRepo":
+            return SourceRefused(
+                f"{self._repository} is gated: {self._endpoint} wants its terms accepted there"
+                + ("" if self._token else ", and a token"),
+                suggestion=f"accept them at {self._endpoint}/{self._repository}, and set HF_TOKEN to a token "
+                "of that account",
+            )
+        if code == "RevisionNotFound":
+            return SourceMissing(f"{self._repository} has no revision {self._revision!r}", param="revision")
+        if code == "EntryNotFound":
+            return SourceMissing(f"{what} is not there")
+        if status == 401 and self._token:
+            return SourceRefused(
+                f"{self._endpoint} does not take this token", suggestion="HF_TOKEN, or hf auth login"
+            )
+        if code == "RepoNotFound" or status in (401, 404):
+            return SourceMissing(
+                f"{self._endpoint} has no {self._repository}, or shows it only to others",
+                suggestion=None if self._token else "if it is private: HF_TOKEN",
+            )
+        return SourceRefused(f"{self._endpoint} refuses {what}: HTTP {status} {message}".rstrip())
+
+
+def _files(info: ModelInfo) -> dict[str, Any]:
+    return {file.rfilename: file for file in info.siblings or ()}
+
+
+def _commit(info: ModelInfo) -> str:
+    if not info.sha or not _COMMIT.fullmatch(info.sha):
+        raise FilesWrong(f"the hub does not say which commit of {info.id} it shows")
+    return info.sha

@@ -1,0 +1,98 @@
+"""What lies here: whether it is still what came, and how it goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from muscgen import telemetry
+from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFound
+from muscgen.fetching.patience import Patience
+from muscgen.fetching.shelf import Shelf
+from muscgen.models.card import card_fields
+from muscgen.models.record import read_record
+from muscgen.models.registry import BUILTIN, folders_by_id
+from muscgen.models.terms import shipped
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file, and how it compares with its digest of when it came."""
+
+    file: str
+    state: Literal["right", "changed", "missing", "unrecorded"]
+    sha256: str | None = None
+
+
+def verify(model: str, models_path: Path) -> list[Finding]:
+    """Every file read anew; of a folder made by hand the digests are told. Raises ModelNotFound."""
+    folder = folder_of(model, models_path)
+    return list(_compare(folder, _promised(model, folder)))
+
+
+def remove(model: str, models_path: Path, patience: Patience) -> int:
+    """Take a model away, and what an unfinished fetch of it left; how many bytes.
+
+    A process that has it open keeps it until it closes it. Raises ModelNotFound, InvalidRequest for the
+    shipped model, ModelInUse where an adapter stands on it, Cancelled.
+    """
+    if model in folders_by_id(BUILTIN):
+        raise InvalidRequest(f"{model} comes with muscgen, and goes with it", param="model")
+    shelf = Shelf(models_path)
+    folder = folders_by_id(models_path).get(model)
+    with shelf.alone(model, patience, lambda: None):
+        gone = shelf.clear(model)
+        if folder is None and not gone:
+            raise _unknown(model, models_path)
+        if folder is not None:
+            _check_unused(model, folder, models_path)
+            gone += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            shelf.remove(folder)
+    telemetry.event("model.removed", model=model, bytes=gone)
+    return gone
+
+
+def folder_of(model: str, models_path: Path) -> Path:
+    """Raises ModelNotFound naming the models that there are."""
+    found = (folders_by_id(BUILTIN) | folders_by_id(models_path)).get(model)
+    if found is None:
+        raise _unknown(model, models_path)
+    return found
+
+
+def _unknown(model: str, models_path: Path) -> ModelNotFound:
+    known = ", ".join(folders_by_id(BUILTIN) | folders_by_id(models_path))
+    return ModelNotFound(f"there is no model {model!r} here", param="model", suggestion=f"here are: {known}")
+
+
+def _check_unused(model: str, folder: Path, models_path: Path) -> None:
+    for other, place in folders_by_id(models_path).items():
+        base = card_fields(place).get("base")
+        if base is not None and (base == model or (place / str(base)).resolve() == folder.resolve()):
+            raise ModelInUse(f"{other} is made of {model}", param="model", suggestion=f"remove {other} first")
+
+
+def _promised(model: str, folder: Path) -> dict[str, str | None]:
+    record = read_record(folder)
+    if record is not None:
+        return {kept.name: kept.sha256 for kept in record.files}
+    if folder.parent == BUILTIN:
+        return {file.name: file.sha256 for file in shipped()[model].files}
+    return {str(path.relative_to(folder)): None for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _compare(folder: Path, promised: dict[str, str | None]) -> Iterator[Finding]:
+    for name, expected in promised.items():
+        try:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            yield Finding(name, "missing")
+            continue
+        if expected is None:
+            yield Finding(name, "unrecorded", found)
+        else:
+            yield Finding(name, "right" if found == expected else "changed", found)

@@ -1,0 +1,129 @@
+"""The folder of models on this machine: where one lies, where one grows, who is at it, and how it goes.
+
+models/facebook--musicgen-small/                  whole, with card.toml and origin.json
+models/.fetching/facebook--musicgen-small.lock    held by the one process that fetches or removes it
+models/.fetching/facebook--musicgen-small@1a2b/   what has come so far; renamed to its place when it is whole
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from muscgen.artifacts.files import make_private, sync
+from muscgen.errors import InvalidRequest, StoreFull
+from muscgen.fetching.patience import Patience
+
+WORKSHOP = ".fetching"
+KEPT_FREE_BYTES = 200_000_000  # for songs, the queue and the log
+_LOOK_S = 0.2
+_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+
+
+def check_id(model: str) -> None:
+    """Raises InvalidRequest for what can be no model's id, or would share another's folder."""
+    if not _ID.fullmatch(model) or "--" in model or ".." in model:
+        raise InvalidRequest(
+            f"{model[:100]!r} is no model's id",
+            param="model",
+            suggestion="letters, digits, '.', '_', '-', and an owner before one '/': facebook/musicgen-small",
+        )
+
+
+class Shelf:
+    """The models' folder."""
+
+    def __init__(self, models_path: Path) -> None:
+        self.path = models_path
+        self._workshop = models_path / WORKSHOP
+
+    def place(self, model: str) -> Path:
+        """Where the model lies once it is whole."""
+        check_id(model)
+        return self.path / model.replace("/", "--")
+
+    def workbench(self, model: str, commit: str) -> Path:
+        """Where that version of the model grows; those of its other versions go."""
+        name = self.place(model).name
+        bench = self._workshop / f"{name}@{commit[:16]}"
+        for other in self._workshop.glob(f"{name}@*"):
+            if other != bench:
+                shutil.rmtree(other, ignore_errors=True)
+        make_private(bench)
+        return bench
+
+    @contextlib.contextmanager
+    def alone(self, model: str, patience: Patience, waiting: Callable[[], None]) -> Iterator[None]:
+        """Be the only one, of all processes on this disk, who changes the model. Raises Cancelled.
+
+        waiting: called once if somebody else is at it. A dead holder's lock goes with it.
+        """
+        make_private(self._workshop)
+        path = self._workshop / f"{self.place(model).name}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            told = False
+            while not _taken(descriptor):
+                if not told:
+                    waiting()
+                told = True
+                patience.stop.wait(_LOOK_S)
+                patience.check()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def check_space(self, needed: int) -> None:
+        """Raises StoreFull where so many bytes have no room."""
+        free = shutil.disk_usage(self._workshop).free
+        if needed + KEPT_FREE_BYTES > free:
+            raise StoreFull(
+                f"{needed / 1e6:,.0f} MB are to come, and {self.path} has {free / 1e6:,.0f} MB free, "
+                f"of which {KEPT_FREE_BYTES / 1e6:,.0f} MB are kept",
+                suggestion="muscgen models list and remove, or MUSCGEN_MODELS_DIR on a larger disk",
+            )
+
+    def put(self, bench: Path, model: str) -> Path:
+        """The grown model in its place; an older version makes way, and those who have it open keep it."""
+        place = self.place(model)
+        shutil.rmtree(bench / ".parts", ignore_errors=True)
+        sync(bench)
+        aside = self._aside(place) if place.exists() else None
+        bench.rename(place)
+        sync(self.path)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        return place
+
+    def remove(self, place: Path) -> None:
+        """Gone at once and whole, by a rename; its bytes follow."""
+        shutil.rmtree(self._aside(place))
+
+    def clear(self, model: str) -> int:
+        """Remove what a fetch that was given up left; how many bytes."""
+        gone = 0
+        for bench in self._workshop.glob(f"{self.place(model).name}@*"):
+            gone += sum(path.stat().st_size for path in bench.rglob("*") if path.is_file())
+            shutil.rmtree(bench, ignore_errors=True)
+        return gone
+
+    def _aside(self, place: Path) -> Path:
+        make_private(self._workshop)
+        aside = self._workshop / f"removed-{secrets.token_hex(6)}"
+        place.rename(aside)
+        sync(place.parent)
+        return aside
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""`muscgen models` over a hub, as a user types it; and killed at half."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from muscgen.cli.app import app
+
+from .conftest import SMALL, WEIGHTS
+
+
+@pytest.fixture
+def run(house):
+    def run(*words: str, expect: int = 0):
+        done = CliRunner().invoke(app, ["models", *words, "--home", str(house.home)], env={"NO_COLOR": "1"})
+        assert done.exit_code == expect, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_a_model_is_listed_accepted_pulled_verified_and_removed(house, run):
+    assert "not here" in run("list", "--known")
+    assert SMALL not in run("list")
+    assert "muscgen models accept" in run("pull", SMALL, expect=2)
+    run("accept", SMALL, "--yes", "--by", "Ada")
+    assert f"{SMALL} at 1f2e3d4c" in run("pull", SMALL)
+    assert "was here already" in run("pull", SMALL)
+    assert SMALL in run("list")
+    shown = json.loads(run("show", SMALL))
+    assert (shown["origin"]["place"], shown["rights"]["usable"]) == ("hub", True)
+    assert f"{SMALL}  {WEIGHTS}  right" in run("verify", SMALL)
+    assert "is removed" in run("remove", SMALL, "--yes")
+    assert SMALL not in run("list")
+    assert not house.folder().exists()
+
+
+def test_show_tells_of_a_model_that_is_only_known(run):
+    shown = json.loads(run("show", "facebook/musicgen-stereo-small"))
+    assert (shown["revision"], shown["channels"], shown["rights"]["accepted"]) == (None, 2, False)
+
+
+def test_progress_is_lines_or_json(house, run):
+    house.accept()
+    lines = [json.loads(line) for line in run("pull", SMALL, "--json").splitlines()]
+    assert lines[0]["stage"] == "planning"
+    assert lines[-2]["stage"] == "checking"
+    assert (lines[-1]["stage"], lines[-1]["fresh"], lines[-1]["commit"][:4]) == ("done", True, "1f2e")
+    run("remove", SMALL, "--yes")
+    assert " MB\n" in run("pull", SMALL)
+
+
+def test_a_file_that_changed_is_found(house, run):
+    house.accept()
+    run("pull", SMALL)
+    path = house.folder() / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    (house.folder() / "generation_config.json").unlink()
+    found = json.loads(run("verify", SMALL, "--json", expect=1))[SMALL]
+    states = {one["file"]: one["state"] for one in found}
+    assert (states[WEIGHTS], states["generation_config.json"], states["config.json"]) == (
+        "changed",
+        "missing",
+        "right",
+    )
+
+
+def test_the_shipped_model_is_as_it_was_made_and_stays(run):
+    assert "changed" not in run("verify", "muscgen-tiny")
+    assert "comes with muscgen" in run("remove", "muscgen-tiny", "--yes", expect=2)
+
+
+def test_what_is_not_here_is_neither_verified_nor_removed(run):
+    assert "here are: muscgen-tiny" in run("verify", "nothing", expect=2)
+    assert "here are: muscgen-tiny" in run("remove", "nothing", "--yes", expect=2)
+
+
+def test_a_model_that_nobody_knows_wants_its_licence_said(house, run, weights):
+    house.hub.put("ours/lofi", weights)
+    assert "--license" in run("pull", "ours/lofi", expect=2)
+    assert "unknown licence" in run("pull", "ours/lofi", "--license", "Nice-1.0", expect=2)
+    licence = ("ours/lofi", "--license", "CC-BY-NC-4.0")
+    assert "muscgen models accept ours/lofi" in run("pull", *licence, expect=2)
+    run("accept", *licence, "--yes")
+    run("pull", *licence)
+    assert json.loads(run("show", "ours/lofi"))["rights"]["usable"]
+    assert "has a card" in run("pull", "ours/lofi", "--license", "MIT", expect=2)
+
+
+def test_a_base_stays_while_an_adapter_stands_on_it(house, run):
+    house.accept()
+    run("pull", SMALL)
+    adapted = house.models / "tuned"
+    adapted.mkdir()
+    card = (house.folder() / "card.toml").read_text().replace(f'id = "{SMALL}"', 'id = "tuned"')
+    (adapted / "card.toml").write_text(f'base = "{SMALL}"\nadapter = "lora"\n{card}')
+    assert "tuned is made of facebook/musicgen-small" in run("remove", SMALL, "--yes", expect=2)
+
+
+def test_killed_at_half_it_goes_on_from_there(house):
+    house.accept()
+    command = [sys.executable, "-m", "muscgen", "models", "pull", SMALL, "--home", str(house.home)]
+    environment = os.environ | {"HF_ENDPOINT": house.hub.url}
+    house.hub.pace_s = 0.02
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while house.hub.sent(WEIGHTS) < house.size / 2:
+        assert time.monotonic() < until
+        assert first.poll() is None
+        time.sleep(0.005)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    before = house.hub.sent(WEIGHTS)
+    assert before < house.size
+    assert not house.folder().exists()
+    house.hub.pace_s = 0.0
+    subprocess.run(command, env=environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert house.hub.sent(WEIGHTS) - before < 0.7 * house.size  # sent and not yet written is sent again
+    assert (house.folder() / WEIGHTS).read_bytes() == house.weights.read_bytes()
