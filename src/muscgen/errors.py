@@ -52,7 +52,7 @@
     ├── CheckpointInvalid           500  tensors are missing, unknown or of another shape
     └── ConfigurationError          500  settings, Redis or files that cannot work together
 
-`code` is for programs and stays for ever, `status` is HTTP's; `retryable`: the same request may succeed later.
+`code` is for programs and stays for ever, `status` HTTP's; `retryable`: the same request may succeed later.
 """
 
 # ruff: noqa: N818  (the names are what happened, as clients and logs say it)
