@@ -19,11 +19,11 @@ def terms_of(
     license_url: str | None = None,
     attribution: str | None = None,
 ) -> Terms:
-    """Those of the shipped card, else of the model as it is here, else as they are said.
+    """Those of the model as it is here, else of the shipped card, else as they are said.
 
     Raises ModelNotFound where nobody says a licence, InvalidRequest where another is said than the card's.
     """
-    known = shipped().get(model) or _installed(model, folders_by_id(models_path))
+    known = _installed(model, folders_by_id(models_path)) or shipped().get(model)
     said = {"license": license_, "license_url": license_url, "attribution": attribution}
     if known is not None:
         for option, value in said.items():

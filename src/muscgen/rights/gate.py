@@ -61,11 +61,11 @@ def licensed(model: Card | Terms) -> Licensed:
     stated = model.stated if isinstance(model, Card) else model
     policies = [policy_of(model.license, stated.policy)]
     uses = set(stated.permitted_uses or REACH)
-    if isinstance(model, Card):
-        policies += [policy_of(model.base_license)] if model.base_license else []
-        if known := shipped().get(model.id):
-            policies.append(policy_of(known.license, known.policy))
-            uses &= set(known.permitted_uses or REACH)
+    if isinstance(model, Card) and model.base_license:
+        policies.append(policy_of(model.base_license))
+    if known := shipped().get(model.id):
+        policies.append(policy_of(known.license, known.policy))
+        uses &= set(known.permitted_uses or REACH)
     return Licensed(
         model.id,
         model.license,
