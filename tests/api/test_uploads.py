@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from muscgen.artifacts import is_upload_of, upload_expires_at
-from muscgen.intake import decoder
+from muscgen.intake import confined
 from muscgen.models.registry import Registry
 from muscgen.worker.main import owns
 
@@ -189,7 +189,7 @@ async def test_a_decoder_that_dies_takes_nothing_with_it(service, tmp_path, monk
     child = tmp_path / "child.py"
     child.write_text("import os; os.kill(os.getpid(), 11)")
     with monkeypatch.context() as patch:
-        patch.setattr(decoder, "CHILD", child)
+        patch.setattr(confined, "CHILD", child)
         answers = await asyncio.gather(*(upload(service) for _ in range(5)))
     for answer in answers:
         assert "cannot survive" in assert_problem(answer, 422, "unreadable_audio", "file")["detail"]

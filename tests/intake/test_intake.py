@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muscgen.errors import UnreadableAudio
-from muscgen.intake import Limits, decode, decoder, probe
+from muscgen.intake import Limits, confined, decode, probe
 
 TONE = (0.3 * np.sin(np.arange(16_000 * 2) * 0.05)).astype(np.float32)
 
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(file, kind, damages)
 def test_a_decoder_that_dies_hangs_or_babbles_is_a_refusal(file, tmp_path, monkeypatch, code, words):
     child = tmp_path / "child.py"
     child.write_text(code)
-    monkeypatch.setattr(decoder, "CHILD", child)
+    monkeypatch.setattr(confined, "CHILD", child)
     with pytest.raises(UnreadableAudio, match=words):
         probe(file(sound()), Limits(wall_s=0.5))
 
@@ -148,7 +148,7 @@ def test_a_decoder_that_dies_hangs_or_babbles_is_a_refusal(file, tmp_path, monke
 def test_the_child_is_confined_before_it_looks():
     script = f"""
 import runpy, resource
-child = runpy.run_path({str(decoder.CHILD)!r})
+child = runpy.run_path({str(confined.CHILD)!r})
 child["confine"](7, 300_000_000)
 print(resource.getrlimit(resource.RLIMIT_CPU)[1], resource.getrlimit(resource.RLIMIT_CORE)[1])
 try:
@@ -181,7 +181,7 @@ def test_neither_secrets_nor_files_reach_the_child(file, tmp_path, monkeypatch):
         "seen = sorted(os.environ) + sorted(os.listdir('/proc/self/fd')) + [os.getcwd()]\n"
         "print(json.dumps({'refused': ' '.join(seen)}))\n"
     )
-    monkeypatch.setattr(decoder, "CHILD", child)
+    monkeypatch.setattr(confined, "CHILD", child)
     monkeypatch.setenv("MUSCGEN_API_KEYS", "secret")
     with pytest.raises(UnreadableAudio) as caught:
         probe(file(sound()))

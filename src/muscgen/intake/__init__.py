@@ -1,5 +1,7 @@
 """Sound from outside: decoded in a process of its own, with limits, so that crafted files harm nobody."""
 
-from muscgen.intake.decoder import Limits, Probe, decode, probe
+from muscgen.intake.confined import Limits
+from muscgen.intake.credentials import Credentials, credentials_of
+from muscgen.intake.decoder import Probe, decode, probe
 
-__all__ = ["Limits", "Probe", "decode", "probe"]
+__all__ = ["Credentials", "Limits", "Probe", "credentials_of", "decode", "probe"]

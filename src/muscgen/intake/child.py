@@ -1,9 +1,10 @@
 """The limited process: a sound file on descriptor 0 becomes a line of JSON, and samples where wanted.
 
-Run as a file, not as a module: beside the standard library it imports numpy and soundfile alone. It limits
-itself before it looks at the file, since what it does up to there does not depend on the file.
+Run as a file, not as a module: beside the standard library it imports numpy and soundfile alone, or c2pa for
+the task in child_credentials.py. It limits itself before it looks at the file, since what it does up to there
+does not depend on the file.
 
-    argument   {"max_s", "start_s", "end_s", "samples", "cpu_s", "memory_bytes"}
+    argument   {"task", "cpu_s", "memory_bytes"}, and for decoding {"max_s", "start_s", "end_s", "samples"}
     answer     {"format", "subtype", "sample_rate", "channels", "frames", "kept"} or {"refused": words},
                a line feed, then `kept` frames as float32, channels interleaved, where `samples` is true
 """
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import json
 import resource
+import runpy
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 RATES_HZ = (4_000, 192_000)
@@ -117,8 +120,11 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     confine(order["cpu_s"], order["memory_bytes"])
     answer = sys.stdout.buffer
+    work = read
+    if order["task"] == "credentials":  # a file beside this one; nothing else of the package is imported
+        work = runpy.run_path(str(Path(__file__).with_name("child_credentials.py")))["read"]
     try:
-        read(order, answer)
+        work(order, answer)
     except Refused as refused:
         say({"refused": str(refused)}, answer)
     except MemoryError:

@@ -1,28 +1,20 @@
-"""The limited process, seen from outside: what it may cost, and what it said."""
+"""Sound out of the limited process."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 import numpy as np
 
-from muscgen import telemetry
 from muscgen.audio import Audio
 from muscgen.errors import UnreadableAudio
+from muscgen.intake.confined import Confined, Limits, confined
 
-CHILD = Path(__file__).with_name("child.py")
 MAX_HEAD_BYTES = 4_096
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # for finding libsndfile; no secrets
 # What libsndfile may make of a file, how HTTP calls it, and how it is named. Its other formats are telephony,
 # trackers and laboratories: more ways in than anybody needs.
 _FORMATS = {
@@ -38,19 +30,6 @@ _FORMATS = {
     "MP3": ("audio/mpeg", "mp3"),
 }
 TOO_MUCH = "it takes too much time or memory to decode"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one file: seconds of sound, of computing and of waiting, and bytes of address space.
-
-    Ten minutes of MP3 take about 2 s of computing; Python, numpy and libsndfile 0.3 GB of addresses.
-    """
-
-    max_s: float = 600.0
-    cpu_s: int = 30
-    wall_s: float = 60.0
-    memory_bytes: int = 1_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,52 +89,14 @@ def decode(
 @contextmanager
 def _decoding(file: BinaryIO, limits: Limits, **order: object) -> Iterator[tuple[_Head, IO[bytes]]]:
     """The child's head and the stream of what follows it; the child is gone at the end."""
-    costs = {name: value for name, value in asdict(limits).items() if name != "wall_s"}
-    with _from_its_beginning(file) as descriptor:
-        process = subprocess.Popen(
-            [sys.executable, "-I", str(CHILD), json.dumps(costs | order)],
-            stdin=descriptor,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            cwd="/",
-            start_new_session=True,
-            close_fds=True,
-        )
-        assert process.stdout is not None  # noqa: S101  asked for above
-        timer = threading.Timer(limits.wall_s, process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield _heard(process.stdout.readline(MAX_HEAD_BYTES), process), process.stdout
-        finally:
-            timer.cancel()
-            process.kill()
-            process.wait()
-            process.stdout.close()
+    with confined(file, limits, order | {"task": "decode", "max_s": limits.max_s}) as child:
+        yield _heard(child), child.answer
 
 
-@contextmanager
-def _from_its_beginning(file: BinaryIO) -> Iterator[int]:
-    """The file's descriptor, whose place the child shares and moves; put back at the end."""
-    file.flush()  # the child reads what lies on the disk
-    descriptor = file.fileno()
-    place = os.lseek(descriptor, 0, os.SEEK_CUR)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    try:
-        yield descriptor
-    finally:
-        os.lseek(descriptor, place, os.SEEK_SET)
-
-
-def _heard(line: bytes, process: subprocess.Popen[bytes]) -> _Head:
+def _heard(child: Confined) -> _Head:
     """The child's first line. Raises UnreadableAudio for a refusal, and for a child that says nothing."""
-    if not line.endswith(b"\n"):
-        process.kill()  # it may have gone wrong and still write
-        code = process.wait()
-        telemetry.warning("intake.died", code=code)
-        too_much = code == -signal.SIGKILL
-        raise UnreadableAudio(TOO_MUCH if too_much else "the decoder cannot survive it", param="file")
+    if not (line := child.line(MAX_HEAD_BYTES)):
+        raise UnreadableAudio(TOO_MUCH if child.killed else "the decoder cannot survive it", param="file")
     head = _parsed(line)
     if head.format not in _FORMATS:
         raise UnreadableAudio(
@@ -182,8 +123,3 @@ def _parsed(line: bytes) -> _Head:
         )
     except (ValueError, KeyError, TypeError):
         raise UnreadableAudio("the decoder cannot survive it", param="file") from None
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

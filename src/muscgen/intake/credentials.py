@@ -1,0 +1,150 @@
+"""Content credentials (C2PA) of a file from outside, read and checked in the limited process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Literal
+
+from muscgen.errors import UnreadableAudio
+from muscgen.intake.confined import Limits, confined
+
+State = Literal["absent", "unreadable", "invalid", "valid"]
+MAX_STORE_BYTES = 8_000_000  # of JSON
+MAX_ARCHIVE_BYTES = 16_000_000
+_CHANGED = (
+    ".mismatch",
+    "assertion.missing",
+    "claimSignature.missing",
+)  # ends of codes: bytes are not as signed
+_CONDITIONAL = frozenset({"signingCredential.untrusted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a file's credentials say, and whether that holds.
+
+    state: valid where nothing speaks against them but that their signer may be unknown. trusted_by: number of
+    the anchors given that vouch for the signer; None: none. changed: the file or its credentials were changed
+    after signing. problems: C2PA's codes. manifest: the newest, as c2pa's Reader tells it. why: of
+    `unreadable`.
+    """
+
+    state: State
+    trusted_by: int | None = None
+    changed: bool = False
+    problems: tuple[str, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def signer(self) -> dict[str, str | None]:
+        """Whom the certificate names: issuer (its organization), common name, serial number."""
+        info = self.manifest.get("signature_info") or {}
+        return {name: info.get(name) for name in ("issuer", "common_name", "cert_serial_number")}
+
+    @property
+    def source_types(self) -> tuple[str, ...]:
+        """How the content came to be: the last words of each action's digital source type."""
+        kinds = (action.get("digitalSourceType") for action in self.actions)
+        return tuple(str(kind).rpartition("/")[2] for kind in kinds if kind)
+
+    @property
+    def actions(self) -> list[dict[str, Any]]:
+        found = [
+            action
+            for data in (*self.assertions("c2pa.actions"), *self.assertions("c2pa.actions.v2"))
+            for action in data.get("actions") or ()
+        ]
+        return [action for action in found if isinstance(action, dict)]
+
+    @property
+    def mining(self) -> dict[str, str]:
+        """What may be learned from the content: `cawg.data_mining` and kin -> allowed, notAllowed."""
+        entries = [
+            data.get("entries") or {}
+            for label in ("c2pa.training-mining", "cawg.training-mining")
+            for data in self.assertions(label)
+        ]
+        return {name: str(entry.get("use")) for found in entries for name, entry in found.items()}
+
+    def assertions(self, label: str) -> list[dict[str, Any]]:
+        """The data of the assertions of that label, or of its numbered copies (`label__1`)."""
+        kept = self.manifest.get("assertions") or ()
+        named = [each for each in kept if str(each.get("label", "")).partition("__")[0] == label]
+        return [each["data"] for each in named if isinstance(each.get("data"), dict)]
+
+
+def credentials_of(
+    file: BinaryIO, anchors: Sequence[str] = (), *, sidecar: bytes | None = None, limits: Limits = Limits()
+) -> Credentials:
+    """The file's credentials, or what a sidecar says of it. Blocks; the file must have a descriptor.
+
+    anchors: certificates to trust, in PEM, several sets of them. Raises UnreadableAudio where checking takes
+    too much, or kills the checker.
+    """
+    return _asked(file, {"anchors": [each for each in anchors if each]}, sidecar, None, limits)[0]
+
+
+def ingredient_of(
+    file: BinaryIO, *, label: str, title: str, content_type: str, limits: Limits = Limits()
+) -> tuple[Credentials, bytes]:
+    """The file as c2pa's archive of an ingredient, its credentials within. Raises UnreadableAudio."""
+    described = {"label": label, "title": title, "format": content_type}
+    return _asked(file, {"anchors": []}, None, described, limits)
+
+
+def _asked(
+    file: BinaryIO,
+    order: dict[str, Any],
+    sidecar: bytes | None,
+    ingredient: Mapping[str, str] | None,
+    limits: Limits,
+) -> tuple[Credentials, bytes]:
+    encoded = None if sidecar is None else base64.b64encode(sidecar).decode()
+    with tempfile.TemporaryFile() as more:
+        more.write(json.dumps(order | {"sidecar": encoded, "ingredient": ingredient}).encode())
+        more.seek(0)
+        task = {"task": "credentials", "more_fd": more.fileno()}
+        with confined(file, limits, task, more) as child:
+            found, size = _parsed(child.line(MAX_STORE_BYTES))
+            archive = child.answer.read(size)
+    if len(archive) != size:
+        raise _failed()
+    return found, archive
+
+
+def _parsed(line: bytes) -> tuple[Credentials, int]:
+    """Nothing the child says is believed without a look: a file may have taken it over."""
+    try:
+        words = json.loads(line)
+        size = int(words["archive"])
+        if not 0 <= size <= MAX_ARCHIVE_BYTES:
+            raise ValueError
+        if not words["found"]:
+            why = str(words["why"])[:200]
+            return Credentials("unreadable" if why else "absent", why=why), size
+        return _judged(words["store"], words["trusted_by"]), size
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _failed() from None
+
+
+def _judged(store: Mapping[str, Any], trusted_by: int | None) -> Credentials:
+    manifest = store["manifests"][store["active_manifest"]]
+    codes = [str(status["code"]) for status in store.get("validation_status") or ()]
+    problems = tuple(dict.fromkeys(code for code in codes if code not in _CONDITIONAL))
+    valid = store["validation_state"] in ("Valid", "Trusted")
+    return Credentials(
+        "valid" if valid else "invalid",
+        None if trusted_by is None else int(trusted_by),
+        any(code.endswith(_CHANGED) for code in problems) and not valid,
+        problems,
+        dict(manifest),
+    )
+
+
+def _failed() -> UnreadableAudio:
+    return UnreadableAudio("its content credentials cannot be checked within the limits", param="file")
