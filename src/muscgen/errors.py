@@ -9,15 +9,19 @@
     │   │   ├── UnknownModel        422
     │   │   ├── UnreadableAudio     422  a file is no sound, or none that can be decoded within the limits
     │   │   ├── ConsentMissing      422  sound from outside comes without saying by what right
+    │   │   ├── StatementInvalid    422  what was signed was not signed with that key
     │   │   ├── DeadlineTooShort    422  no worker here can be that fast
     │   │   ├── PromptRefused       422  names an artist or a work that the installation lists
     │   │   └── IdempotencyConflict 422  one key, two bodies
     │   ├── Unauthorized            401
     │   ├── Forbidden               403  understood, and not permitted
-    │   │   └── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
+    │   │   ├── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
+    │   │   └── ConsentRefused      403  the consent does not cover that use of the sound
+    │   │       └── ConsentRevoked  403  it was taken back
     │   ├── NotFound                404
     │   │   ├── JobNotFound         404
     │   │   ├── ArtifactNotFound    404
+    │   │   ├── ConsentNotFound     404
     │   │   └── ModelNotFound       404
     │   ├── NotAcceptable           406  the kind of answer that is asked for does not exist
     │   ├── BodyTooSlow             408
@@ -126,6 +130,10 @@ class ConsentMissing(InvalidRequest):
     code = "consent_missing"
 
 
+class StatementInvalid(InvalidRequest):
+    code = "statement_invalid"
+
+
 class DeadlineTooShort(InvalidRequest):
     code = "deadline_too_short"
 
@@ -150,6 +158,14 @@ class LicenceRefused(Forbidden):
     code = "licence_refused"
 
 
+class ConsentRefused(Forbidden):
+    code = "consent_refused"
+
+
+class ConsentRevoked(ConsentRefused):
+    code = "consent_revoked"
+
+
 class NotFound(Rejected):
     code, status = "not_found", 404
 
@@ -160,6 +176,10 @@ class JobNotFound(NotFound):
 
 class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
+
+
+class ConsentNotFound(NotFound):
+    code = "consent_not_found"
 
 
 class ModelNotFound(NotFound):

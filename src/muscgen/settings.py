@@ -19,6 +19,7 @@ from muscgen.errors import ConfigurationError
 PREFIX = "MUSCGEN_"
 FILE = "_FILE"
 DeploymentUse = Literal["research", "noncommercial", "commercial"]
+Sensitive = Literal["voice", "likeness"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
 AuditPolicy = Literal["require", "warn", "off"]
 BackendName = Literal["auto", "onnx", "torch"]
@@ -57,6 +58,11 @@ class Settings(BaseModel):
     )
     prompt_lists: tuple[Path, ...] = Field(
         default=(), description="Comma-separated files of names beside the shipped list."
+    )
+    sensitive_uses: tuple[Sensitive, ...] = Field(
+        default=(),
+        description="Comma-separated: voice, likeness. Which sensitive uses of sound are taken on, each "
+        "with a consent record that covers it; none: they are refused.",
     )
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
@@ -190,7 +196,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
-    for name in ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists"):
+    for name in ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists", "sensitive_uses"):
         if name in given:
             given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
     given |= {name: value for name, value in overrides.items() if value is not None}

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from muscgen.artifacts import DirectoryStore
+from muscgen.audit import audit_of
 from muscgen.backends.base import ModelShape
 from muscgen.engine import Engine
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, connect
 from muscgen.models.registry import Registry
 from muscgen.request import SongRequest
+from muscgen.settings import load
 from muscgen.worker import Served, Worker
+from muscgen.worker.duties import Duties
 
 MODEL = "muscgen-tiny"
 SHAPE = ModelShape(
@@ -98,6 +101,7 @@ class Bench:
         self.client = connect(url)
         self.queue = Queue(self.client, prefix=prefix, lease_s=lease_s, backoff_cap_s=0.05)
         self.store = DirectoryStore(folder)
+        self.audit = audit_of(load({}, home=folder / "home"))
         self.card = Registry(folder / "none").get(MODEL)
         self.organ = Organ(rows=8)
 
@@ -106,7 +110,8 @@ class Bench:
         """A worker at work; drained in haste at the end, unless the test has drained it."""
         engine = Engine(self.organ, slots=4, chunk_s=0.1)
         served = {MODEL: Served(self.card, engine, self.organ, 4, "organ", "fp32")}
-        worker = Worker(name, self.queue, self.store, served, self._keeper, drain_s=drain_s)
+        duties = Duties(self.audit, "noncommercial")
+        worker = Worker(name, self.queue, self.store, served, self._keeper, duties, drain_s=drain_s)
         task = asyncio.create_task(worker.run())
         try:
             yield worker

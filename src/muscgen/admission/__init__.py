@@ -1,15 +1,17 @@
 """Between a request's bytes and a job: who asks, for what, and whether it can be made."""
 
 from muscgen.admission.conditioning import ROLES, Sound, clip_of
+from muscgen.admission.consents import Desk, note_consent
 from muscgen.admission.effective import effective
 from muscgen.admission.gate import Admitted, Gate
 from muscgen.admission.principals import Keyring, Principal, authenticate
-from muscgen.admission.reading import InvalidFields, read, refusal, with_clips
+from muscgen.admission.reading import InvalidFields, read, read_as, refusal, with_clips
 from muscgen.admission.sounds import find
 
 __all__ = [
     "ROLES",
     "Admitted",
+    "Desk",
     "Gate",
     "InvalidFields",
     "Keyring",
@@ -19,7 +21,9 @@ __all__ = [
     "clip_of",
     "effective",
     "find",
+    "note_consent",
     "read",
+    "read_as",
     "refusal",
     "with_clips",
 ]

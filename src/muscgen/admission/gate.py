@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from muscgen import telemetry
+from muscgen.admission.consents import Desk
 from muscgen.admission.effective import check_mode, effective, refuse_unreadable
 from muscgen.admission.principals import Principal
 from muscgen.admission.reading import read
@@ -47,6 +48,7 @@ class Gate:
     registry: Registry
     default_model: str
     rules: Rules
+    desk: Desk
     private_webhooks: bool = False
 
     async def admit(
@@ -72,9 +74,10 @@ class Gate:
         sound = await sound_of(wish, principal, self.store, self.queue)
         request = effective(wish, card, sound=sound, models=models, warnings=warnings)
         refuse_unreadable(request, card)
+        request = await self.desk.covered(request, sound, principal)
         work = work_of(request, card, principal)
         await still_kept(request, work, self.store, self.queue)
-        async with shared(request, self.store) as job_id:
+        async with shared(request, self.store) as job_id, self.desk.used(request, job_id):
             enqueued = await self.queue.enqueue(
                 request,
                 job_id=job_id,
@@ -84,6 +87,8 @@ class Gate:
                 work=work,
                 limits=principal.limits,
             )
+            if job_id is not None and enqueued.job_id != job_id:
+                await self.desk.unused(request, job_id)
         created = enqueued.created or enqueued.job_id == job_id
         if created:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()

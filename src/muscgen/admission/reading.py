@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from muscgen.errors import InvalidRequest, MalformedBody, PromptTooLong, Rejected
 from muscgen.request import MAX_PROMPT_CHARS, GenerateRequest
 
+Wish = TypeVar("Wish", bound=BaseModel)
 _MAX_LISTED = 20  # a body of nothing but unknown fields shall not be answered with a book
 _MAX_NAME_CHARS = 120
 _PROMPTS = ("prompt", "negative_prompt")
@@ -43,13 +44,18 @@ def read(body: bytes) -> GenerateRequest:
     Raises MalformedBody for what is not strict JSON in UTF-8, PromptTooLong, and InvalidFields naming every
     field that is unknown, of a wrong type or out of range.
     """
+    return read_as(GenerateRequest, body)
+
+
+def read_as(kind: type[Wish], body: bytes) -> Wish:
+    """Any other wish in a body. Raises as `read` does."""
     text = _decoded(body)
     _check_json(text)
     try:
         # Python's names would be a second spelling of each field, so they are unknown here.
-        return GenerateRequest.model_validate_json(text, by_alias=True, by_name=False)
+        return kind.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise refusal(error) from None
+        raise refusal(error, kind) from None
 
 
 def with_clips(body: bytes, artifacts: Mapping[str, str]) -> bytes:
@@ -111,12 +117,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedBody(f"the body is not JSON: {name} is no JSON number")
 
 
-def refusal(error: ValidationError) -> Rejected:
+def refusal(error: ValidationError, kind: type[BaseModel] = GenerateRequest) -> Rejected:
     """What is wrong with a wish, in words and wire names."""
-    return _refusal(error.errors(include_url=False, include_input=False))
+    return _refusal(error.errors(include_url=False, include_input=False), kind)
 
 
-def _refusal(errors: Sequence[ErrorDetails]) -> Rejected:
+def _refusal(errors: Sequence[ErrorDetails], kind: type[BaseModel]) -> Rejected:
     first = errors[0]
     if first["type"] == "json_invalid":  # too deep for its taste, or half a surrogate pair
         return MalformedBody(f"the body is not JSON: {first['ctx']['error']}")
@@ -128,13 +134,13 @@ def _refusal(errors: Sequence[ErrorDetails]) -> Rejected:
                 param=name,
                 suggestion=f"at most {MAX_PROMPT_CHARS} characters",
             )
-    return InvalidFields([_fault(error) for error in errors[:_MAX_LISTED]])
+    return InvalidFields([_fault(error, kind) for error in errors[:_MAX_LISTED]])
 
 
-def _fault(error: ErrorDetails) -> Fault:
+def _fault(error: ErrorDetails, kind: type[BaseModel]) -> Fault:
     param = ".".join(str(part)[:_MAX_NAME_CHARS] for part in error["loc"]) or None
     if error["type"] == "extra_forbidden":
-        return _unknown(error["loc"], param or "")
+        return _unknown(error["loc"], param or "", kind)
     if error["type"] == "missing":
         return Fault(param, f"{param} is missing")
     message = error["msg"].removeprefix("Input ").removeprefix("String ")
@@ -156,15 +162,14 @@ def _plain(limit: object) -> str:
     return f"{limit:g}" if isinstance(limit, float) else str(limit)  # a seed's limit has 16 digits
 
 
-def _unknown(loc: tuple[int | str, ...], param: str) -> Fault:
-    names = _fields_at(loc[:-1])
+def _unknown(loc: tuple[int | str, ...], param: str, kind: type[BaseModel]) -> Fault:
+    names = _fields_at(loc[:-1], kind)
     near = difflib.get_close_matches(str(loc[-1])[:_MAX_NAME_CHARS], names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return Fault(param, f"{param} is not a field of a request", f"{hint}known here: {', '.join(names)}")
 
 
-def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = GenerateRequest
+def _fields_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     for part in (part for part in loc if isinstance(part, str)):
         by_name = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
         inner = _model_in(by_name.get(part))

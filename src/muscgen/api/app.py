@@ -13,6 +13,7 @@ from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, Reques
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
 from muscgen.artifacts.store import Store
+from muscgen.audit import audit_of
 from muscgen.jobs.apikeys import ApiKeys
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
@@ -32,7 +33,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     )
     keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
     rules = Rules(settings)
-    app.state.house = House(settings, queue, store, registry, rules, keyring)
+    app.state.house = House(settings, queue, store, registry, rules, keyring, audit_of(settings))
     app.state.readiness = Readiness(queue, [card.id for card in rules.usable(registry.list())])
     problems.install(app)
     openapi.install(app)

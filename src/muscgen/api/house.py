@@ -9,9 +9,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from muscgen.admission import Gate, Keyring, Principal
+from muscgen.admission import Desk, Gate, Keyring, Principal
 from muscgen.artifacts.store import Store
+from muscgen.audit import Audit
 from muscgen.errors import InvalidRequest, JobNotFound
+from muscgen.jobs.consents import Consents
 from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
@@ -31,7 +33,17 @@ class House:
     registry: Registry
     rules: Rules
     keyring: Keyring
+    audit: Audit
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
+
+    @property
+    def consents(self) -> Consents:
+        return Consents(self.queue.redis, self.queue.prefix)
+
+    @property
+    def desk(self) -> Desk:
+        settings = self.settings
+        return Desk(self.consents, self.audit, settings.deployment_use, settings.sensitive_uses)
 
     @property
     def gate(self) -> Gate:
@@ -41,6 +53,7 @@ class House:
             self.registry,
             self.settings.default_model,
             self.rules,
+            self.desk,
             private_webhooks=self.settings.webhook_allow_private,
         )
 

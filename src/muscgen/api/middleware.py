@@ -133,7 +133,7 @@ class LastResort:
 class BodyLimit:
     """Refuses a body by its announced length, or as soon as more than the limit or than patience came.
 
-    max_upload_bytes: for bodies with sound in them, whose routes write them to files and count again.
+    max_upload_bytes: for bodies with files in them, whose routes write them to files and count again.
     """
 
     def __init__(
@@ -149,9 +149,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        brings_sound = _brings_sound(scope, headers)
-        most = self._max_bytes + (self._max_upload_bytes if brings_sound else 0)
-        patience_s = self._patience_s * (UPLOAD_PATIENCE if brings_sound else 1)
+        brings_files = _brings_files(scope, headers)
+        most = self._max_bytes + (self._max_upload_bytes if brings_files else 0)
+        patience_s = self._patience_s * (UPLOAD_PATIENCE if brings_files else 1)
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             await to_problem(_packed(), scope)(scope, receive, send)
             return
@@ -162,12 +162,13 @@ class BodyLimit:
         await self._app(scope, _limited(receive, most, patience_s), send)
 
 
-def _brings_sound(scope: Scope, headers: Headers) -> bool:
+def _brings_files(scope: Scope, headers: Headers) -> bool:
     path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     if scope["method"] != "POST":
         return False
     return path == "/artifacts" or (
-        path == "/generate" and headers.get("content-type", "").lower().startswith("multipart/form-data")
+        path in ("/generate", "/consents")
+        and headers.get("content-type", "").lower().startswith("multipart/form-data")
     )
 
 

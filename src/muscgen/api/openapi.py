@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from muscgen.api.problems import MEDIA_TYPE as PROBLEM
-from muscgen.request import GenerateRequest
+from muscgen.request import ConsentWish, GenerateRequest
 
 # Under a prefix of their own: what may be left out of a wish is always there in an answer.
 _PREFIX = "Wish."
 GENERATE_REQUEST = f"#/components/schemas/{_PREFIX}GenerateRequest"
+CONSENT_WISH = f"#/components/schemas/{_PREFIX}ConsentWish"
 
 
 def install(app: FastAPI) -> None:
@@ -51,8 +52,10 @@ def _is_problem(answer: dict[str, Any]) -> bool:
 
 
 def _wishes() -> dict[str, Any]:
-    schema = GenerateRequest.model_json_schema(
-        by_alias=True, ref_template=f"#/components/schemas/{_PREFIX}{{model}}"
-    )
-    parts = schema.pop("$defs")
-    return {f"{_PREFIX}{name}": part for name, part in (parts | {"GenerateRequest": schema}).items()}
+    found: dict[str, Any] = {}
+    for kind in (GenerateRequest, ConsentWish):
+        schema = kind.model_json_schema(
+            by_alias=True, ref_template=f"#/components/schemas/{_PREFIX}{{model}}"
+        )
+        found |= schema.pop("$defs") | {kind.__name__: schema}
+    return {f"{_PREFIX}{name}": part for name, part in found.items()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from muscgen.jobs.job import Cached
 from muscgen.jobs.states import State
-from muscgen.request import SongRequest
+from muscgen.request import Scope, SongRequest, Statement
 
 
 class _Wire(BaseModel):
@@ -112,6 +112,50 @@ class JobDocument(_Wire):
 
     def to_json(self) -> str:
         return self.model_dump_json(by_alias=True)
+
+
+class ConsentDocument(_Wire):
+    """A consent: the record, which never changes, and how it stands."""
+
+    id: str
+    tenant: str
+    inline: bool = Field(description="Told in a request, rather than by POST /consents.")
+    basis: str
+    reference: str | None
+    scope: Scope
+    statement: Statement | None
+    created_at: datetime
+    sha256: str = Field(description="Of the fields above as JSON: names sorted, no spaces, ASCII.")
+    standing: Literal["valid", "ended", "revoked"]
+    revoked_at: datetime | None
+    revoked_reason: str | None
+
+
+class ConsentList(_Wire):
+    consents: list[ConsentDocument]
+    next_cursor: str | None
+
+
+class ConsentUse(_Wire):
+    """What a consent was used for: a job, or a file that came of it."""
+
+    at: datetime
+    job: str
+    job_url: str
+    artifact: str | None = Field(description="SHA-256 of the file.")
+    artifact_url: str | None
+
+
+class ConsentUses(_Wire):
+    made: list[ConsentUse]
+    next_cursor: str | None
+
+
+class ConsentRevoked(ConsentDocument):
+    """What the revoked consent was used for comes with it: the first page of it."""
+
+    made: list[ConsentUse]
+    next_cursor: str | None
 
 
 class JobList(_Wire):

@@ -147,12 +147,25 @@ class Audit:
         return following(self._folder, path) if full else path
 
 
-def audit_of(settings: Settings) -> Audit:
-    """The log of the settings' home."""
-    return Audit(
+def audit_of(settings: Settings, *, check: bool = False) -> Audit:
+    """The log of the settings' home.
+
+    check: see now that it can be written, and log where it stands, for whoever keeps logs elsewhere. Raises
+    AuditUnavailable then, if it must be and cannot.
+    """
+    audit = Audit(
         settings.audit_path,
         settings.audit_key_path,
         settings.audit_head_path,
         policy=settings.audit,
         rotate_bytes=settings.audit_bytes,
     )
+    if check and settings.audit != "off":
+        try:
+            head = audit.check()
+            telemetry.event("audit.head", seq=head.seq, hash=head.hash)
+        except AuditUnavailable as error:
+            telemetry.warning("audit.unavailable", reason=error.detail)
+            if settings.audit == "require":
+                raise
+    return audit

@@ -12,6 +12,7 @@ import uvicorn
 from muscgen import __version__, telemetry
 from muscgen.api import create_app
 from muscgen.artifacts import DirectoryStore
+from muscgen.audit import audit_of
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
 from muscgen.cli.queue_server import take_over
@@ -47,7 +48,7 @@ class Service:
         self._stopping = asyncio.Event()
 
     async def run(self, place: socket.socket) -> None:
-        """Raises ConfigurationError, QueueUnavailable, ModelNotFound for the default model."""
+        """Raises ConfigurationError, QueueUnavailable, AuditUnavailable; ModelNotFound for the default."""
         queue = open_queue(self._settings, self._url)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,6 +61,7 @@ class Service:
             store = DirectoryStore(self._settings.artifacts_path)
             registry = Registry(self._settings.models_path)
             registry.get(self._settings.default_model)
+            audit_of(self._settings, check=True)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)
             if self._webhooks:
                 telling = deliver(self._settings, app.state.house, signing(self._settings))

@@ -169,7 +169,7 @@ def renewal(claims: Sequence[Claim], lease_s: float) -> list[Argument]:
 
 
 def _claim(worker: str, row: Sequence[Any]) -> Claim:
-    job_id, token, request, attempt, created, claimed, deadline = row
+    job_id, token, request, attempt, created, claimed, deadline, tenant = row
     return Claim(
         job_id=job_id.decode(),
         token=token,
@@ -179,4 +179,5 @@ def _claim(worker: str, row: Sequence[Any]) -> Claim:
         claimed_at=int(claimed) / 1000,
         deadline_at=seconds(deadline.decode()),
         worker=worker,
+        tenant=tenant.decode(),
     )

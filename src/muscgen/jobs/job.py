@@ -95,6 +95,7 @@ class Claim:
     claimed_at: float
     deadline_at: float | None
     worker: str
+    tenant: str = ""
 
     @property
     def model(self) -> str:

@@ -22,6 +22,7 @@ WebhookEvent = Literal["started", "progress", "completed"]
 WebhookUrl = Annotated[str, StringConstraints(max_length=MAX_URL_CHARS), AfterValidator(web_address)]
 ArtifactId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Basis = Literal["own", "licensed", "public_domain", "cc"]
+Sensitive = Literal["voice", "likeness"]
 ConsentId = Annotated[str, StringConstraints(pattern=r"^consent_[0-9a-f]{32}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Metadata = Annotated[
@@ -170,6 +171,13 @@ class Rights(Part):
     )
     intended_use: Use | None = Field(
         default=None, description="What the song is for; null: what the service is for."
+    )
+    sensitive: tuple[Sensitive, ...] = Field(
+        default=(),
+        max_length=2,
+        description="voice: somebody sings or speaks in the sound; likeness: the song shall pass for a "
+        "person's. To be declared, and needs a consent record that covers it.",
+        exclude_if=lambda sensitive: not sensitive,
     )
 
 

@@ -16,6 +16,7 @@ from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
+from muscgen.worker.duties import duties_of
 from muscgen.worker.loader import close, load_models
 from muscgen.worker.worker import KeeperOf, Worker
 
@@ -34,12 +35,14 @@ async def serve(
     Raises ConfigurationError, ModelNotFound, CheckpointInvalid, QueueUnavailable when there is no queue.
     """
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    duties = duties_of(settings)
     served = await asyncio.to_thread(load_models, Registry(settings.models_path), settings, models)
     queue = open_queue(settings, redis_url)
     store = DirectoryStore(settings.artifacts_path)
     try:
         await patiently_check(queue)
-        worker = Worker(name, queue, store, served, keeper_for(settings, redis_url), drain_s=settings.drain_s)
+        keeper = keeper_for(settings, redis_url)
+        worker = Worker(name, queue, store, served, keeper, duties, drain_s=settings.drain_s)
         slots = sum(model.slots for model in served.values())
         telemetry.event("worker.ready", worker=name, models=",".join(served), slots=slots)
         await _until_drained(worker, queue, store, parent)

@@ -14,8 +14,10 @@ from muscgen.artifacts import Store
 from muscgen.audio import Audio
 from muscgen.engine import Made
 from muscgen.errors import (
+    AuditUnavailable,
     BadSong,
     Cancelled,
+    ConsentRefused,
     InternalError,
     JobExpired,
     JobNotFound,
@@ -26,6 +28,7 @@ from muscgen.errors import (
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.jobs import TERMINAL, Claim, Queue, State
 from muscgen.worker.broadcast import Broadcast, Treatment, untreated
+from muscgen.worker.duties import Duties
 from muscgen.worker.inputs import NOTHING, brings_sound, listen
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
@@ -47,7 +50,7 @@ class Stop(StrEnum):
 class JobRun:
     """`start` submits the songs; `run` sees them through and never raises for what a job can meet."""
 
-    def __init__(self, claim: Claim, served: Served, queue: Queue, store: Store) -> None:
+    def __init__(self, claim: Claim, served: Served, queue: Queue, store: Store, duties: Duties) -> None:
         self.claim = claim
         self.served = served
         self.audio_s = 0.0
@@ -55,12 +58,14 @@ class JobRun:
         self.unseated = claim.request.n if brings_sound(claim.request) else 0
         self._queue = queue
         self._store = store
+        self._duties, self._leave = duties, duties.leave(claim, queue)
         self._stopped: Stop | None = None
         self._lost = asyncio.Event()
         self._broadcast = Broadcast(claim, queue, self._tell_of_audio, treatment=self._marking)
         self._songs = Songs(claim, served, queue, self._broadcast)
         self._kept: list[str] = []  # artifact ids
         self._result: dict[str, Any] | None = None
+        self._noted = False
         self._error: MuscgenError | None = None
 
     async def start(self) -> None:
@@ -73,6 +78,7 @@ class JobRun:
 
     async def _begin(self) -> None:
         try:
+            await self._leave.ask()
             heard = NOTHING
             if self.unseated:
                 open_artifact = partial(self._store.open, verify=True)
@@ -110,7 +116,12 @@ class JobRun:
     async def _make(self) -> None:
         aside = [
             asyncio.create_task(work)
-            for work in (self._report(), self._songs.keep_saving(), self._broadcast.run())
+            for work in (
+                self._report(),
+                self._songs.keep_saving(),
+                self._broadcast.run(),
+                self._leave.watch(self._forbid),
+            )
         ]
         outputs = [asyncio.create_task(self._output(index)) for index in range(self.claim.request.n)]
         try:
@@ -194,8 +205,13 @@ class JobRun:
         except LeaseLost:
             self.stop(Stop.LOST)
 
+    def _forbid(self, error: Exception) -> None:
+        """Somebody else put an end to it."""
+        self._refuse(error)
+        self._songs.cancel()
+
     def _refuse(self, error: Exception) -> None:
-        if isinstance(error, Cancelled) and self._stopped is not None:
+        if self._error is not None or (isinstance(error, Cancelled) and self._stopped is not None):
             return
         if not isinstance(error, MuscgenError):
             logging.getLogger("muscgen").error(
@@ -217,7 +233,7 @@ class JobRun:
         return None
 
     async def _settle(self) -> State:
-        if self._result is not None:
+        if self._result is not None and await self._may_be_shown():
             size = sum(output["artifact"]["bytes"] for output in self._result["outputs"])
             return await self._queue.finish(
                 self.claim, self._result, maker=self.served.maker, size_bytes=size
@@ -230,6 +246,20 @@ class JobRun:
             )
         await self._songs.save(surely=True)
         return await self._queue.hand_back(self.claim)
+
+    async def _may_be_shown(self) -> bool:
+        """Once the consent stands after all, and what was made is written down."""
+        if self._noted:
+            return True
+        try:
+            await self._leave.keep(self._kept)
+            await self._duties.note(self.claim, self.served.to_dict(), self._kept)
+        except (ConsentRefused, AuditUnavailable) as error:
+            self._result = None
+            self._refuse(error)
+            return False
+        self._noted = True
+        return True
 
     async def _release(self, state: State | None) -> None:
         """Give up the files of a job that will never show them.

@@ -13,6 +13,7 @@ from muscgen import telemetry
 from muscgen.artifacts import Store
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs import Claim, LeaseKeeper, Queue, State
+from muscgen.worker.duties import Duties
 from muscgen.worker.loader import Served
 from muscgen.worker.pace import Pace
 from muscgen.worker.run import JobRun, Stop
@@ -39,6 +40,7 @@ class Worker:
         store: Store,
         served: Mapping[str, Served],
         keeper: KeeperOf,
+        duties: Duties,
         *,
         drain_s: float,
     ) -> None:
@@ -47,6 +49,7 @@ class Worker:
         self._store = store
         self._served = served
         self._drain_s = drain_s
+        self._duties = duties
         self._keeper = keeper(self._told(Stop.LOST), self._told(Stop.CANCEL))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runs: dict[str, JobRun] = {}
@@ -113,7 +116,7 @@ class Worker:
 
     async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)
-        run = JobRun(claim, served, self._queue, self._store)
+        run = JobRun(claim, served, self._queue, self._store, self._duties)
         self._runs[claim.job_id] = run
         await run.start()
         telemetry.event(

@@ -1,0 +1,199 @@
+"""Consents, kept beside the queue so that every replica and worker knows at once of one that is revoked.
+
+    <prefix>:{<id>}:consent   HASH: record, revoked       <prefix>:consents:<tenant>   ZSET: ids by time
+    <prefix>:{<id>}:made      ZSET: what it was used for
+
+A use is written down in the same step that reads whether the consent still stands. So whatever was begun
+before a revocation is among what the revocation lists, and nothing begins after it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from muscgen.errors import ConsentNotFound, QuotaExceeded
+from muscgen.jobs.connect import outages
+from muscgen.jobs.keys import PREFIX
+from muscgen.jobs.scripts import Reply
+from muscgen.request import ConsentRecord
+
+INLINE_KEPT_S = 90 * 86_400  # after its last use, for a consent that was only told in requests
+MOST_RECORDS = 100_000  # of one tenant: about 100 MB
+_PRUNED = 1_000
+_ALIKE = 64  # places of the same microsecond, at most
+
+Place = tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """at: Unix seconds."""
+
+    at: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A consent as it stands."""
+
+    record: ConsentRecord
+    revoked: Revocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A use: a job, or one of the files that came of it. at: Unix seconds."""
+
+    at: float
+    job: str
+    artifact: str | None = None
+
+
+class Consents:
+    """Every method raises QueueUnavailable while Redis does not answer."""
+
+    def __init__(self, client: Reply, prefix: str = PREFIX) -> None:
+        self._redis, self._prefix = client, prefix
+
+    async def put(self, record: ConsentRecord) -> Held:
+        """Keep a consent; one with its id that is there already stays as it is.
+
+        Raises QuotaExceeded where a tenant has too many.
+        """
+        key, index = self._record(record.id), self._index(record.tenant)
+        await self._check_room(index)
+        with outages():
+            await self._redis.hsetnx(key, "record", record.canonical())
+            await self._redis.zadd(index, {record.id: time.time()}, nx=True)
+        if record.inline:
+            await self._prolong(record.id)
+        return await self.get(record.id)
+
+    async def get(self, consent_id: str, tenant: str | None = None) -> Held:
+        """Raises ConsentNotFound, for another tenant's too; tenant None sees all."""
+        with outages():
+            kept = await self._redis.hmget(self._record(consent_id), "record", "revoked")
+        held = _held(kept)
+        if held is None or tenant not in (None, held.record.tenant):
+            raise ConsentNotFound(f"there is no consent {consent_id[:60]!r}", param="id")
+        return held
+
+    async def of(
+        self, tenant: str, limit: int = 50, before: Place | None = None
+    ) -> tuple[list[Held], Place | None]:
+        """A tenant's consents, the newest first, and where to go on."""
+        most = before[0] if before else "+inf"
+        with outages():
+            rows = await self._redis.zrevrangebyscore(
+                self._index(tenant), most, "-inf", 0, limit + _ALIKE, withscores=True
+            )
+            places = [(at, member.decode()) for member, at in rows]
+            page = [place for place in places if before is None or place < before][:limit]
+            kept = [await self._redis.hmget(self._record(name), "record", "revoked") for _, name in page]
+        found = [held for held in map(_held, kept) if held is not None]
+        return found, page[-1] if len(page) == limit else None
+
+    async def revoke(self, consent_id: str, tenant: str | None = None, reason: str = "") -> Held:
+        """Take a consent back for good, once or again. Raises ConsentNotFound."""
+        held = await self.get(consent_id, tenant)
+        if held.revoked is None:
+            with outages():
+                revoked = json.dumps({"at": round(time.time(), 3), "reason": reason})
+                await self._redis.hsetnx(self._record(consent_id), "revoked", revoked)
+                # A statement that was taken back is not forgotten, lest it be told again.
+                await self._redis.persist(self._record(consent_id))
+                await self._redis.persist(self._made(consent_id))
+        return await self.get(consent_id, tenant)
+
+    async def use(self, consent_id: str, job_id: str, artifacts: Sequence[str] = ()) -> Held | None:
+        """Write down a job, or files that it made; the consent as it stands in that moment.
+
+        Where it is revoked, or gone (None), nothing is written.
+        """
+        members = [f"{job_id} {artifact}" for artifact in artifacts] or [job_id]
+        with outages():
+            async with self._redis.pipeline(transaction=True) as steps:
+                steps.zadd(self._made(consent_id), dict.fromkeys(members, time.time()), nx=True)
+                steps.hmget(self._record(consent_id), "record", "revoked")
+                _, kept = await steps.execute()
+        held = _held(kept)
+        if held is None or held.revoked is not None:
+            await self.unuse(consent_id, members)
+        elif held.record.inline:
+            await self._prolong(consent_id)
+        return held
+
+    async def unuse(self, consent_id: str, members: Sequence[str]) -> None:
+        """Strike what was not begun after all."""
+        with outages():
+            await self._redis.zrem(self._made(consent_id), *members)
+
+    async def made(
+        self, consent_id: str, limit: int = 50, after: Place | None = None
+    ) -> tuple[list[Made], Place | None]:
+        """What it was used for, the oldest first, and where to go on."""
+        least = after[0] if after else "-inf"
+        with outages():
+            rows = await self._redis.zrangebyscore(
+                self._made(consent_id), least, "+inf", 0, limit + _ALIKE, withscores=True
+            )
+        places = [(at, member.decode()) for member, at in rows]
+        page = [place for place in places if after is None or place > after][:limit]
+        return [_use(member, at) for at, member in page], page[-1] if len(page) == limit else None
+
+    async def _prolong(self, consent_id: str) -> None:
+        with outages():
+            if await self._redis.hexists(self._record(consent_id), "revoked"):
+                return
+            await self._redis.expire(self._record(consent_id), INLINE_KEPT_S)
+            await self._redis.expire(self._made(consent_id), INLINE_KEPT_S)
+
+    async def _check_room(self, index: str) -> None:
+        with outages():
+            if await self._redis.zcard(index) < MOST_RECORDS:
+                return
+            names = await self._redis.zrange(index, 0, _PRUNED)
+            async with self._redis.pipeline(transaction=False) as steps:
+                for name in names:
+                    steps.exists(self._record(name.decode()))
+                there = await steps.execute()
+            if gone := [name for name, exists in zip(names, there, strict=True) if not exists]:
+                await self._redis.zrem(index, *gone)
+                return
+        raise QuotaExceeded(
+            f"{MOST_RECORDS:,} consents are kept for you, which is the most",
+            param="rights.input_audio_consent",
+            suggestion="one record of POST /consents that covers many sounds, named by its id",
+        )
+
+    def _record(self, consent_id: str) -> str:
+        return f"{self._prefix}:{{{consent_id}}}:consent"
+
+    def _made(self, consent_id: str) -> str:
+        return f"{self._prefix}:{{{consent_id}}}:made"
+
+    def _index(self, tenant: str) -> str:
+        return f"{self._prefix}:consents:{tenant}"
+
+
+def now() -> datetime:
+    """To the second, as records have it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _held(kept: Sequence[bytes | None]) -> Held | None:
+    record, revoked = kept
+    if record is None:
+        return None
+    taken_back = None if revoked is None else Revocation(**json.loads(revoked))
+    return Held(ConsentRecord.model_validate_json(record), taken_back)
+
+
+def _use(member: str, at: float) -> Made:
+    job, _, artifact = member.partition(" ")
+    return Made(at, job, artifact or None)
