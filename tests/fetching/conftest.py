@@ -11,7 +11,7 @@ from tiny import random_checkpoint
 from muscgen.fetching.hub import Hub
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.pull import Pulled, Stage, Wish, pull
-from muscgen.models.terms import Terms, declared, shipped
+from muscgen.models.terms import Said, Terms, shipped
 from muscgen.rights import Acceptances, Rules, licensed
 from muscgen.settings import Settings
 
@@ -107,4 +107,4 @@ def house(tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> Ho
     return household
 
 
-OURS = declared("ours/lofi", "Apache-2.0")
+OURS = Said("Apache-2.0").terms("ours/lofi")

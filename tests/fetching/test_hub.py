@@ -28,7 +28,7 @@ from muscgen.errors import (
 from muscgen.fetching import shelf
 from muscgen.fetching.patience import Patience, retry_after_s
 from muscgen.models.registry import Registry
-from muscgen.models.terms import declared
+from muscgen.models.terms import Said
 
 from .conftest import OURS, SMALL, WEIGHTS, checkpoint
 from .hub_server import COMMIT, Trouble
@@ -289,14 +289,14 @@ def test_shards_are_fetched_with_their_index(house, tmp_path):
 
 def test_a_model_of_nobody_knows_what_licence_is_not_fetched(house):
     with pytest.raises(LicenceRefused, match="unknown licence"):
-        house.pull(declared("ours/lofi", "WTFPL-ish"))
+        house.pull(Said("WTFPL-ish").terms("ours/lofi"))
     assert house.hub.asked == []
 
 
 @pytest.mark.parametrize("model", ["../evil", "a/b/c", "a--b", "/etc", "", "a/..", "x" * 200])
 def test_an_id_that_is_none_is_refused(house, model):
     with pytest.raises(InvalidRequest, match="no model's id"):
-        house.pull(declared(model, "MIT"))
+        house.pull(Said("MIT").terms(model))
 
 
 def test_the_shipped_model_is_not_fetched(house):

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muscgen.cli.steps import say, telling
 from muscgen.cli.words import FAILED, in_words
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from muscgen.fetching.pull import Pulled, Stage
+    from muscgen.fetching.patience import Patience
+    from muscgen.models.terms import Terms
 
 ModelId = Annotated[str, typer.Argument(metavar="ID")]
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-License = Annotated[str | None, typer.Option(help="SPDX, of a model that no shipped card knows.")]
+License = Annotated[str | None, typer.Option("--license", help="SPDX, of a model that no card is known of.")]
 LicenseUrl = Annotated[str | None, typer.Option(help="Where its text is; default: at spdx.org.")]
 Attribution = Annotated[str | None, typer.Option(help="Who is to be named; default: the model's id.")]
-
-TENTHS = 10
 
 
 def pull(
@@ -36,7 +32,7 @@ def pull(
     origin: Annotated[
         str | None, typer.Option("--from", help="hub, or the URL of a folder with a manifest.")
     ] = None,
-    license_: Annotated[str | None, typer.Option("--license", help="SPDX, where no card is shipped.")] = None,
+    license_: License = None,
     license_url: LicenseUrl = None,
     attribution: Attribution = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every step as a line of JSON.")] = False,
@@ -47,17 +43,20 @@ def pull(
         from muscgen.fetching.patience import Patience
         from muscgen.fetching.pull import Wish, pull
         from muscgen.fetching.terms import terms_of
+        from muscgen.models.terms import Said
         from muscgen.rights import Rules
         from muscgen.settings import load
 
         settings = load(home=home)
+        patience = Patience()
+        said = Said(license_, license_url, attribution)
         terms = terms_of(
-            model, settings.models_path, license_, license_url=license_url, attribution=attribution
+            model, settings.models_path, said, lambda: _published(model, origin, revision, patience)
         )
         wish = Wish(terms, revision, origin)
-        with _telling(as_json=as_json) as tell:
-            pulled = pull(wish, settings.models_path, Rules(settings), Patience(), tell)
-        _say(pulled, as_json=as_json)
+        with telling(as_json=as_json) as tell:
+            pulled = pull(wish, settings.models_path, Rules(settings), patience, tell)
+        say(pulled, as_json=as_json)
 
 
 def verify(
@@ -105,78 +104,7 @@ def remove(
         typer.echo(f"{model} is removed: {gone / 1e6:,.1f} MB")
 
 
-@contextlib.contextmanager
-def _telling(*, as_json: bool) -> Iterator[Callable[[Stage], None]]:
-    """A bar on a terminal, a line a tenth elsewhere, or JSON."""
-    bar = _bar()
-    if as_json:
-        yield _json_line
-    elif not bar.console.is_terminal:
-        yield _Lines()
-    else:
-        with bar:
-            task = bar.add_task("asking", total=None)
-            yield lambda stage: bar.update(
-                task,
-                description=stage.file or stage.stage,
-                completed=stage.bytes_done,
-                total=stage.bytes_total or None,
-            )
+def _published(model: str, origin: str | None, revision: str | None, patience: Patience) -> Terms | None:
+    from muscgen.fetching.places import HUB, published_terms
 
-
-class _Lines:
-    def __init__(self) -> None:
-        self._said = ("", -1)
-
-    def __call__(self, stage: Stage) -> None:
-        done, total = stage.bytes_done, stage.bytes_total
-        step = (stage.stage, TENTHS * done // (total or 1))
-        if step != self._said:
-            self._said = step
-            size = f" {done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else ""
-            typer.echo(f"{stage.stage}{size}", err=True)
-
-
-def _json_line(stage: Stage) -> None:
-    from dataclasses import asdict
-
-    typer.echo(json.dumps(asdict(stage)))
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-def _say(pulled: Pulled, *, as_json: bool) -> None:
-    card, record = pulled.card, pulled.record
-    facts: dict[str, Any] = {
-        "model": card.id,
-        "fresh": pulled.fresh,
-        "path": str(card.path),
-        "license": card.license,
-        "revision": card.revision,
-        "commit": record.commit if record else None,
-    }
-    if as_json:
-        typer.echo(json.dumps({"stage": "done"} | facts))
-        return
-    commit = f" at {record.commit}" if record and record.commit else ""
-    typer.echo(f"{card.id}{commit} {'is here now' if pulled.fresh else 'was here already'}: {card.path}")
+    return None if origin in (None, HUB) else published_terms(model, origin, revision, patience)

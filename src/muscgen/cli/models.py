@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from muscgen.cli import fetching
+from muscgen.cli import bringing, fetching
 from muscgen.cli.words import in_words
 from muscgen.errors import LicenceRefused, ModelNotFound
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from muscgen.rights import Rules
 
 app = typer.Typer(
-    help="Models: list, show, accept, pull, verify, remove.", no_args_is_help=True, rich_markup_mode=None
+    help="Models: list, show, accept, pull, import, manifest, verify, remove.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
@@ -77,7 +79,7 @@ def show(model: Annotated[str, typer.Argument(metavar="ID")], home: Home = None)
 @app.command("accept")
 def accept(
     model: Annotated[str, typer.Argument(metavar="ID", help="Installed, or known by name.")],
-    license_: Annotated[str | None, typer.Option("--license", help="SPDX, where no card is shipped.")] = None,
+    license_: fetching.License = None,
     license_url: fetching.LicenseUrl = None,
     attribution: fetching.Attribution = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
@@ -91,16 +93,15 @@ def accept(
     with in_words():
         from muscgen.audit import audit_of
         from muscgen.fetching.terms import terms_of
+        from muscgen.models.terms import Said
         from muscgen.rights import Acceptances, licensed
         from muscgen.rights.acceptance import digest
         from muscgen.rights.policies import NEEDS_ACCEPTANCE
         from muscgen.settings import load
 
         settings = load(home=home)
-        said = terms_of(
-            model, settings.models_path, license_, license_url=license_url, attribution=attribution
-        )
-        terms = licensed(said)
+        said = Said(license_, license_url, attribution)
+        terms = licensed(terms_of(model, settings.models_path, said))
         typer.echo(terms.text, nl=False)
         if terms.policy == "unknown":
             raise LicenceRefused(
@@ -142,5 +143,7 @@ def _public(model: Card | Terms, rules: Rules) -> dict[str, Any]:
 
 
 app.command("pull")(fetching.pull)
+app.command("import")(bringing.bring_in)
+app.command("manifest")(bringing.manifest)
 app.command("verify")(fetching.verify)
 app.command("remove")(fetching.remove)

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from muscgen.errors import InvalidRequest
-from muscgen.fetching.patience import Patience
-from muscgen.fetching.plan import Source
+from pathlib import Path
 
+from muscgen.errors import InvalidRequest
+from muscgen.fetching.patience import Patience, patiently
+from muscgen.fetching.plan import Source
+from muscgen.fetching.published import Bucket, Folder, Here, Published, WebFolder
+from muscgen.models.terms import Terms
+
+HUB = "hub"
 BUCKETS = ("s3://", "gs://", "az://")
 WEB = ("https://", "http://")
 
 
-def open_source(model: str, origin: str | None, revision: str | None, patience: Patience) -> Source:
-    """The hub's repository of that name, or the folder at the URL.
+def open_source(terms: Terms, origin: str | Path | None, revision: str | None, patience: Patience) -> Source:
+    """The hub's repository of the model's name, the folder at a URL, or one of this machine.
 
-    revision: a branch, a tag or a commit; at a URL the SHA-256 of its manifest. Raises InvalidRequest.
+    revision: a branch, a tag or a commit; at a URL the SHA-256 of its manifest. Raises InvalidRequest,
+    ConfigurationError.
     """
-    if origin is None or origin == "hub":
+    if origin is None or origin == HUB:
         from muscgen.fetching.hub import Hub
 
-        return Hub(model, revision or "main", patience=patience)
-    raise InvalidRequest(
-        f"{origin!r} is no place to fetch from",
-        param="from",
-        suggestion=f"hub, or a URL with {', '.join((*BUCKETS, *WEB))}",
-    )
+        return Hub(terms.id, revision or "main", patience=patience)
+    if isinstance(origin, Path):
+        return Here(origin, terms.id, terms)
+    return Published(_folder(origin), terms.id, revision)
+
+
+def published_terms(model: str, origin: str, revision: str | None, patience: Patience) -> Terms | None:
+    """What the manifest at a URL says of the model's licence; None where it does not."""
+    folder = _folder(origin)
+    try:
+        return patiently(Published(folder, model, revision).manifest, patience, origin)[0].terms
+    finally:
+        folder.close()
+
+
+def _folder(url: str) -> Folder:
+    if url.startswith(BUCKETS):
+        return Bucket(url)
+    if url.startswith(WEB):
+        return WebFolder(url)
+    known = ", ".join((HUB, *BUCKETS, *WEB))
+    raise InvalidRequest(f"{url!r} is no place to fetch from", param="from", suggestion=known)

@@ -35,12 +35,12 @@ TELL_S = 0.25
 class Wish:
     """What is to be here. revision: None takes what the card pins, else the newest, and what is here already.
 
-    origin: a URL of a folder with a manifest; None is the hub.
+    origin: the URL of a folder with a manifest, or a folder of this machine; None is the hub.
     """
 
     terms: Terms
     revision: str | None = None
-    origin: str | None = None
+    origin: str | Path | None = None
 
     @property
     def model(self) -> str:
@@ -86,11 +86,11 @@ def pull(wish: Wish, models_path: Path, rules: Rules, patience: Patience, tell: 
 
     with shelf.alone(wish.model, patience, waiting):
         here = _here(place)
-        if here is not None and wish.revision is None:
+        if here is not None and wish.revision is None and not isinstance(wish.origin, Path):
             return here
         tell(Stage("planning"))
-        with closing(open_source(wish.model, wish.origin, _revision(wish), patience)) as source:
-            plan = patiently(source.plan, patience, wish.origin or wish.model)
+        with closing(open_source(wish.terms, wish.origin, _revision(wish), patience)) as source:
+            plan = patiently(source.plan, patience, str(wish.origin or wish.model))
             if here is not None and here.record is not None and here.record.commit == plan.commit:
                 return here
             bench = shelf.workbench(wish.model, plan.commit)
@@ -123,7 +123,8 @@ def _here(place: Path) -> Pulled | None:
 
 
 def _revision(wish: Wish) -> str | None:
-    return wish.revision or wish.terms.revision or None
+    pinned = wish.terms.revision if wish.origin in (None, "hub") else None
+    return wish.revision or pinned or None
 
 
 def _missing(plan: Plan, bench: Path) -> int:
@@ -174,6 +175,10 @@ def _write_down(wish: Wish, plan: Plan, kept: tuple[Kept, ...], bench: Path, rul
     card = read_card(bench)
     if card.id != wish.model:
         raise InvalidRequest(f"what is there calls itself {card.id!r}", param="model", suggestion=card.id)
+    if card.license != wish.terms.license:
+        raise InvalidRequest(
+            f"the card there says {card.license!r}, not {wish.terms.license!r}", param="license"
+        )
     rules.allow(card)
     terms = licensed(card)
     accepted = rules.acceptances.of(terms.id, terms.text)

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from muscgen.errors import InvalidRequest, ModelNotFound
 from muscgen.models.card import read_card
 from muscgen.models.registry import folders_by_id
-from muscgen.models.terms import Terms, declared, shipped
+from muscgen.models.terms import Said, Terms, shipped
+
+NOTHING_SAID = Said()
 
 
 def terms_of(
     model: str,
     models_path: Path,
-    license_: str | None = None,
-    *,
-    license_url: str | None = None,
-    attribution: str | None = None,
+    said: Said = NOTHING_SAID,
+    published: Callable[[], Terms | None] = lambda: None,
 ) -> Terms:
-    """Those of the model as it is here, else of the shipped card, else as they are said.
+    """Those of the model as it is here, else of the shipped card, else as they are said, else `published`.
 
-    Raises ModelNotFound where nobody says a licence, InvalidRequest where another is said than the card's.
+    Raises ModelNotFound where nobody says a licence, InvalidRequest where something else is said than there.
     """
-    known = _installed(model, folders_by_id(models_path)) or shipped().get(model)
-    said = {"license": license_, "license_url": license_url, "attribution": attribution}
-    if known is not None:
-        for option, value in said.items():
-            if value is not None and value != getattr(known, option):
-                raise InvalidRequest(
-                    f"{model} has a card, which says {getattr(known, option)!r}",
-                    param=option.replace("_", "-"),
-                )
-        return known
-    if license_ is None:
+    found = _installed(model, folders_by_id(models_path)) or shipped().get(model) or said.terms(model)
+    found = found or published()
+    if found is None:
         raise ModelNotFound(
             f"no card is known for {model!r}, so its licence has to be said",
-            param="model",
+            param="license",
             suggestion="--license with an SPDX id, as its owner states it; what a hub's page says is the "
             f"uploader's word. Known by name: {', '.join(shipped())}",
         )
-    return declared(model, license_, license_url, attribution)
+    for field in Said._fields:
+        if said.differs(field, there := getattr(found, field)):
+            raise InvalidRequest(f"the card of {model} says {field} = {there!r}", param=field)
+    return found
 
 
 def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -85,20 +85,31 @@ class Terms(Stated):
         }
 
 
-def declared(
-    model: str, license_: str, license_url: str | None = None, attribution: str | None = None
-) -> Terms:
-    """The terms of a model that no shipped card knows, as whoever brings it says them."""
-    return Terms(
-        id=model,
-        revision="",
-        license=license_,
-        license_url=license_url or f"https://spdx.org/licenses/{license_}.html",
-        attribution=attribution or model,
-        modes=(),
-        parameters=0,
-        files=(),
-    )
+class Said(NamedTuple):
+    """What whoever brings a model says of its licence. None: nothing."""
+
+    license: str | None = None  # SPDX
+    license_url: str | None = None
+    attribution: str | None = None
+
+    def differs(self, field: str, other: object) -> bool:
+        """Whether something else is said than there."""
+        return getattr(self, field) not in (None, other)
+
+    def terms(self, model: str) -> Terms | None:
+        """None where no licence is said; the rest has defaults then."""
+        if self.license is None:
+            return None
+        return Terms(
+            id=model,
+            revision="",
+            license=self.license,
+            license_url=self.license_url or f"https://spdx.org/licenses/{self.license}.html",
+            attribution=self.attribution or model,
+            modes=(),
+            parameters=0,
+            files=(),
+        )
 
 
 @cache

@@ -1,0 +1,280 @@
+"""Models from buckets, web servers and folders, by a manifest."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+from models.twins import audiocraft_twin
+from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner
+
+from muscgen.cli.app import app
+from muscgen.errors import FilesWrong, InvalidRequest, LicenceRefused, SourceAway, SourceMissing
+from muscgen.fetching.manifest import MANIFEST, read_manifest
+from muscgen.fetching.places import published_terms
+from muscgen.models.registry import Registry
+from muscgen.models.terms import Said
+
+from .conftest import HURRY, SMALL, WEIGHTS, checkpoint
+
+LOFI = Said("CC-BY-4.0", attribution="Us").terms("ours/lofi")
+
+
+@pytest.fixture
+def run(house):
+    def run(*words: object, expect: int = 0):
+        at_home = () if words[0] == "manifest" else ("--home", str(house.home))
+        done = CliRunner().invoke(app, ["models", *map(str, words), *at_home])
+        assert done.exit_code == expect, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def folder(weights, tmp_path, run) -> Path:
+    """What a publisher has."""
+    path = shutil.copytree(weights, tmp_path / "lofi")
+    run("manifest", path, "--id", "ours/lofi", "--license", "CC-BY-4.0", "--attribution", "Us")
+    return path
+
+
+@pytest.fixture(scope="session")
+def s3():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=s3)
+    client.create_bucket(Bucket="models")
+    yield client
+    for found in client.list_objects_v2(Bucket="models").get("Contents", []):
+        client.delete_object(Bucket="models", Key=found["Key"])
+    client.delete_bucket(Bucket="models")
+    client.close()
+
+
+def upload(bucket, folder: Path, prefix: str = "lofi") -> str:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            bucket.upload_file(str(path), "models", f"{prefix}/{path.relative_to(folder)}")
+    return f"s3://models/{prefix}"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    asked: list[str] = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        super().do_GET()
+
+
+@pytest.fixture
+def web(folder):
+    """A plain file server, which knows no ranges."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder.parent)))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    Quiet.asked.clear()
+    yield f"http://127.0.0.1:{server.server_address[1]}/lofi"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_manifest_names_what_a_reader_needs_with_its_digest(folder):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert (manifest["id"], manifest["license"], manifest["attribution"]) == ("ours/lofi", "CC-BY-4.0", "Us")
+    names = {file["name"] for file in manifest["files"]}
+    assert WEIGHTS in names
+    assert "pytorch_model.bin" not in names
+
+
+def test_a_model_is_pulled_from_a_bucket(house, run, folder, bucket):
+    url = upload(bucket, folder)
+    assert "is here now" in run("pull", "ours/lofi", "--from", url)
+    record = json.loads((house.folder("ours/lofi") / "origin.json").read_text())
+    assert (record["place"], record["address"]) == ("bucket", url)
+    card = Registry(house.models).get("ours/lofi")
+    assert (card.license, card.attribution) == ("CC-BY-4.0", "Us")
+    assert (house.folder("ours/lofi") / WEIGHTS).read_bytes() == house.weights.read_bytes()
+
+
+def test_a_fetch_from_a_bucket_goes_on_where_it_stopped(house, folder, bucket):
+    url = upload(bucket, folder)
+    part = house.models / ".fetching" / "ours--lofi@"
+    plan = read_manifest((folder / MANIFEST).read_bytes(), "here")
+    [weights] = [file for file in plan.files if file.name == WEIGHTS]
+    part = part.with_name(f"ours--lofi@{plan.commit[:16]}") / ".parts" / f"{weights.sha256[:40]}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes((folder / WEIGHTS).read_bytes()[:-100])
+    bucket.put_object(
+        Bucket="models",
+        Key=f"lofi/{WEIGHTS}",
+        Body=b"\0" * (weights.bytes - 100) + (folder / WEIGHTS).read_bytes()[-100:],
+    )
+    assert house.pull(LOFI, origin=url).fresh  # only the last bytes of the bucket's file are right
+
+
+def test_a_bucket_with_another_file_than_the_manifest_s_is_refused(house, folder, bucket):
+    url = upload(bucket, folder)
+    bucket.put_object(
+        Bucket="models", Key="lofi/config.json", Body=b"{}" + (folder / "config.json").read_bytes()[2:]
+    )
+    with pytest.raises(FilesWrong, match=r"config\.json is not what"):
+        house.pull(LOFI, origin=url)
+    bucket.delete_object(Bucket="models", Key="lofi/config.json")
+    with pytest.raises(SourceMissing, match=r"config\.json is not there"):
+        house.pull(LOFI, origin=url)
+
+
+def test_a_bucket_that_is_not_there_is_called_so(house, bucket, monkeypatch):
+    with pytest.raises(SourceMissing, match="s3://nothing/x/muscgen-manifest.json is not there"):
+        house.pull(LOFI, origin="s3://nothing/x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("muscgen.fetching.published.RETRIES", {"max_retries": 0})
+    with pytest.raises(SourceAway, match="3 times in a row"):
+        house.pull(LOFI, origin="s3://models/x")
+
+
+def test_a_model_is_pulled_from_a_web_server(house, run, web):
+    run("pull", "ours/lofi", "--from", f"{web}/")
+    record = json.loads((house.folder("ours/lofi") / "origin.json").read_text())
+    assert (record["place"], record["address"]) == ("web", web)
+
+
+def test_what_opens_a_url_is_sent_and_not_written_down(house, web):
+    signed = web.replace("http://", "http://user:secret@") + "?sig=secret"
+    record = house.pull(LOFI, origin=signed).record
+    assert record.address == web
+    assert all("?sig=secret" in path for path in Quiet.asked)
+    assert "secret" not in (house.folder("ours/lofi") / "origin.json").read_text()
+
+
+def test_a_manifest_can_be_pinned(house, folder, web):
+    commit = read_manifest((folder / MANIFEST).read_bytes(), "here").commit
+    with pytest.raises(FilesWrong, match=f"is another: its SHA-256 is {commit}"):
+        house.pull(LOFI, origin=web, revision="0" * 64)
+    assert house.pull(LOFI, origin=web, revision=commit).record.commit == commit
+
+
+def test_the_manifest_says_the_licence_and_nothing_more_is_fetched_where_it_is_refused(
+    house, run, folder, web
+):
+    manifest = json.loads((folder / MANIFEST).read_text()) | {"license": "CC-BY-NC-4.0"}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    terms = published_terms("ours/lofi", web, None, HURRY)
+    with pytest.raises(LicenceRefused):
+        house.pull(terms, origin=web)
+    assert "muscgen models accept ours/lofi" in run("pull", "ours/lofi", "--from", web, expect=2)
+    assert {path.rsplit("/", 1)[1] for path in Quiet.asked} == {MANIFEST}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"files": [{"name": "../../etc/passwd", "bytes": 1, "sha256": "0" * 64}]}, "no weights"),
+        ({"format": 2}, "format"),
+        ({"id": "ours/other"}, "is of 'ours/other'"),
+        ({"files": []}, "files"),
+        ({"surprise": 1}, "surprise"),
+        ({"files": [{"name": "config.json", "bytes": -1, "sha256": "0" * 64}]}, "bytes"),
+        ({"files": [{"name": "config.json", "bytes": 1, "sha256": "abc"}]}, "sha256"),
+    ],
+)
+def test_a_manifest_that_is_none_says_why(house, folder, web, change, said):
+    manifest = json.loads((folder / MANIFEST).read_text()) | change
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(FilesWrong, match=said):
+        house.pull(LOFI, origin=web)
+
+
+def test_a_place_of_another_kind_is_refused(house):
+    with pytest.raises(InvalidRequest, match="no place to fetch from"):
+        house.pull(LOFI, origin="ftp://host/x")
+
+
+def test_buckets_say_which_extra_they_need(house, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "obstore", None)
+    from muscgen.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="obstore") as refusal:
+        house.pull(LOFI, origin="s3://models/x")
+    assert "muscgen[bucket]" in refusal.value.suggestion
+
+
+def test_a_folder_is_brought_in_with_a_card(house, run, weights):
+    words = ("import", weights, "--id", "ours/lofi", "--license", "MIT", "--attribution", "Us")
+    assert "is here now" in run(*words)
+    card = Registry(house.models).get("ours/lofi")
+    assert (card.license, card.attribution, card.modes[0]) == ("MIT", "Us", "text")
+    assert card.to_public()["origin"]["address"] is None
+    assert "was here already" in run(*words)
+
+
+def test_a_folder_that_changed_takes_the_place_of_what_was_brought_in_before(house, run, tmp_path):
+    folder = checkpoint(tmp_path / "mine")
+    words = ("import", folder, "--id", "ours/lofi", "--license", "MIT")
+    run(*words)
+    (folder / "generation_config.json").write_text("{}")
+    assert "is here now" in run(*words)
+    assert (house.folder("ours/lofi") / "generation_config.json").read_text() == "{}"
+
+
+def test_a_folder_that_was_pulled_elsewhere_is_brought_in_by_its_own_card(house, run, tmp_path):
+    house.accept()
+    house.pull()
+    carried = shutil.copytree(house.folder(), tmp_path / "stick")
+    run("remove", SMALL, "--yes")
+    run("import", carried)
+    assert Registry(house.models).get(SMALL).license == "CC-BY-NC-4.0"
+    assert "says id" in run("import", carried, "--id", "ours/free", expect=2)
+    assert "says license" in run("import", carried, "--license", "MIT", expect=2)
+
+
+def test_what_is_brought_in_needs_an_id_and_a_licence(run, weights, tmp_path):
+    assert "id has to be said" in run("import", weights, "--license", "MIT", expect=2)
+    assert "licence has to be said" in run("import", weights, "--id", "ours/lofi", expect=2)
+    (tmp_path / "empty").mkdir()
+    empty = run("import", tmp_path / "empty", "--id", "ours/lofi", "--license", "MIT", expect=1)
+    assert "no weights that can be read" in empty
+    assert "the card of muscgen-tiny" not in run("import", weights, "--id", "muscgen-tiny", expect=2)
+
+
+def test_audiocraft_s_layout_is_brought_in_too(house, run, weights, tmp_path):
+    twin = audiocraft_twin(weights, tmp_path / "twin")
+    run("import", twin, "--id", "ours/twin", "--license", "MIT")
+    assert "text_encoder/tokenizer.json" in house.files("ours/twin")
+    house.hub.put("ours/twin2", twin)
+    assert house.pull(Said("MIT").terms("ours/twin2")).fresh
+
+
+def test_audiocraft_s_files_get_the_text_encoder_of_another_repository(house, weights, tmp_path):
+    twin = audiocraft_twin(weights, tmp_path / "twin")
+    text = Path(shutil.move(twin / "text_encoder", tmp_path / "t5"))
+    house.hub.put("ours/twin", twin)
+    house.hub.put("google-t5/t5-base", text, "cd" * 20)
+    assert house.pull(Said("MIT").terms("ours/twin")).fresh
+    assert {"text_encoder/model.safetensors", "state_dict.bin"} <= house.files("ours/twin")
