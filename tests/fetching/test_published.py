@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -16,7 +18,14 @@ from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from muscgen.cli.app import app
-from muscgen.errors import FilesWrong, InvalidRequest, LicenceRefused, SourceAway, SourceMissing
+from muscgen.errors import (
+    ConfigurationError,
+    FilesWrong,
+    InvalidRequest,
+    LicenceRefused,
+    SourceAway,
+    SourceMissing,
+)
 from muscgen.fetching.manifest import MANIFEST, read_manifest
 from muscgen.fetching.places import published_terms
 from muscgen.models.registry import Registry
@@ -82,7 +91,7 @@ def upload(bucket, folder: Path, prefix: str = "lofi") -> str:
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
 
     def log_message(self, *_):
         pass
@@ -151,7 +160,7 @@ def test_a_bucket_with_another_file_than_the_manifest_s_is_refused(house, folder
 
 
 def test_a_bucket_that_is_not_there_is_called_so(house, bucket, monkeypatch):
-    with pytest.raises(SourceMissing, match="s3://nothing/x/muscgen-manifest.json is not there"):
+    with pytest.raises(SourceMissing, match=r"s3://nothing/x/muscgen-manifest\.json is not there"):
         house.pull(LOFI, origin="s3://nothing/x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("muscgen.fetching.published.RETRIES", {"max_retries": 0})
@@ -217,9 +226,7 @@ def test_a_place_of_another_kind_is_refused(house):
 
 
 def test_buckets_say_which_extra_they_need(house, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "obstore", None)
-    from muscgen.errors import ConfigurationError
-
+    monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(ConfigurationError, match="obstore") as refusal:
         house.pull(LOFI, origin="s3://models/x")
     assert "muscgen[bucket]" in refusal.value.suggestion
