@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from muscgen.audio import Audio
 from muscgen.finishing import checks, encode, limiter, loudness, tags
+from muscgen.finishing.analysis import Analysis, analyse
 from muscgen.provenance.marks import ENOUGH_S, Mark
 from muscgen.request import Output, file_rate_hz, refuse_impossible
 
@@ -26,15 +27,15 @@ _LOUDNESS_NEAR_LU = 0.1
 class Finished:
     """A file and what is in it.
 
-    audio: what a player of the file hears. analysis: its lufs, true_peak_db, silence_ratio, clipped_samples,
-    None where a number would be infinite. warnings: what the client should know, such as a loudness missed.
+    audio: what a player of the file hears, and analysis what was measured in it.
+    warnings: what the client should know, such as a loudness missed.
     """
 
     content: bytes
     content_type: str
     extension: str
     audio: Audio
-    analysis: dict[str, float | int | None]
+    analysis: Analysis
     warnings: tuple[str, ...] = ()
     watermark: dict[str, str | bool | float | None] | None = None
 
@@ -48,7 +49,7 @@ class _Work:
     tags: Mapping[str, str]
     mark: Mark | None
     content: bytes = b""
-    analysis: dict[str, float | int | None] = field(default_factory=dict)
+    analysis: Analysis | None = None
     warnings: tuple[str, ...] = ()
     watermark: dict[str, str | bool | float | None] | None = None
 
@@ -71,6 +72,7 @@ def finish(
     for step in STEPS:
         work = step(work)
     content_type = encode.CONTAINERS[output.format].content_type
+    assert work.analysis is not None  # noqa: S101 - _measure is one of the steps
     return Finished(
         work.content,
         content_type,
@@ -151,13 +153,7 @@ def _encode(work: _Work) -> _Work:
 
 
 def _measure(work: _Work) -> _Work:
-    audio = work.audio
-    analysis = {
-        "lufs": _finite(loudness.integrated(audio)),
-        "true_peak_db": _finite(loudness.true_peak_db(audio)),
-        "silence_ratio": round(checks.silence_ratio(audio), 4),
-        "clipped_samples": checks.clipped_samples(audio),
-    }
+    analysis = analyse(work.audio)
     return replace(work, analysis=analysis, warnings=tuple(_warnings(work, analysis)))
 
 
@@ -200,11 +196,7 @@ def _louder(audio: Audio, gain_db: float) -> Audio:
     return Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
 
 
-def _finite(value: float) -> float | None:
-    return round(value, 2) if math.isfinite(value) else None
-
-
-def _warnings(work: _Work, analysis: Mapping[str, float | int | None]) -> list[str]:
+def _warnings(work: _Work, analysis: Analysis) -> list[str]:
     output, wish, found = work.output, work.output.normalize, []
     lufs, peak_db = analysis["lufs"], analysis["true_peak_db"]
     if wish.strategy == "loudness" and (lufs is None or abs(lufs - wish.lufs) > LOUDNESS_TOLERANCE_LU):
