@@ -1,11 +1,12 @@
 """Between a request's bytes and a job: who asks, for what, and whether it can be made."""
 
 from muscgen.admission.conditioning import ROLES, Sound, clip_of
-from muscgen.admission.consents import Desk, note_consent
+from muscgen.admission.consents import Desk
 from muscgen.admission.effective import effective
 from muscgen.admission.gate import Admitted, Gate
 from muscgen.admission.principals import Keyring, Principal, authenticate
 from muscgen.admission.reading import InvalidFields, read, read_as, refusal, with_clips
+from muscgen.admission.records import note_consent, record_of
 from muscgen.admission.sounds import find
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "note_consent",
     "read",
     "read_as",
+    "record_of",
     "refusal",
     "with_clips",
 ]

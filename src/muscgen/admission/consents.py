@@ -8,8 +8,6 @@ none                    an earlier song of ours goes by what it was made with
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,10 +15,11 @@ from dataclasses import dataclass
 
 from muscgen.admission.conditioning import Sound
 from muscgen.admission.principals import Principal
+from muscgen.admission.records import note_consent, told_record
 from muscgen.audit import Audit
 from muscgen.errors import ConsentNotFound, ConsentRefused, ConsentRevoked, InvalidRequest, QueueUnavailable
-from muscgen.jobs.consents import Consents, Held, now
-from muscgen.request import Consent, ConsentRecord, Scope, Sensitive, SongRequest, Use
+from muscgen.jobs.consents import Consents, Held
+from muscgen.request import Consent, Sensitive, SongRequest, Use
 from muscgen.rights.consent import (
     PARAM,
     check_covers,
@@ -104,19 +103,7 @@ class Desk:
         return held
 
     async def _told(self, told: Consent, artifact_id: str, principal: Principal) -> Held:
-        if told.basis is None:
-            raise ValueError("a consent without an id has a basis")
-        parts = [principal.id, told.basis, told.reference, artifact_id]
-        record = ConsentRecord(
-            id=f"consent_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}",
-            tenant=principal.id,
-            inline=True,
-            basis=told.basis,
-            reference=told.reference,
-            scope=Scope(inputs=(artifact_id,)),
-            statement=None,
-            created_at=now(),
-        )
+        record = told_record(told, artifact_id, principal.id)
         try:
             await self.consents.get(record.id)
         except ConsentNotFound:
@@ -161,19 +148,6 @@ def _with(request: SongRequest, held: Held) -> SongRequest:
     consent = Consent(id=record.id, basis=record.basis, reference=record.reference, sha256=record.sha256)
     rights = request.rights.model_copy(update={"input_audio_consent": consent})
     return request.model_copy(update={"rights": rights})
-
-
-def note_consent(audit: Audit, record: ConsentRecord) -> None:
-    """Write down that somebody consented. Raises AuditUnavailable."""
-    audit.note(
-        "consent",
-        record.tenant,
-        consent=record.id,
-        sha256=record.sha256,
-        basis=record.basis,
-        inline=record.inline,
-        statement_sha256=record.statement.sha256 if record.statement else None,
-    )
 
 
 def _unknown(consent_id: str) -> InvalidRequest:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import secrets
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from fastapi import Request
 
-from muscgen.admission import read_as
+from muscgen.admission import read_as, record_of
 from muscgen.api.house import House
 from muscgen.api.multipart import MULTIPART, parts_of
 from muscgen.api.preferences import require_json
 from muscgen.api.schemas import ConsentDocument, ConsentUse
 from muscgen.errors import InvalidRequest
-from muscgen.jobs.consents import Held, Made, Place, now
+from muscgen.jobs.consents import Held, Made, Place
 from muscgen.request import MAX_STATEMENT_BYTES, ConsentRecord, ConsentWish, Statement
 from muscgen.rights import statements
 
@@ -44,22 +43,6 @@ async def record_in(request: Request, house: House, tenant: str) -> ConsentRecor
     if wish.statement is not None and "statement" in texts:
         raise InvalidRequest("a statement comes as a file and as a JWS", param="statement.jws")
     return record_of(wish, tenant, _file(texts, wish) if len(texts) > 1 else _jws(wish))
-
-
-def record_of(wish: ConsentWish, tenant: str, statement: Statement | None) -> ConsentRecord:
-    """A record of its own for what was asked for. Raises InvalidRequest for a time that is over."""
-    if wish.scope.until is not None and wish.scope.until.timestamp() <= time.time():
-        raise InvalidRequest("the consent would be over already", param="scope.until")
-    return ConsentRecord(
-        id=f"consent_{secrets.token_hex(16)}",
-        tenant=tenant,
-        inline=False,
-        basis=wish.basis,
-        reference=wish.reference,
-        scope=wish.scope,
-        statement=statement,
-        created_at=now(),
-    )
 
 
 def shown(held: Held) -> ConsentDocument:

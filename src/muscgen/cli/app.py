@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli import apikeys, audit, demo, generate, jobs, keys, models, serve, webhooks, worker
+from muscgen.cli import apikeys, audit, consents, demo, generate, jobs, keys, models, serve, webhooks, worker
 
 EPILOG = """Examples:
 
@@ -36,6 +36,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(consents.app, name="consents")
 app.add_typer(audit.app, name="audit")
 
 

@@ -14,6 +14,7 @@ from muscgen.cli.words import in_words
 from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from muscgen.admission import Sound
     from muscgen.cli.inprocess import Say
     from muscgen.models.card import Card
     from muscgen.models.registry import Registry
@@ -62,6 +63,10 @@ def generate(
         typer.Option(help="By what right the sound of --melody or --continue is used."),
     ] = None,
     consent_reference: Annotated[str | None, typer.Option(help="A contract, a licence, an address.")] = None,
+    consent_id: Annotated[str | None, typer.Option(help="Of a record of `muscgen consents`.")] = None,
+    sensitive: Annotated[
+        list[str] | None, typer.Option(help="What of the sound is sensitive: voice, likeness.")
+    ] = None,
     use: Annotated[
         Literal["research", "noncommercial", "commercial"] | None,
         typer.Option(help="What the song is for; default: what the installation is for."),
@@ -99,7 +104,8 @@ def generate(
         wish: dict[str, Any] = {
             "model": model,
             "mode": _mode(sound, unconditional=unconditional),
-            "rights": rights(consent, consent_reference) | ({"intended_use": use} if use else {}),
+            "rights": rights(consent, consent_reference, consent_id, sensitive)
+            | ({"intended_use": use} if use else {}),
             "prompt": prompt,
             "negative_prompt": negative_prompt,
             "sections": sections_of(section) if section else None,
@@ -135,6 +141,7 @@ def generate(
 
 def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFile | None = None) -> None:
     """The command on values. Raises MuscgenError."""
+    from muscgen.cli.entitled import entitled
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
     from muscgen.models.registry import Registry
@@ -142,16 +149,17 @@ def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFil
 
     registry = Registry(settings.models_path)
     card = registry.get(wish["model"] or settings.default_model)
-    request = _effective(wish, card, registry, sound, Rules(settings))
+    request, heard = _effective(wish, card, registry, sound, Rules(settings))
     paths = paths_of(output, request.n)
     for path in paths:
         check_writable(path)
-    songs(request, card, settings, paths, _say(request), lambda _: _file(sound))
+    with entitled(request, heard, card, settings) as (covered, note):
+        songs(covered, card, settings, paths, _say(request), lambda _: _file(sound), note)
 
 
 def _effective(
     wish: dict[str, Any], card: Card, registry: Registry, sound: SoundFile | None, rules: Rules
-) -> SongRequest:
+) -> tuple[SongRequest, Sound | None]:
     from pydantic import ValidationError
 
     from muscgen.admission import Sound, effective, refusal
@@ -171,7 +179,7 @@ def _effective(
     asked, warnings = rules.permit(asked, card, registry.list())
     for warning in warnings:
         typer.echo(f"  warning: {warning}", err=True)
-    return effective(asked, card, sound=heard, models=registry.list(), warnings=warnings)
+    return effective(asked, card, sound=heard, models=registry.list(), warnings=warnings), heard
 
 
 def _ask(

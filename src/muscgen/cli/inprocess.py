@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from muscgen.cli.entitled import Note
 from muscgen.cli.files import write
 from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
@@ -35,8 +36,12 @@ def songs(
     paths: Sequence[Path],
     say: Say,
     open_artifact: Open,
+    note: Note,
 ) -> None:
-    """Make all outputs in one batch and write each as it is done. Raises MuscgenError, KeyboardInterrupt."""
+    """Make all outputs in one batch and write each as it is done. Raises MuscgenError, KeyboardInterrupt.
+
+    note: called with each file before it is written.
+    """
     served = load_model(card, settings, slots=min(request.n, slots_for(card, settings)))
     try:
         heard = listen(request, served.backend, open_artifact)
@@ -48,6 +53,7 @@ def songs(
             watch(progress, handles)
             for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
                 made, finished = _good(served, request, submit, index, handle, progress)
+                note(finished.content)
                 write(path, finished.content)
                 progress.stop()
                 say(index, path, facts(card, made))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +62,18 @@ def sound_file(
     return None if melody is None else SoundFile("melody", melody, {})
 
 
-def consent(basis: Basis | None, reference: str | None) -> dict[str, Any]:
+def consent(
+    basis: Basis | None,
+    reference: str | None,
+    record: str | None = None,
+    sensitive: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """The wish's rights. Raises InvalidRequest for a reference to nothing."""
-    if basis is None and reference is not None:
+    if basis is None and record is None and reference is not None:
         raise InvalidRequest("--consent-reference needs --consent", param="--consent-reference")
-    return {} if basis is None else {"input_audio_consent": {"basis": basis, "reference": reference}}
+    told = {"id": record, "basis": basis, "reference": reference}
+    named = {name: value for name, value in told.items() if value is not None}
+    return {"input_audio_consent": named or None} | ({"sensitive": tuple(sensitive)} if sensitive else {})
 
 
 @contextmanager
