@@ -39,6 +39,11 @@ def test_what_is_locked_is_what_the_project_needs(image, left_out):
             assert all(version in wanted.specifier for version in versions), f"{wanted}: run scripts/lock"
 
 
+@pytest.mark.parametrize("image", ["api", "worker-cpu", "worker-cuda"])
+def test_every_image_can_keep_files_in_a_bucket(image):
+    assert "obstore" in dict(pinned(image))
+
+
 def test_only_the_image_for_gpus_has_torch():
     assert {name for name in ("api", "worker-cpu", "worker-cuda") if "torch" in dict(pinned(name))} == {
         "worker-cuda"

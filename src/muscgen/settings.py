@@ -11,8 +11,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from muscgen.errors import ConfigurationError
 
@@ -22,6 +23,7 @@ DeploymentUse = Literal["research", "noncommercial", "commercial"]
 Sensitive = Literal["voice", "likeness"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
 AuditPolicy = Literal["require", "warn", "off"]
+BUCKETS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
 KvPrecision = Literal["auto", "fp32", "int8"]
@@ -45,6 +47,11 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
     redis_url: str | None = Field(
         default=None, repr=False, description="null starts an embedded Valkey in `home`."
+    )
+    artifacts_url: str | None = Field(
+        default=None,
+        description="Where files are kept: a folder, or a bucket as s3://bucket/prefix, gs://bucket/prefix "
+        "or az://container/prefix; null: `home`/artifacts.",
     )
     models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
     default_model: str = "muscgen-tiny"
@@ -143,9 +150,31 @@ class Settings(BaseModel):
     def models_path(self) -> Path:
         return self.models_dir or self.home / "models"
 
+    @field_validator("artifacts_url")
+    @classmethod
+    def _is_a_place(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        if parts.scheme in BUCKETS:
+            if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+                raise ValueError("a bucket is scheme://bucket/prefix; credentials have their own variables")
+        elif parts.scheme not in ("", "file") or (parts.scheme == "file" and not _is_local(url or "")):
+            raise ValueError(f"a folder, file:///folder, or a bucket: {', '.join(BUCKETS)}")
+        return url
+
     @property
-    def artifacts_path(self) -> Path:
-        return self.home / "artifacts"
+    def artifacts_path(self) -> Path | None:
+        """The folder of artifacts; None where they are in a bucket."""
+        if self.artifacts_url is None:
+            return self.home / "artifacts"
+        parts = urlsplit(self.artifacts_url)
+        if parts.scheme in BUCKETS:
+            return None
+        return Path(unquote(parts.path) if parts.scheme else self.artifacts_url)
+
+    @property
+    def spool_path(self) -> Path:
+        """For files on their way into the store: what fits here fits there, if that is a folder."""
+        return self.artifacts_path or self.home / "spool"
 
     @property
     def queue_path(self) -> Path:
@@ -182,6 +211,11 @@ class Settings(BaseModel):
     @property
     def cache_path(self) -> Path:
         return self.home / "cache"
+
+
+def _is_local(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.netloc in ("", "localhost") and parts.path.startswith("/")
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
+
+from muscgen.artifacts import DirectoryStore
+from muscgen.errors import StoreUnavailable
 
 from .conftest import SONG, assert_problem
 
@@ -102,3 +108,76 @@ async def test_a_file_is_not_answered_after_its_job_has_expired(service):
     assert (await service.http.get(f"/artifacts/{artifact.id}")).status_code == 200
     await service.queue.delete(job["id"])
     assert_problem(await service.http.get(f"/artifacts/{artifact.id}"), 404, "artifact_not_found", "id")
+
+
+async def test_damage_is_never_taken_for_the_song(service, url):
+    digest = url.rsplit("/", 1)[1]
+    path = service.store._root / digest[:2] / f"{digest}.wav"
+    path.write_bytes(b"x" * len(SONG))
+    assert_problem(await service.http.get(url), 500, "internal_error")
+    path.write_bytes(SONG[:-1])
+    with pytest.raises(ConnectionAbortedError):  # the connection is cut
+        await service.http.get(url)
+    path.write_bytes(SONG)
+    assert (await service.http.get(url)).content == SONG
+
+
+async def test_damage_at_the_end_of_a_large_file_cuts_it_short(service):
+    await service.job()
+    large = SONG * 200  # several pieces
+    digest = await service.play(large)
+    path = service.store._root / digest[:2] / f"{digest}.wav"
+    path.write_bytes(large[:-1] + b"!")
+    with pytest.raises(ConnectionAbortedError):
+        await service.http.get(f"/artifacts/{digest}")
+
+
+async def test_a_store_that_is_away_is_503_before_a_byte_is_sent(service, url, monkeypatch):
+    def away(*_, **__):
+        raise StoreUnavailable("the store of files does not answer", retry_after_s=5.0)
+
+    class Broken:
+        def seek(self, place): ...
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_): ...
+
+        read = away
+
+    monkeypatch.setattr(DirectoryStore, "open", lambda *_, **__: Broken())
+    answer = await service.http.get(url)
+    assert_problem(answer, 503, "store_unavailable")
+    assert answer.headers["retry-after"] == "5"
+    monkeypatch.setattr(DirectoryStore, "look", away)
+    assert_problem(await service.http.get(url), 503, "store_unavailable")
+    assert (await service.http.head(url)).status_code == 503
+
+
+async def test_a_disk_that_is_full_or_read_only_is_said_so(service, monkeypatch):
+    for number, status, code in (
+        (errno.ENOSPC, 507, "store_full"),
+        (errno.EROFS, 503, "store_unavailable"),
+        (errno.EIO, 503, "store_unavailable"),
+    ):
+
+        def failing(*_, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda failing=failing, **_: Failing(failing))
+        for sent in ({"content": b"x" * 9}, {"files": {"file": b"x" * 9}}):
+            kind = {} if "files" in sent else {"Content-Type": "audio/wav"}
+            answer = await service.http.post("/artifacts", headers=kind, **sent)
+            problem = assert_problem(answer, status, code)
+            assert problem["retryable"]
+
+
+class Failing:
+    def __init__(self, write):
+        self.write = write
+
+    def close(self): ...
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_): ...

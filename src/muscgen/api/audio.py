@@ -68,7 +68,7 @@ async def play(job_id: str, house: House, request: Request, wish: Listening) -> 
         return Response(headers=headers, media_type=CONTENT_TYPES[encoding])
     from muscgen.finishing.transcode import transcoded
 
-    file = await asyncio.to_thread(house.store.open, artifact_id)
+    file = await asyncio.to_thread(house.store.open, artifact_id, verify=True)
     again = transcoded(file, encoding, wish.from_s)
     return StreamingResponse(again, headers=headers, media_type=CONTENT_TYPES[encoding])
 

@@ -13,6 +13,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from muscgen.artifacts.files import outages
 from muscgen.errors import BodyTooLarge, InvalidRequest, MalformedBody
 
 MULTIPART = "multipart/form-data"
@@ -26,12 +27,14 @@ async def parts_of(
 
     limits: the names that are known, and the most bytes of each.
 
-    Raises MalformedBody, InvalidRequest for a name that is unknown or there twice, BodyTooLarge.
+    Raises MalformedBody, InvalidRequest for a name that is unknown or there twice, BodyTooLarge,
+    StoreUnavailable.
     """
     async with AsyncExitStack() as files:
         parser = _Parser(_boundary(request), limits, folder, files)
         async for chunk in request.stream():
-            await asyncio.to_thread(parser.feed, chunk)
+            with outages():
+                await asyncio.to_thread(parser.feed, chunk)
         yield parser.finish()
 
 

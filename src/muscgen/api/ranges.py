@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from muscgen import telemetry
 from muscgen.api.problems import RangeOutside
+from muscgen.artifacts import Artifact
+from muscgen.errors import InternalError
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 _CHUNK_BYTES = 256 * 1024
@@ -72,35 +76,52 @@ def _suffix(length: int, size: int) -> Span:
 
 
 class FileAnswer(Response):
-    """A file, or a span of it. Closes the file, whatever happens."""
+    """A file, or a span of it. Closes the file, whatever happens.
+
+    Nothing is sent before the first piece was read, so that it can still be said that a store is away; the
+    last piece of a whole file not before all of it has its digest, so that nobody takes damage for the song.
+    """
 
     def __init__(
-        self, file: BinaryIO, size: int, span: Span | None, headers: Mapping[str, str], media_type: str
+        self, file: BinaryIO, artifact: Artifact, span: Span | None, headers: Mapping[str, str]
     ) -> None:
+        size = artifact.bytes
         self._file = file
         self._span = span or Span(0, size)
+        self._name = artifact.filename
+        self._name = artifact.filename
+        self._digest = None if span else artifact.sha256
         lengths = {"Content-Length": str(self._span.bytes), "Accept-Ranges": "bytes"}
         if span is not None:
             lengths["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{size}"
         super().__init__(
-            status_code=206 if span else 200, headers={**headers, **lengths}, media_type=media_type
+            status_code=206 if span else 200,
+            headers={**headers, **lengths},
+            media_type=artifact.content_type,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         with self._file as file:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
             if scope["method"] != "HEAD":
-                await self._send_span(file, send)
+                async for piece in self._pieces(file):
+                    if start:
+                        await send(start)
+                        start = {}
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if start:
+                await send(start)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_span(self, file: BinaryIO, send: Send) -> None:
+    async def _pieces(self, file: BinaryIO) -> AsyncIterator[bytes]:
         file.seek(self._span.first)
-        left = self._span.bytes
+        left, found = self._span.bytes, hashlib.sha256()
         while left > 0:
-            chunk = await asyncio.to_thread(file.read, min(_CHUNK_BYTES, left))
-            if not chunk:
-                raise EOFError("the file is shorter than its record says")
-            left -= len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            piece = await asyncio.to_thread(file.read, min(_CHUNK_BYTES, left))
+            left -= len(piece)
+            if self._digest is not None:
+                found.update(piece)
+            if not piece or (left == 0 and self._digest not in (None, found.hexdigest())):
+                telemetry.warning("artifact.damaged", file=self._name)
+                raise InternalError("the file is not what was kept")
+            yield piece

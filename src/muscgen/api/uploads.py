@@ -18,6 +18,7 @@ from muscgen.api.house import House
 from muscgen.api.multipart import MULTIPART, parts_of, too_large
 from muscgen.api.preferences import require_json
 from muscgen.artifacts import Artifact, is_upload_of, upload_owner
+from muscgen.artifacts.files import outages
 from muscgen.errors import InvalidRequest, UnreadableAudio, UnsupportedMediaType
 from muscgen.intake import Limits, probe
 
@@ -34,7 +35,7 @@ class Kept:
 async def upload(request: Request, house: House, asker: Principal) -> Kept:
     """The body, kept as an artifact of the asker's.
 
-    Raises UnsupportedMediaType, MalformedBody, BodyTooLarge, BodyTooSlow, UnreadableAudio.
+    Raises UnsupportedMediaType, MalformedBody, BodyTooLarge, BodyTooSlow, UnreadableAudio, StoreUnavailable.
     """
     kind = _kind(request)
     if kind == MULTIPART:
@@ -55,6 +56,8 @@ async def upload(request: Request, house: House, asker: Principal) -> Kept:
 async def keep(file: BinaryIO, house: House, asker: Principal, name: str = "file") -> Kept:
     """The file, if it is sound, until its time is over. Brought again, it stays from now on as long."""
     settings = house.settings
+    with outages():
+        await asyncio.to_thread(file.flush)
     async with house.decoding:
         try:
             found = await asyncio.to_thread(probe, file, Limits(max_s=settings.max_upload_s))
@@ -118,7 +121,8 @@ async def _receive(request: Request, file: BinaryIO, most: int) -> None:
         came += len(chunk)
         if came > most:
             raise too_large("file", most)
-        await asyncio.to_thread(file.write, chunk)
+        with outages():
+            await asyncio.to_thread(file.write, chunk)
 
 
 def _part(parts: dict[str, BinaryIO], name: str) -> BinaryIO:
@@ -132,7 +136,7 @@ def _kind(request: Request) -> str:
 
 
 def _folder(house: House) -> Path:
-    """Where the store keeps its files: what fits here fits there."""
-    folder = house.settings.artifacts_path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = house.settings.spool_path
+    with outages():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

@@ -1,15 +1,19 @@
 """Finished files, kept by the digest of their content."""
 
 from muscgen.artifacts.directory import DirectoryStore
-from muscgen.artifacts.store import Artifact, Store
+from muscgen.artifacts.opening import open_store
+from muscgen.artifacts.records import Artifact, Record
+from muscgen.artifacts.store import Store
 from muscgen.artifacts.uploads import is_upload, is_upload_of, upload_expires_at, upload_owner
 
 __all__ = [
     "Artifact",
     "DirectoryStore",
+    "Record",
     "Store",
     "is_upload",
     "is_upload_of",
+    "open_store",
     "upload_expires_at",
     "upload_owner",
 ]

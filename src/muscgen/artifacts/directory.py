@@ -11,53 +11,21 @@ removes the record before all else: a crash between two steps leaves at most fil
 
 from __future__ import annotations
 
-import json
-import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from muscgen import telemetry
-from muscgen.artifacts import files
-from muscgen.artifacts.store import Artifact, attachable, checked, is_digest
+from muscgen.artifacts import files, records
+from muscgen.artifacts.records import Artifact, Record
+from muscgen.artifacts.store import Store, attachable, check_put, checked, is_digest, not_found
 from muscgen.errors import ArtifactNotFound, InternalError
 
 _ATTACHED = "+"
-_EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is the record's
 
 
-@dataclass(frozen=True)
-class _Record:
-    """An artifact and its owners, each with the time until which it wants the file; the latest counts."""
-
-    artifact: Artifact
-    owners: dict[str, float | None]
-
-    def owned_by(self, owner: str, until: float | None) -> _Record:
-        return self._with(self.owners | {owner: until})
-
-    def without(self, owner: str) -> _Record:
-        return self._with({name: until for name, until in self.owners.items() if name != owner})
-
-    def _with(self, owners: dict[str, float | None]) -> _Record:
-        times = [until for until in owners.values() if until is not None]
-        expires_at = max(times) if times and len(times) == len(owners) else None
-        return _Record(replace(self.artifact, expires_at=expires_at), owners)
-
-    def to_json(self) -> bytes:
-        return json.dumps({"version": 1, **asdict(self.artifact), "owners": self.owners}, indent=1).encode()
-
-    @classmethod
-    def from_json(cls, text: bytes) -> _Record:
-        fields = json.loads(text)
-        owners: dict[str, float | None] = fields.pop("owners")
-        del fields["version"]
-        return cls(Artifact(**fields), owners)
-
-
-class DirectoryStore:
+class DirectoryStore(Store):
     """The store for one machine, or for several on one file system with working locks.
 
     root: made when needed; files are readable for their owner alone.
@@ -67,6 +35,13 @@ class DirectoryStore:
         self._root = root
         self._clock = clock
 
+    @files.outages()
+    def check(self) -> None:
+        files.make_private(self._root)
+        with tempfile.TemporaryFile(dir=self._root) as file:
+            file.write(b"muscgen")
+
+    @files.outages()
     def put(
         self,
         content: bytes | BinaryIO,
@@ -79,10 +54,7 @@ class DirectoryStore:
         channels: int,
         expires_at: float | None = None,
     ) -> Artifact:
-        if not _EXTENSION.fullmatch(extension) or not owner:
-            raise ValueError(
-                f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}"
-            )
+        check_put(owner, extension)
         sha256, size = files.digest(content), files.size(content)
         made = Artifact(
             sha256, content_type, extension, size, duration_s, sample_rate, channels, self._clock()
@@ -92,28 +64,28 @@ class DirectoryStore:
             known = self._read(sha256)
             if known is None:  # what was attached in an earlier life does not come back with the content
                 self._remove_attachments(sha256)
-            record = (known or _Record(made, {})).owned_by(owner, expires_at)
+            record = (known or Record(made, {})).owned_by(owner, expires_at)
             # A file damaged on disk is written anew: its next maker has the right content at hand.
             if not self._intact(record.artifact):
                 files.write(self._content(record.artifact), content)
             self._write(record)
         return record.artifact
 
+    @files.outages()
     def share(self, artifact_id: str, owner: str, expires_at: float | None = None) -> Artifact:
         shard = self._shard(checked(artifact_id))
         if not shard.is_dir():
-            raise _not_found(artifact_id)
+            raise not_found(artifact_id)
         with files.locked(shard):
             record = self._record(artifact_id).owned_by(owner, expires_at)
             self._write(record)
         return record.artifact
 
-    def get(self, artifact_id: str) -> Artifact:
-        return self._record(artifact_id).artifact
+    @files.outages()
+    def look(self, artifact_id: str) -> Record:
+        return self._record(artifact_id)
 
-    def path(self, artifact_id: str) -> Path:
-        return self._content(self.get(artifact_id))
-
+    @files.outages()
     def open(self, artifact_id: str, *, verify: bool = False) -> BinaryIO:
         artifact = self.get(artifact_id)
         if verify and not self._intact(artifact):
@@ -121,20 +93,23 @@ class DirectoryStore:
         try:
             return self._content(artifact).open("rb")
         except FileNotFoundError as error:  # released since we looked, or lost
-            raise _not_found(artifact_id) from error
+            raise not_found(artifact_id) from error
 
+    @files.outages()
     def verify(self, artifact_id: str) -> bool:
         return self._intact(self.get(artifact_id))
 
+    @files.outages()
     def attach(self, artifact_id: str, name: str, content: bytes) -> None:
         shard = self._shard(checked(artifact_id))
         path = self._attachment(artifact_id, attachable(name, content))
         if not shard.is_dir():
-            raise _not_found(artifact_id)
+            raise not_found(artifact_id)
         with files.locked(shard):
             self._record(artifact_id)
             files.write(path, content)
 
+    @files.outages()
     def attachment(self, artifact_id: str, name: str) -> bytes:
         self._record(artifact_id)
         try:
@@ -142,9 +117,7 @@ class DirectoryStore:
         except FileNotFoundError as error:
             raise ArtifactNotFound(f"artifact {artifact_id} has no {name}", param="id") from error
 
-    def owners(self, artifact_id: str) -> frozenset[str]:
-        return frozenset(self._record(artifact_id).owners)
-
+    @files.outages()
     def release(self, artifact_id: str, owner: str) -> bool:
         shard = self._shard(checked(artifact_id))
         if not shard.is_dir():
@@ -160,6 +133,7 @@ class DirectoryStore:
             self._remove(record.artifact)
             return True
 
+    @files.outages()
     def sweep(self, live: Callable[[str], bool]) -> int:
         # Owners are asked about outside the lock, since `live` may ask a server.
         gone = 0
@@ -181,23 +155,20 @@ class DirectoryStore:
     def _record_path(self, artifact_id: str) -> Path:
         return self._shard(artifact_id) / f"{artifact_id}.json"
 
-    def _record(self, artifact_id: str) -> _Record:
+    def _record(self, artifact_id: str) -> Record:
         record = self._read(checked(artifact_id))
         if record is None:
-            raise _not_found(artifact_id)
+            raise not_found(artifact_id)
         return record
 
-    def _read(self, artifact_id: str) -> _Record | None:
-        path = self._record_path(artifact_id)
+    def _read(self, artifact_id: str) -> Record | None:
         try:
-            return _Record.from_json(path.read_bytes())
+            text = self._record_path(artifact_id).read_bytes()
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:  # not by us: records are renamed into place
-            telemetry.warning("artifact.record_damaged", artifact=artifact_id, reason=str(error))
-            return None
+        return records.read(text, artifact_id)
 
-    def _write(self, record: _Record) -> None:
+    def _write(self, record: Record) -> None:
         files.write(self._record_path(record.artifact.id), record.to_json())
 
     def _intact(self, artifact: Artifact) -> bool:
@@ -217,7 +188,7 @@ class DirectoryStore:
         for path in self._shard(artifact_id).glob(f"{artifact_id}{_ATTACHED}*"):
             path.unlink(missing_ok=True)
 
-    def _records(self) -> Iterator[tuple[str, _Record]]:
+    def _records(self) -> Iterator[tuple[str, Record]]:
         for path in sorted(self._root.glob("??/*.json")):
             record = self._read(path.stem) if is_digest(path.stem) else None
             if record is not None:
@@ -234,7 +205,3 @@ class DirectoryStore:
     def _is_orphan(self, path: Path) -> bool:
         artifact_id = path.name.partition(_ATTACHED)[0].partition(".")[0]
         return not path.name.startswith(".") and not self._record_path(artifact_id).exists()
-
-
-def _not_found(artifact_id: str) -> ArtifactNotFound:
-    return ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")

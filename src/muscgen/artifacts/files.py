@@ -13,12 +13,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from muscgen.errors import StoreFull
+from muscgen import telemetry
+from muscgen.errors import StoreFull, StoreUnavailable
 
 TEMPORARY = ".tmp-"  # the beginning of the names of unfinished files
 _LOCK = ".lock"
 _COPY_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextlib.contextmanager
+def outages() -> Iterator[None]:
+    """Turn what a disk answers that is full, away or read-only into StoreFull and StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        telemetry.warning("store.away", reason=error.strerror)
+        if error.errno in _FULL:
+            raise StoreFull("no space is left for files", retry_after_s=60.0) from error
+        raise StoreUnavailable("the store of files does not answer", retry_after_s=5.0) from error
 
 
 def make_private(directory: Path) -> None:
@@ -32,7 +45,7 @@ def make_private(directory: Path) -> None:
 def write(path: Path, content: bytes | BinaryIO) -> None:
     """Put the content at the path in one step, durably: temporary file, fsync, rename, fsync of directory.
 
-    Raises StoreFull, and then nothing is left of it.
+    When it fails, nothing is left of it.
     """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
@@ -46,10 +59,8 @@ def write(path: Path, content: bytes | BinaryIO) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except Exception as error:  # what a crash leaves is swept
+    except Exception:  # what a crash leaves is swept
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise StoreFull("no space is left for the artifact", retry_after_s=60.0) from error
         raise
     sync(path.parent)
 

@@ -1,13 +1,12 @@
-"""What a kept file is, and what every store of them can do."""
+"""What every store of files can do."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from muscgen.artifacts.records import Artifact, Record
 from muscgen.errors import ArtifactNotFound
 
 MAX_ATTACHMENT_BYTES = 4 << 20  # a C2PA manifest with a thumbnail is a tenth of that
@@ -15,50 +14,17 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ATTACHMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A file and what it is. Times are Unix seconds; `expires_at` None is never."""
-
-    id: str
-    content_type: str
-    extension: str
-    bytes: int
-    duration_s: float
-    sample_rate: int
-    channels: int
-    created_at: float
-    expires_at: float | None = None
-
-    @property
-    def sha256(self) -> str:
-        """The id is the digest of the content, in hex."""
-        return self.id
-
-    @property
-    def filename(self) -> str:
-        return f"{self.id}.{self.extension}"
-
-    def to_dict(self) -> dict[str, str | int | float | None]:
-        """The artifact in wire names, as results carry it."""
-        return {
-            "id": self.id,
-            "sha256": self.sha256,
-            "content_type": self.content_type,
-            "bytes": self.bytes,
-            "duration": self.duration_s,
-            "sample_rate": self.sample_rate,
-            "channels": self.channels,
-            "expires_at": self.expires_at,
-        }
-
-
 class Store(Protocol):
     """Content by its digest, kept as long as somebody owns it.
 
     An owner is whoever may still hand the file out, usually a job id. Equal content is kept once and goes
     with its last owner. A method that takes an id raises ArtifactNotFound for one that is not there or no
-    digest; `release` finds it enough that it is a digest.
+    digest; `release` finds it enough that it is a digest. Every method raises StoreUnavailable while the
+    store does not answer, and those that write StoreFull where no space is left.
     """
+
+    def check(self) -> None:
+        """Raises StoreUnavailable, or ConfigurationError where nothing can ever be kept."""
 
     def put(
         self,
@@ -80,16 +46,25 @@ class Store(Protocol):
     def share(self, artifact_id: str, owner: str, expires_at: float | None = None) -> Artifact:
         """Make somebody one more owner of what is there."""
 
-    def get(self, artifact_id: str) -> Artifact: ...
+    def look(self, artifact_id: str) -> Record:
+        """What it is and who owns it."""
 
-    def path(self, artifact_id: str) -> Path:
-        """A local file with the content, to read from."""
+    def get(self, artifact_id: str) -> Artifact:
+        return self.look(artifact_id).artifact
+
+    def owners(self, artifact_id: str) -> frozenset[str]:
+        return frozenset(self.look(artifact_id).owners)
 
     def open(self, artifact_id: str, *, verify: bool = False) -> BinaryIO:
-        """The content from its beginning; it stays readable when the artifact goes meanwhile.
+        """The content from its beginning.
 
-        With `verify`, raises InternalError where the content no longer has its digest.
+        With `verify`, a file with a descriptor, which stays readable when the artifact goes meanwhile; raises
+        InternalError where the content no longer has its digest.
         """
+
+    def direct_url(self, artifact_id: str, expires_in_s: float) -> str | None:  # noqa: ARG002
+        """Where the content can be fetched from the store itself for that long; None: nowhere."""
+        return None
 
     def verify(self, artifact_id: str) -> bool:
         """Whether the content still has its digest."""
@@ -105,13 +80,14 @@ class Store(Protocol):
     def attachment(self, artifact_id: str, name: str) -> bytes:
         """What was attached under the name. Raises ArtifactNotFound where nothing was."""
 
-    def owners(self, artifact_id: str) -> frozenset[str]: ...
-
     def release(self, artifact_id: str, owner: str) -> bool:
         """Give up this owner's share; True when the content went with it. Nothing to give up is no error."""
 
     def sweep(self, live: Callable[[str], bool]) -> int:
         """Release every owner that is no longer live and clear what crashes left; how many artifacts went."""
+
+
+_EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is a record's
 
 
 def checked(artifact_id: str) -> str:
@@ -130,3 +106,13 @@ def attachable(name: str, content: bytes = b"") -> str:
     if not _ATTACHMENT.fullmatch(name) or len(content) > MAX_ATTACHMENT_BYTES:
         raise ValueError(f"{len(content)} bytes cannot be attached as {name!r}")
     return name
+
+
+def check_put(owner: str, extension: str) -> None:
+    """Raises ValueError for what cannot be put."""
+    if not _EXTENSION.fullmatch(extension) or not owner:
+        raise ValueError(f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}")
+
+
+def not_found(artifact_id: str) -> ArtifactNotFound:
+    return ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")

@@ -11,7 +11,7 @@ import uvicorn
 
 from muscgen import __version__, telemetry
 from muscgen.api import create_app
-from muscgen.artifacts import DirectoryStore
+from muscgen.artifacts import open_store
 from muscgen.audit import audit_of
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
@@ -58,7 +58,7 @@ class Service:
             await patiently_check(queue)
             if self._embedded is not None:
                 watching.append(asyncio.create_task(take_over(self._embedded, queue)))
-            store = DirectoryStore(self._settings.artifacts_path)
+            store = open_store(self._settings)
             registry = Registry(self._settings.models_path)
             registry.get(self._settings.default_model)
             audit_of(self._settings, check=True)

@@ -85,7 +85,7 @@ def deliver(home: Home = None, redis_url: RedisUrl = None) -> None:
 
 async def _deliver(settings: Settings, url: str) -> None:
     from muscgen.api import create_app
-    from muscgen.artifacts import DirectoryStore
+    from muscgen.artifacts import open_store
     from muscgen.cli.telling import deliver as telling
     from muscgen.cli.telling import signing, until_stopped
     from muscgen.models.registry import Registry
@@ -94,7 +94,7 @@ async def _deliver(settings: Settings, url: str) -> None:
     queue = open_queue(settings, url)
     try:
         await patiently_check(queue)
-        store, registry = DirectoryStore(settings.artifacts_path), Registry(settings.models_path)
+        store, registry = open_store(settings), Registry(settings.models_path)
         house = create_app(settings, queue=queue, store=store, registry=registry).state.house
         await until_stopped(telling(settings, house, signing(settings)))
     finally:

@@ -37,7 +37,8 @@
     │   ├── RateLimited             429  the tenant's jobs a minute
     │   └── QuotaExceeded           429  the tenant's seconds of music a day
     ├── Unavailable                 503
-    │   ├── StoreFull               507  no space is left for the artifact, or for a model's files
+    │   ├── StoreUnavailable        503  the disk or the bucket of the artifacts does not answer
+    │   │   └── StoreFull           507  no space is left for the artifact, or for a model's files
     │   ├── AuditUnavailable        503  it cannot be written down, and must be
     │   ├── NoWorker                503  nobody serves that model now
     │   └── QueueUnavailable        503  Redis does not answer
@@ -81,6 +82,7 @@ from muscgen.errors.failures import (
     SourceMissing,
     SourceRefused,
     StoreFull,
+    StoreUnavailable,
     Unavailable,
 )
 from muscgen.errors.rejected import (
@@ -172,6 +174,7 @@ __all__ = [
     "SourceRefused",
     "StatementInvalid",
     "StoreFull",
+    "StoreUnavailable",
     "Unauthorized",
     "Unavailable",
     "UnknownModel",

@@ -19,7 +19,11 @@ class NoWorker(Unavailable):
     code = "no_worker"
 
 
-class StoreFull(Unavailable):
+class StoreUnavailable(Unavailable):
+    code = "store_unavailable"
+
+
+class StoreFull(StoreUnavailable):
     code, status = "store_full", 507
 
 

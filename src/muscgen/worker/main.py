@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from muscgen import telemetry
-from muscgen.artifacts import DirectoryStore, Store, is_upload, upload_expires_at
-from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
+from muscgen.artifacts import Store, is_upload, open_store, upload_expires_at
+from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
@@ -38,7 +38,7 @@ async def serve(
     duties = duties_of(settings)
     served = await asyncio.to_thread(load_models, Registry(settings.models_path), settings, models)
     queue = open_queue(settings, redis_url)
-    store = DirectoryStore(settings.artifacts_path)
+    store = open_store(settings)
     try:
         await patiently_check(queue)
         keeper = keeper_for(settings, redis_url)
@@ -119,8 +119,12 @@ async def _sweep_store(queue: Queue, store: Store) -> None:
 
     while True:
         await asyncio.sleep(SWEEP_S)
-        gone = await asyncio.to_thread(store.sweep, live)
-        telemetry.event("artifacts.swept", gone=gone)
+        try:
+            gone = await asyncio.to_thread(store.sweep, live)
+        except StoreUnavailable:
+            telemetry.warning("artifacts.sweep_failed")
+        else:
+            telemetry.event("artifacts.swept", gone=gone)
 
 
 async def owns(queue: Queue, owner: str) -> bool:

@@ -12,7 +12,7 @@ from muscgen.api.house import Maker, Parts, Reader, query
 from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
 from muscgen.api.schemas import ArtifactLink, ProblemDocument
 from muscgen.api.uploads import release, upload
-from muscgen.artifacts.store import Artifact
+from muscgen.artifacts import Artifact
 from muscgen.errors import NotAnUpload
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
@@ -43,7 +43,7 @@ async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: 
         return Response(status_code=304, headers=headers)
     span = wanted(request.headers, artifact.bytes, headers["ETag"]) if request.method == "GET" else None
     file = await asyncio.to_thread(house.store.open, artifact_id)
-    return FileAnswer(file, artifact.bytes, span, headers, artifact.content_type)
+    return FileAnswer(file, artifact, span, headers)
 
 
 @router.post(
