@@ -33,9 +33,7 @@ async def record_in(request: Request, house: House, tenant: str) -> ConsentRecor
         wish = read_as(ConsentWish, await request.body())
         return record_of(wish, tenant, _jws(wish))
     limits = {"consent": house.settings.max_body_bytes} | _LIMITS
-    folder = house.settings.artifacts_path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with parts_of(request, limits, folder) as parts:
+    async with parts_of(request, limits, house.spool()) as parts:
         texts = {name: file.read() for name, file in parts.items()}
     if "consent" not in texts:
         raise InvalidRequest("the part consent is missing", param="consent")

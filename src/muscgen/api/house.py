@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from muscgen.admission import Desk, Gate, Keyring, Principal
-from muscgen.artifacts.store import Store
+from muscgen.artifacts import Store
+from muscgen.artifacts.files import outages
 from muscgen.audit import Audit
 from muscgen.errors import InvalidRequest, JobNotFound
 from muscgen.jobs.consents import Consents
@@ -56,6 +58,12 @@ class House:
             self.desk,
             private_webhooks=self.settings.webhook_allow_private,
         )
+
+    def spool(self) -> Path:
+        """The folder for bodies on their way into the store. Raises StoreUnavailable."""
+        with outages():
+            self.settings.spool_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.settings.spool_path
 
     async def job_of(self, asker: Principal, job_id: str) -> Job:
         """The asker's job. Raises JobNotFound, for another tenant's too, JobExpired, QueueUnavailable."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from fastapi import Request
@@ -40,7 +39,7 @@ async def upload(request: Request, house: House, asker: Principal) -> Kept:
     kind = _kind(request)
     if kind == MULTIPART:
         limits = {"file": house.settings.max_upload_bytes}
-        async with parts_of(request, limits, _folder(house)) as parts:
+        async with parts_of(request, limits, house.spool()) as parts:
             return await keep(_part(parts, "file"), house, asker)
     if not kind.startswith("audio/") and kind != "application/octet-stream":
         raise UnsupportedMediaType(
@@ -48,7 +47,7 @@ async def upload(request: Request, house: House, asker: Principal) -> Kept:
             param="Content-Type",
             suggestion=f"audio/*, application/octet-stream, or {MULTIPART} with a part named file",
         )
-    with tempfile.TemporaryFile(dir=_folder(house)) as file:
+    with tempfile.TemporaryFile(dir=house.spool()) as file:
         await _receive(request, file, house.settings.max_upload_bytes)
         return await keep(file, house, asker)
 
@@ -103,7 +102,7 @@ async def asked(request: Request, house: House, asker: Principal) -> AsyncIterat
     limits |= dict.fromkeys(ROLES.values(), house.settings.max_upload_bytes)
     kept: list[Kept] = []
     try:
-        async with parts_of(request, limits, _folder(house)) as parts:
+        async with parts_of(request, limits, house.spool()) as parts:
             wish = _part(parts, "request").read()
             for role in filter(parts.__contains__, ROLES.values()):
                 kept.append(await keep(parts[role], house, asker, f"conditioning.{role}"))
@@ -133,10 +132,3 @@ def _part(parts: dict[str, BinaryIO], name: str) -> BinaryIO:
 
 def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _folder(house: House) -> Path:
-    folder = house.settings.spool_path
-    with outages():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
