@@ -12,7 +12,6 @@ anybody may clear it away, as late and as often as they come by.
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections.abc import Callable, Collection
@@ -27,6 +26,7 @@ from muscgen.errors import ConfigurationError, StoreUnavailable
 TURNS = 60  # of a change that others keep coming before
 LONGEST_PAUSE_S = 0.5
 CHECKS = "checks"  # the folder of what a check writes; the sweep clears those of the dead
+_DICE = secrets.SystemRandom()
 _CONTENT, _RECORD, _ATTACHED = "content", "record.json", "attached"
 
 
@@ -96,7 +96,7 @@ class Lives:
             version = self._objects.replace(record_key(life.key), record.to_json(), now.version)
             if version is not None:
                 return replace(now, record=record, version=version)
-            time.sleep(random.uniform(0.0, min(LONGEST_PAUSE_S, 0.005 * 2**turn)))  # noqa: S311
+            time.sleep(_DICE.uniform(0.0, min(LONGEST_PAUSE_S, 0.005 * 2**turn)))
             now = self.read(life.key)
         raise StoreUnavailable("too many change that file at once", retry_after_s=1.0)
 
