@@ -46,7 +46,15 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
     redis_url: str | None = Field(
-        default=None, repr=False, description="null starts an embedded Valkey in `home`."
+        default=None,
+        repr=False,
+        description="redis, rediss, unix, redis+cluster or redis+sentinel; null starts a Valkey in `home`.",
+    )
+    queue_sync_replicas: int = Field(
+        default=0, ge=0, le=5, description="Replicas that must have a job before anybody is told of it."
+    )
+    queue_sync_disk: bool = Field(
+        default=False, description="The queue's disk must have a job before anybody is told of it."
     )
     artifacts_url: str | None = Field(
         default=None,

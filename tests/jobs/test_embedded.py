@@ -13,14 +13,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from redis.exceptions import AuthenticationError
+from queues import MODEL, Heard, song, started, until
 
 from muscgen.errors import ConfigurationError, LeaseLost, QueueUnavailable
 from muscgen.jobs import EmbeddedServer, LeaseKeeper, Queue, State, check_server, connect
 from muscgen.jobs.process import find_binary
-
-from .conftest import MODEL, song
-from .test_leases import Heard, started, until
 
 
 def alive(pid: int) -> bool:
@@ -228,11 +225,6 @@ async def test_a_server_that_may_lose_jobs_is_refused(tmp_path, setting, bad, go
         await client.aclose()
 
 
-async def test_a_url_that_is_none_is_refused():
-    with pytest.raises(ConfigurationError):
-        connect("http://localhost")
-
-
 async def test_a_server_that_is_away_is_an_error_to_try_again(tmp_path):
     queue = Queue(connect(f"unix://{tmp_path}/nothing.sock"))
     for ask in (queue.enqueue(song()), queue.list(), queue.depth(MODEL), queue.claim([MODEL], "w", 1)):
@@ -251,15 +243,6 @@ async def test_a_server_without_memory_is_an_error_to_try_again(tmp_path):
         await client.config_set("maxmemory", "0")
         assert (await Queue(client).enqueue(song())).created
         await client.aclose()
-
-
-async def test_a_wrong_password_is_a_matter_of_configuration():
-    class Guarded:
-        async def info(self, _section):
-            raise AuthenticationError("WRONGPASS")
-
-    with pytest.raises(ConfigurationError, match="password"):
-        await check_server(Guarded())
 
 
 @pytest.mark.parametrize(("version", "taken"), [("5.0.14", False), ("6.2.0", True), ("10.1.0", True)])

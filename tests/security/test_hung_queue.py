@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 
 import httpx
@@ -11,17 +10,16 @@ import pytest
 
 from muscgen.api import create_app
 from muscgen.artifacts import DirectoryStore
-from muscgen.jobs import Queue, connect
+from muscgen.jobs import Queue, connect, patience
 from muscgen.settings import Settings
 
 LIMIT_S = 0.3
-CONNECT = sys.modules["muscgen.jobs.connect"]  # the package offers its function under the same name
 
 
 @pytest.fixture
 async def hung(monkeypatch, tmp_path, registry):
     """A client of an API whose Redis is hung."""
-    monkeypatch.setattr(CONNECT, "REPLY_LIMIT_S", LIMIT_S)
+    monkeypatch.setattr(patience, "REPLY_LIMIT_S", LIMIT_S)
     held = []
 
     async def hold(reader, writer):
@@ -62,6 +60,6 @@ async def test_a_hung_queue_is_told_at_once_and_when_to_come_back(hung, method, 
 
 
 async def test_a_command_that_blocks_at_the_server_is_given_its_time(client, monkeypatch):
-    monkeypatch.setattr(CONNECT, "REPLY_LIMIT_S", LIMIT_S)
+    monkeypatch.setattr(patience, "REPLY_LIMIT_S", LIMIT_S)
     assert await client.blpop(["nothing:here"], 2 * LIMIT_S) is None
     assert not await client.xread({"nothing:there": "0"}, block=round(2_000 * LIMIT_S))

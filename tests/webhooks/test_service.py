@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from jobs.conftest import leaks
+from queues import faults
 from typer.testing import CliRunner
 
 from muscgen.api import create_app
@@ -84,7 +84,7 @@ async def test_the_dead_are_listed_and_resent_on_the_command_line(room, client, 
     assert (await command("dead")).output == ""
     unknown = await command("resend", "job_none")
     assert (unknown.exit_code, unknown.output) == (2, "muscgen: there is no job 'job_none'\n")
-    assert await leaks(client, "muscgen") == []
+    assert await faults(client, "muscgen") == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")

@@ -7,7 +7,7 @@ import itertools
 import time
 
 import pytest
-from jobs.conftest import MODEL, song
+from queues import MODEL, song
 
 from muscgen.errors import InvalidRequest, JobNotFinished, JobNotFound
 from muscgen.jobs import Outcome, new_job_id

@@ -16,6 +16,7 @@ from muscgen.jobs.outbox import Call, DeadCall, Outcome
 from muscgen.jobs.queue import Queue
 from muscgen.jobs.sound import Sound
 from muscgen.jobs.states import LEGAL, TERMINAL, State
+from muscgen.jobs.surely import Surety
 
 __all__ = [
     "LEGAL",
@@ -36,6 +37,7 @@ __all__ = [
     "Queue",
     "Sound",
     "State",
+    "Surety",
     "check_server",
     "connect",
     "new_job_id",

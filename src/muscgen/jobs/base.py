@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import redis.asyncio
 from pydantic import ValidationError
 
 from muscgen.errors import InternalError, JobExpired, JobNotFound
-from muscgen.jobs.connect import outages
+from muscgen.jobs.connect import Client, outages
 from muscgen.jobs.job import Job
 from muscgen.jobs.keys import PREFIX, Keys, models_key, tag, tag_of
 from muscgen.jobs.scripts import Argument, Reply, run
+from muscgen.jobs.surely import NOTHING, TOLD, Surety, run_surely
 
 WEEK_S = 7 * 86_400
 
@@ -21,7 +21,7 @@ class QueueBase:
 
     def __init__(
         self,
-        client: redis.asyncio.Redis,
+        client: Client,
         *,
         lease_s: float = 30.0,
         max_attempts: int = 3,
@@ -33,6 +33,7 @@ class QueueBase:
         tombstone_s: float = WEEK_S,
         cache_s: float = 86_400.0,
         cache_bytes: int = 2_000_000_000,
+        surety: Surety = NOTHING,
         prefix: str = PREFIX,
     ) -> None:
         self.redis: Reply = client
@@ -46,6 +47,7 @@ class QueueBase:
         self.tombstone_s = tombstone_s
         self.cache_s = cache_s
         self.cache_bytes = cache_bytes
+        self.surety = surety
         self.prefix = prefix
 
     def _keys(self, model: str) -> Keys:
@@ -55,6 +57,8 @@ class QueueBase:
         return Keys(tag_of(job_id), self.prefix)
 
     async def _run(self, script: str, keys: Keys, *arguments: Argument) -> Reply:
+        if self.surety and script in TOLD:
+            return await run_surely(self.redis, script, keys.queue, arguments, self.surety)
         return await run(self.redis, script, keys.queue, arguments)
 
     async def _models(self) -> dict[str, str]:

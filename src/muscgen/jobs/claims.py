@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from muscgen.jobs.scripts import Argument, Reply
 from muscgen.jobs.states import State
 from muscgen.request import SongRequest
 
+TOKEN_BITS = 52  # a number of Lua's holds 53
 WAKE_LIMIT_S = 1.0  # a lost token costs no more
 
 
@@ -36,9 +38,8 @@ class Claiming(QueueBase):
             if len(claims) >= limit:
                 break
             keys = self._keys(model)
-            rows = await self._run(
-                "claim", keys, *self._upkeep(), worker, limit - len(claims), audio_s_per_s or 0
-            )
+            most, speed, token = limit - len(claims), audio_s_per_s or 0, secrets.randbits(TOKEN_BITS)
+            rows = await self._run("claim", keys, *self._upkeep(), worker, most, speed, token)
             claims += [claim for row in rows if (claim := await self._claimed(keys, worker, row)) is not None]
         return claims
 
@@ -49,7 +50,7 @@ class Claiming(QueueBase):
         """
         timeout_s = min(max(timeout_s, 0.01), WAKE_LIMIT_S)  # 0 would be for ever
         with outages():
-            return await self.redis.blpop([self._keys(model).wake for model in models], timeout_s) is not None
+            return bool(await self.redis.pop_any([self._keys(model).wake for model in models], timeout_s))
 
     async def renew(self, claims: Sequence[Claim]) -> dict[str, Lease]:
         """Extend leases by `lease_s`; how each stands, by job id. A LeaseKeeper does it in a thread."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
-from typing import Any
+import ssl
+from collections.abc import Iterator
+from typing import Any, cast
 
 import redis
-import redis.asyncio
 from redis import exceptions
+from redis.asyncio.cluster import ClusterNode as AsyncNode
 from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from muscgen.errors import ConfigurationError, QueueUnavailable
+from muscgen.jobs.address import Address
+from muscgen.jobs.patience import Impatient, ImpatientCluster, ImpatientLed
 
 HEALTH_CHECK_S = 15
 CONNECT_TIMEOUT_S = 5.0
-REPLY_LIMIT_S = 4.0  # a hung server; those of a slow disk answer within two
+SENTINEL_LIMIT_S = 1.0
+WAITAOF_SINCE = (7, 2)
 MAX_CONNECTIONS = 10_000  # each event stream holds one while it waits
 RETRIES = 3  # 0.05 to 0.5 s apart: a restart of the server, not an outage
 OUTAGE = (
@@ -27,67 +33,103 @@ OUTAGE = (
     exceptions.TimeoutError,
     exceptions.ReadOnlyError,  # a fail-over is under way
     exceptions.OutOfMemoryError,
-    exceptions.ClusterDownError,
+    exceptions.ClusterError,
+    exceptions.RedisClusterException,  # none of its nodes answers, or nobody has a slot
     OSError,
 )
 # The first word of an error reply is its code.
 OUTAGE_CODES = frozenset({"MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY", "TRYAGAIN"})
 AWAY = "the job queue does not answer"
+Client = Impatient | ImpatientCluster
+Blocking = redis.Redis | RedisCluster
 
 
-def connect(url: str) -> redis.asyncio.Redis:
+class Led(redis.Redis):
+    """A client for a thread, of the master that Sentinels name; it closes their connections with its own."""
+
+    def close(self) -> None:
+        super().close()
+        for sentinel in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
+            sentinel.close()
+
+
+def connect(url: str) -> Client:
     """A client; nothing is sent yet, so call `check_server` before trusting jobs to it.
 
-    Raises ConfigurationError for a URL that is none.
+    url: one of the forms in `muscgen.jobs.address`. Raises ConfigurationError for a URL that is none.
     """
-    # socket_timeout=None: with a timeout redis-py swallows a cancellation that lands as a reply does.
+    address = Address.parse(url)
     retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
-    with _sound_url():
-        return Impatient.from_url(url, socket_timeout=None, retry=retry, **_options(url))
+    # socket_timeout=None: with a timeout redis-py swallows a cancellation that lands as a reply does.
+    options = _options(address) | {"retry": retry, "socket_timeout": None}
+    match address.kind:
+        case "cluster":
+            nodes = [AsyncNode(host, port) for host, port in address.hosts]
+            return ImpatientCluster(startup_nodes=nodes, **options)
+        case "sentinel":
+            sentinels = AsyncSentinel(address.hosts, sentinel_kwargs=_of_sentinels(address), **options)  # type: ignore[no-untyped-call]
+            return cast("Client", sentinels.master_for(address.service, redis_class=ImpatientLed))
+        case _:
+            return Impatient(**_place(address), **options)
 
 
-class Impatient(redis.asyncio.Redis):
-    """A client that waits `REPLY_LIMIT_S` for a reply, and for a command that blocks that much longer."""
+def connect_blocking(url: str, timeout_s: float) -> Blocking:
+    """A client for a thread: no retries of its own, and an answer or an error within `timeout_s`.
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  what Redis answers
-        """Raises TimeoutError of redis-py after that time; the connection is thrown away then."""
-        try:
-            async with asyncio.timeout(REPLY_LIMIT_S + _blocks_s(args)):
-                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        except TimeoutError:
-            raise exceptions.TimeoutError("no reply in time") from None
-
-
-def _blocks_s(command: Sequence[Any]) -> float:
-    """How long a command may wait at the server, as it says itself."""
-    if command[0] == "BLPOP":
-        return float(command[-1])
-    return int(command[command.index(b"BLOCK") + 1]) / 1000 if b"BLOCK" in command else 0.0
-
-
-def connect_blocking(url: str, timeout_s: float) -> redis.Redis:
-    """A client for a thread: no retries of its own, and an answer or an error within `timeout_s`."""
-    with _sound_url():
-        return redis.Redis.from_url(
-            url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), **_options(url)
-        )
+    That of a cluster looks for it at once. Raises QueueUnavailable when it is away.
+    """
+    address = Address.parse(url)
+    limits = {"socket_timeout": timeout_s, "socket_connect_timeout": min(timeout_s, CONNECT_TIMEOUT_S)}
+    options = _options(address) | limits | {"retry": Retry(NoBackoff(), 0)}
+    match address.kind:
+        case "cluster":
+            nodes = [ClusterNode(host, port) for host, port in address.hosts]  # type: ignore[no-untyped-call]
+            with outages():
+                return RedisCluster(startup_nodes=nodes, **options)
+        case "sentinel":
+            sentinels = Sentinel(address.hosts, sentinel_kwargs=_of_sentinels(address), **options)  # type: ignore[no-untyped-call]
+            return cast("Blocking", sentinels.master_for(address.service, redis_class=Led))  # type: ignore[no-untyped-call]
+        case _:
+            return redis.Redis(**_place(address), **options)
 
 
-async def check_server(client: redis.asyncio.Redis, *, durable: bool = True) -> None:
-    """Raise ConfigurationError if the server may evict or forget jobs, QueueUnavailable if it is away.
+async def check_server(client: Client, *, durable: bool = True, waits_for_disk: bool = False) -> None:
+    """Raise ConfigurationError if a server may evict or forget jobs, QueueUnavailable if one is away.
 
-    `durable=False` accepts such a server.
+    durable: False accepts such a server. waits_for_disk: WAITAOF is wanted.
     """
     try:
         with outages():
-            memory = await client.info("memory")
-            persistence = await client.info("persistence")
+            found = [await client.infos(section) for section in ("memory", "persistence", "server")]
     except QueueUnavailable as error:
-        if isinstance(error.__cause__, exceptions.AuthenticationError):
+        why = list(_chain(error))
+        if any(isinstance(cause, exceptions.AuthenticationError) for cause in why):
             raise ConfigurationError("Redis refuses the user or the password", param="redis_url") from error
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in why):
+            raise ConfigurationError(
+                "the certificate of Redis is not one that is trusted here",
+                param="redis_url",
+                suggestion="?ssl_ca_certs=/path/to/ca.pem",
+            ) from error
         raise
-    if not durable:
-        return
+    for memory, persistence, server in zip(*found, strict=True):
+        if durable:
+            _check_durable(memory, persistence)
+        if waits_for_disk and _version(server["redis_version"]) < WAITAOF_SINCE:
+            raise ConfigurationError(
+                f"Redis {server['redis_version']} cannot say when the disk has a job",
+                param="queue_sync_disk",
+                suggestion="Redis 7.2 or newer, or Valkey",
+            )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _check_durable(memory: dict[str, Any], persistence: dict[str, Any]) -> None:
     if (policy := memory.get("maxmemory_policy")) != "noeviction":
         raise ConfigurationError(
             f"Redis would evict jobs: maxmemory-policy is {policy}",
@@ -115,23 +157,36 @@ def outages() -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def _sound_url() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ConfigurationError(f"not a Redis URL: {error}", param="redis_url") from error
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
-def _options(url: str) -> dict[str, Any]:
-    options: dict[str, Any] = {
+def _place(address: Address) -> dict[str, Any]:
+    return {"host": address.hosts[0][0], "port": address.hosts[0][1]} if address.hosts else {}
+
+
+def _options(address: Address) -> dict[str, Any]:
+    """Of each connection to a server."""
+    options = address.options | {
         "health_check_interval": HEALTH_CHECK_S,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "max_connections": MAX_CONNECTIONS,
     }
-    if not url.startswith("unix:"):
-        options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
-    return options
+    return options | _wire(address)
+
+
+def _of_sentinels(address: Address) -> dict[str, Any]:
+    """Of each connection to a Sentinel. One that hangs must leave time to ask the next."""
+    limits = {"socket_timeout": SENTINEL_LIMIT_S, "socket_connect_timeout": SENTINEL_LIMIT_S}
+    tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+    return address.sentinel | limits | tls | _wire(address)
+
+
+def _wire(address: Address) -> dict[str, Any]:
+    if not address.hosts:
+        return {}
+    keepalive = {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
+    return keepalive | ({"ssl": True} if address.tls else {})
 
 
 def _keepalive() -> dict[int, int]:

@@ -41,8 +41,8 @@ class LeaseKeeper:
         self._on_lost = on_lost
         self._on_cancel = on_cancel
         self._prefix = prefix
-        # An answer must come or fail early enough to give up in time.
-        self._redis: Reply = connect_blocking(url, timeout_s=lease_s / 6)
+        self._url = url
+        self._redis: Reply = None
         self._claims: dict[
             str, tuple[Claim, float]
         ] = {}  # until when it is surely held, on the monotonic clock
@@ -60,7 +60,8 @@ class LeaseKeeper:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._redis.close()
+        if self._redis is not None:
+            self._redis.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -90,7 +91,7 @@ class LeaseKeeper:
                 pubsub = pubsub or self._listen()
                 self._hear(pubsub, min(TICK_S, max(due - time.monotonic(), 0.001)))
                 deaf = False
-            except (RedisError, OSError) as error:
+            except (QueueUnavailable, RedisError, OSError) as error:
                 if not deaf:
                     telemetry.warning("leases.deaf", error=type(error).__name__)
                 deaf = True
@@ -103,8 +104,15 @@ class LeaseKeeper:
             self._give_up_old()
         _closed(pubsub)
 
+    def _client(self) -> Reply:
+        """Of this thread; made where an outage is an answer, since that of a cluster looks for it at once."""
+        if self._redis is None:
+            # An answer must come or fail early enough to give up in time.
+            self._redis = connect_blocking(self._url, timeout_s=self.lease_s / 6)
+        return self._redis
+
     def _listen(self) -> Reply:
-        pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+        pubsub = self._client().pubsub(ignore_subscribe_messages=True)
         pubsub.psubscribe(control_channels(self._prefix))
         return pubsub
 
@@ -129,7 +137,7 @@ class LeaseKeeper:
         for tag, mine in by_tag.items():
             try:
                 codes = run_blocking(
-                    self._redis, "renew", Keys(tag, self._prefix).queue, renewal(mine, self.lease_s)
+                    self._client(), "renew", Keys(tag, self._prefix).queue, renewal(mine, self.lease_s)
                 )
             except (QueueUnavailable, RedisError):
                 return False

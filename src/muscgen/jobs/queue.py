@@ -19,7 +19,7 @@ class Queue(Administering, Sounding, Posting):
 
     `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,
     backoff_cap_s=60, worker_ttl_s=20, tombstone_s=7 days, cache_s=1 day,
-    cache_bytes=2 GB, prefix="muscgen")`; the client is one of `connect`.
+    cache_bytes=2 GB, surety=Surety(), prefix="muscgen")`; the client is one of `connect`.
     Processes that share a queue share these numbers.
 
     Every method raises QueueUnavailable while Redis does not answer.

@@ -9,12 +9,10 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-import redis
-import redis.asyncio
 from redis.exceptions import NoScriptError
 
 from muscgen.errors import AttemptsExhausted, DeadlineExceeded
-from muscgen.jobs.connect import outages
+from muscgen.jobs.connect import Blocking, Client, outages
 from muscgen.jobs.states import LEGAL
 
 Argument = str | bytes | int | float
@@ -34,7 +32,8 @@ def source(name: str) -> str:
 
 
 @cache
-def _digest(name: str) -> str:
+def digest(name: str) -> str:
+    """What servers know the script by."""
     return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -53,19 +52,19 @@ def _quoted(value: dict[str, Any]) -> str:
     return json.dumps(json.dumps(value))  # ASCII JSON of JSON is a Lua string too
 
 
-async def run(client: redis.asyncio.Redis, name: str, key: str, arguments: Sequence[Argument]) -> Reply:
+async def run(client: Client, name: str, key: str, arguments: Sequence[Argument]) -> Reply:
     """Run a script by its digest, sending its text only where the server does not know it."""
     with outages():
         try:
-            return await client.evalsha(_digest(name), 1, key, *arguments)
+            return await client.evalsha(digest(name), 1, key, *arguments)
         except NoScriptError:
             return await client.eval(source(name), 1, key, *arguments)
 
 
-def run_blocking(client: redis.Redis, name: str, key: str, arguments: Sequence[Argument]) -> Reply:
+def run_blocking(client: Blocking, name: str, key: str, arguments: Sequence[Argument]) -> Reply:
     """The same for a thread."""
     with outages():
         try:
-            return client.evalsha(_digest(name), 1, key, *arguments)
+            return client.evalsha(digest(name), 1, key, *arguments)
         except NoScriptError:
             return client.eval(source(name), 1, key, *arguments)

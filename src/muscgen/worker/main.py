@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from muscgen import telemetry
 from muscgen.artifacts import Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
-from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect
+from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 from muscgen.worker.duties import duties_of
@@ -61,6 +61,7 @@ def open_queue(settings: Settings, redis_url: str) -> Queue:
         require_worker=settings.require_worker,
         cache_s=settings.cache_ttl_s,
         cache_bytes=settings.cache_bytes,
+        surety=Surety(settings.queue_sync_replicas, settings.queue_sync_disk),
     )
 
 
@@ -77,12 +78,12 @@ async def patiently_check(queue: Queue) -> None:
     """check_server, with patience for a server that is just being started."""
     for turn in range(round(SERVER_PATIENCE_S / SERVER_PAUSE_S)):
         try:
-            return await check_server(queue.redis)
+            return await check_server(queue.redis, waits_for_disk=queue.surety.disk)
         except QueueUnavailable:
             if turn == 0:
                 telemetry.warning("queue.awaited", up_to_s=SERVER_PATIENCE_S)
             await asyncio.sleep(SERVER_PAUSE_S)
-    return await check_server(queue.redis)
+    return await check_server(queue.redis, waits_for_disk=queue.surety.disk)
 
 
 async def _until_drained(worker: Worker, queue: Queue, store: Store, parent: int | None) -> None:

@@ -1,6 +1,8 @@
 -- queued -> running
 local lease, age, worker, limit, speed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]),
   tonumber(ARGV[5])
+-- Drawn by who claims: a counter here could come again after a fail-over, and open what another holds.
+local token = tonumber(ARGV[6])
 upkeep(lease, age)
 
 local SLACK = 2  -- a job is given up only if even twice the measured speed would not do
@@ -48,9 +50,8 @@ while #claims < limit and redis.call('EXISTS', key('paused')) == 0 do
   else
     move(id, 'running')
     fans_move(id, 'running', { 'started', now })
-    local token = redis.call('INCR', key('seq'))
     local attempt = redis.call('HINCRBY', job(id), 'attempts', 1)
-    redis.call('HSET', job(id), 'token', token, 'worker', worker, 'started', now)
+    redis.call('HSET', job(id), 'token', ARGV[6], 'worker', worker, 'started', now)
     redis.call('ZADD', key('leases'), now + lease, id)
     local busy = members(id, 'busy')
     if busy then redis.call('SADD', busy, id) end

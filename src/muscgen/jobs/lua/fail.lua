@@ -8,5 +8,5 @@ if state then return conclude(id, state, nil, reason) end
 if retry == '0' then return conclude(id, 'failed', nil, problem) end
 if used_up(id) then return bury(id, problem) end
 local pause = math.min(tonumber(cap), 1000 * 2 ^ tonumber(get(id, 'attempts')))
-local jitter = (TIME[2] + token * 7919) % 1000 / 1000 * pause / 4  -- math.random is the same in every script
+local jitter = (TIME[2] + token % 1000 * 7919) % 1000 / 1000 * pause / 4  -- math.random is the same in every script
 return requeue(id, 'retry', math.floor(now + pause + jitter))

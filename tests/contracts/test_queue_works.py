@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from queues import MODEL, song
 
 from muscgen.errors import DeadlineTooShort, QueueFull, QuotaExceeded, RateLimited
 from muscgen.jobs import Lease, State
 from muscgen.jobs.limits import Limits
-
-from .conftest import MODEL, song
 
 RESULT = {"outputs": [{"artifact": {"id": "a"}}]}
 

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from queues import MODEL, lapse, song
 
 from muscgen.errors import InternalError, JobExpired, JobNotFound, LeaseLost
 from muscgen.jobs import LEGAL, TERMINAL, Claim, Lease, Queue, State
-
-from .conftest import MODEL, lapse, song
 
 ERROR = InternalError("no").to_dict()
 

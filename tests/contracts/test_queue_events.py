@@ -6,12 +6,10 @@ import asyncio
 import time
 
 import pytest
+from queues import MODEL, song, until
 
 from muscgen.errors import InvalidRequest, JobNotFound
 from muscgen.jobs import State
-
-from .conftest import MODEL, song
-from .test_leases import until
 
 
 async def played(queue):

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 
 import pytest
+from queues import MODEL, Heard, lapse, song, started, until
 
 from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs import Lease, LeaseKeeper, State
-
-from .conftest import MODEL, lapse, song
 
 
 async def test_each_of_50_jobs_runs_once(queue):
@@ -44,10 +42,6 @@ async def main(url, prefix, model):
     await asyncio.sleep(60)
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-def started(command):
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 async def test_jobs_of_a_killed_claimer_come_back_after_one_lease(queue, server):
@@ -98,28 +92,6 @@ async def test_waiting_for_work_wakes_at_once_and_never_sleeps_over_a_second(que
     started = time.monotonic()
     assert await queue.wait_for_work([MODEL], 30) is False
     assert 0.9 < time.monotonic() - started < 1.5
-
-
-class Heard:
-    def __init__(self):
-        self.lost, self.cancelled = [], []
-
-    def keeper(self, queue, server):
-        return LeaseKeeper(
-            server.url,
-            lease_s=queue.lease_s,
-            on_lost=self.lost.append,
-            on_cancel=self.cancelled.append,
-            prefix=queue.prefix,
-        )
-
-
-async def until(condition, limit_s=3.0):
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < limit_s, "it did not happen in time"
-        await asyncio.sleep(0.01)
-    return time.monotonic() - started
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from queues import MODEL, lapse, song
 
 from muscgen.errors import JobNotFound, LeaseLost
 from muscgen.jobs import Sound, State, sound
-
-from .conftest import MODEL, lapse, song
 
 RATE = 8_000
 

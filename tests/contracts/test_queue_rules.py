@@ -6,11 +6,10 @@ import asyncio
 from collections import Counter
 
 import pytest
+from queues import MODEL, faults, lapse, song
 
 from muscgen.errors import IdempotencyConflict, InvalidRequest, NoWorker, QueueFull
 from muscgen.jobs import Lease, State
-
-from .conftest import MODEL, lapse, song
 
 
 async def test_one_key_and_one_body_are_one_job(queue):
@@ -127,10 +126,9 @@ async def test_classes_go_before_each_other_and_each_is_first_come_first_served(
 
 async def test_old_batch_jobs_stand_among_the_normal_ones(make_queue):
     queue = make_queue(ageing_s=0.05)
-    await queue.enqueue(song(seed=1, priority="batch"))
-    await queue.enqueue(song(seed=2, priority="normal"))
-    await queue.enqueue(song(seed=3, priority="interactive"))
-    await asyncio.sleep(0.08)
+    for seed, priority in ((1, "batch"), (2, "normal"), (3, "interactive")):
+        await queue.enqueue(song(seed=seed, priority=priority))
+        await asyncio.sleep(0.04)  # jobs of one millisecond have no order of their own
     claims = await queue.claim([MODEL], "w", 9)
     assert [claim.request.seed for claim in claims] == [3, 1, 2]
 
@@ -216,8 +214,6 @@ async def test_a_cursor_of_somebody_else_is_refused(queue, cursor):
 
 
 async def test_nothing_is_left_without_an_expiry_once_all_is_final(queue, client):
-    from .conftest import leaks
-
     for seed in range(6):
         await queue.enqueue(song(seed=seed, deadline=60.0), idempotency_key=str(seed), body_hash="b")
     await queue.heartbeat("w", [MODEL], slots=1, free=1)
@@ -232,4 +228,4 @@ async def test_nothing_is_left_without_an_expiry_once_all_is_final(queue, client
     for claim in await queue.claim([MODEL], "w", 9):
         await queue.finish(claim, {})
     assert {job.state for job in (await queue.list()).jobs} <= {"succeeded", "failed", "cancelled"}
-    assert await leaks(client, queue.prefix) == []
+    assert await faults(client, queue.prefix) == []
