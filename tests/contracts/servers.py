@@ -21,7 +21,7 @@ from muscgen.jobs.process import _die_with_parent
 START_LIMIT_S = 20.0
 SERVICE = "songs"
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
-REQUIRED = "MUSCGEN_TESTS_REQUIRE_REDIS"  # .ci/run sets it: a server that is missing fails there
+REQUIRED = "TESTS_REQUIRE_REDIS_SERVER"  # .ci/run sets it: a server that is missing fails there
 
 
 def valkey() -> str:
