@@ -112,15 +112,22 @@ async def test_a_keeper_holds_leases_through_a_blocked_event_loop(queue, server,
     assert heard.lost == heard.cancelled == []
 
 
+async def listening(queue, limit_s=5.0):
+    """Until the keeper's thread hears what is published."""
+    async with asyncio.timeout(limit_s):
+        while not await queue.redis.pubsub_numpat():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_a_keeper_hears_of_a_cancel_at_once_and_once(make_queue, server, heard):
     queue = make_queue(lease_s=6.0)  # so that a renewal, each 2 s, is no explanation
     await queue.enqueue(song())
     with heard.keeper(queue, server) as keeper:
         [claim] = await queue.claim([MODEL], "w1", 1)
         keeper.add(claim)
-        await asyncio.sleep(0.15)
+        await listening(queue)
         await queue.cancel(claim.job_id)
-        assert await until(lambda: heard.cancelled) < 1.0
+        assert await until(lambda: heard.cancelled) < 1.5
         await queue.cancel(claim.job_id)
         await asyncio.sleep(0.5)
         assert heard.cancelled == [claim.job_id]
@@ -144,7 +151,7 @@ async def test_a_keeper_hears_that_a_job_was_deleted_or_is_overdue(make_queue, s
         deleted, overdue = await queue.claim([MODEL], "w1", 2)
         keeper.add(deleted)
         keeper.add(overdue)
-        await asyncio.sleep(0.15)
+        await listening(queue)
         await queue.delete(deleted.job_id)
         assert await until(lambda: heard.lost) < 1.0
         await until(lambda: heard.cancelled)
@@ -165,7 +172,7 @@ async def test_a_callback_that_raises_costs_no_lease(queue, server):
         one, two = await queue.claim([MODEL], "w1", 2)
         keeper.add(one)
         keeper.add(two)
-        await asyncio.sleep(0.15)
+        await listening(queue)
         await queue.cancel(one.job_id)
         await lapse(queue, 1.5)
         assert await queue.finish(two, {}) is State.SUCCEEDED
