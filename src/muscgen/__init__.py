@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from muscgen.api import create_app
     from muscgen.audio import Audio
+    from muscgen.client import AsyncClient, Client
     from muscgen.engine import Engine, Handle, Made, Song
     from muscgen.errors import MuscgenError
     from muscgen.jobs import Queue
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AsyncClient",
     "Audio",
+    "Client",
     "Engine",
     "GenerateRequest",
     "Handle",
@@ -34,6 +37,7 @@ __all__ = [
 _ROOMS = {
     "create_app": "api",
     "Audio": "audio",
+    **dict.fromkeys(("AsyncClient", "Client"), "client"),
     **dict.fromkeys(("Engine", "Handle", "Made", "Song"), "engine"),
     "MuscgenError": "errors",
     "Queue": "jobs",

@@ -1,0 +1,221 @@
+"""The client for asyncio: the same calls, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import httpx
+
+from muscgen.client import flows
+from muscgen.client.connection import LIMITS, address, connection_error, options
+from muscgen.client.documents import Artifact, Event, JobDocument, Output, Wish
+from muscgen.client.events import EventReader
+from muscgen.client.flows import Ask, Flow, T
+from muscgen.client.problems import problem_of
+from muscgen.client.retries import Retries
+from muscgen.client.songs import Writing, format_of, opened, output_of, source_of
+
+
+class AsyncClient:
+    """A service at a URL, as `Client` has it. Use it as an async context manager, or aclose it."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        retries: Retries = Retries(),
+        timeout_s: float = LIMITS.read_s,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base = address(url)
+        self._http = httpx.AsyncClient(**options(key, timeout_s), transport=transport)
+        self._retries = retries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        wait_s: float = 600.0,
+        idempotency_key: str | None = None,
+        **wish: Unpack[Wish],
+    ) -> AsyncJob:
+        """The finished job. Raises its failure, or JobNotFinished after `wait_s`: the job goes on then."""
+        job = await self.submit(prompt, idempotency_key=idempotency_key, **wish)
+        return await job.wait(wait_s)
+
+    async def submit(
+        self, prompt: str | None = None, *, idempotency_key: str | None = None, **wish: Unpack[Wish]
+    ) -> AsyncJob:
+        """The accepted job. Under an idempotency key of one's own, the same request is the same job."""
+        return AsyncJob(self, await self._run(flows.submit(prompt, wish, idempotency_key)))
+
+    async def job(self, job_id: str) -> AsyncJob:
+        return AsyncJob(self, await self._run(flows.job(f"jobs/{job_id}")))
+
+    async def jobs(self, **filters: str | int) -> AsyncIterator[AsyncJob]:
+        """Newest first; filters: state, model, limit (a page)."""
+        cursor: str | None = None
+        while True:
+            page, cursor = await self._run(flows.jobs_page(cursor, filters))
+            for one in page:
+                yield AsyncJob(self, one)
+            if cursor is None:
+                return
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What can be asked for: limits, licence, defaults, schema of the parameters."""
+        return await self._run(flows.models())
+
+    async def upload(self, path: str | Path) -> Artifact:
+        """A sound file becomes an artifact that requests may listen to."""
+        return await self._run(flows.upload(Path(path)))
+
+    async def verify(self, path: str | Path) -> dict[str, Any]:
+        """Where a file comes from: the verdict and each check."""
+        return await self._run(flows.verify(Path(path)))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            ask = next(flow)
+            while True:
+                ask = flow.send(await self._answer(ask))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _answer(self, ask: Ask) -> httpx.Response:
+        tried = 0
+        while True:
+            outcome = await self._try(ask)
+            pause_s = self._retries.pause_s(tried, ask, outcome)
+            if pause_s is None:
+                if isinstance(outcome, httpx.TransportError):
+                    raise connection_error(outcome) from outcome
+                return outcome
+            await asyncio.sleep(pause_s)
+            tried += 1
+
+    async def _try(self, ask: Ask) -> httpx.Response | httpx.TransportError:
+        try:
+            with opened(ask.body) as body:
+                return await self._http.request(
+                    ask.method,
+                    self._base.join(ask.url),
+                    headers=ask.headers,
+                    params=ask.params or None,
+                    content=_pieces(body) if isinstance(body, Iterator) else body,
+                )
+        except httpx.TransportError as error:
+            return error
+
+    @asynccontextmanager
+    async def _open(
+        self, url: str, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        async with self._http.stream("GET", self._base.join(url), headers=headers, params=params) as answer:
+            if answer.status_code >= 400:
+                await answer.aread()
+                raise problem_of(answer)
+            yield answer
+
+
+class AsyncJob:
+    """A job of the service; `now` is what was last known of it."""
+
+    def __init__(self, client: AsyncClient, now: JobDocument) -> None:
+        self._client = client
+        self.now = now
+
+    @property
+    def id(self) -> str:
+        return self.now.id
+
+    @property
+    def status(self) -> str:
+        return self.now.status
+
+    @property
+    def outputs(self) -> list[Output]:
+        return self.now.outputs
+
+    async def refresh(self) -> AsyncJob:
+        self.now = await self._client._run(flows.job(self.now.urls.self))
+        return self
+
+    async def wait(self, limit_s: float = 600.0) -> AsyncJob:
+        """Until it has its song. Raises its failure, or JobNotFinished after the limit: it goes on then."""
+        self.now = await self._client._run(flows.finished(self.now, limit_s))
+        return self
+
+    async def cancel(self) -> AsyncJob:
+        self.now = await self._client._run(flows.cancel(self.now))
+        return self
+
+    async def delete(self) -> None:
+        """The record and its files."""
+        await self._client._run(flows.delete(self.now))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """From the first to `completed`; a connection that breaks is taken up where it broke."""
+        reader, broken = EventReader(), 0
+        while True:
+            try:
+                async with self._client._open(self.now.urls.events, reader.headers) as answer:
+                    async for line in answer.aiter_lines():
+                        if event := reader.feed(line):
+                            broken = 0
+                            yield event
+                            if event.kind == "completed":
+                                return
+                    if answer.status_code == 204:
+                        return
+            except httpx.TransportError as error:
+                broken += 1
+                if broken > self._client._retries.most:
+                    raise connection_error(error) from error
+            await asyncio.sleep(0.5)
+
+    async def stream(self, output: int = 0, format: str = "wav") -> AsyncIterator[bytes]:  # noqa: A002
+        """The song's bytes while it is made, from its beginning; the file's, once it is done."""
+        wanted = {"output": str(output), "format": format}
+        try:
+            async with self._client._open(self.now.urls.audio, None, wanted) as answer:
+                async for chunk in answer.aiter_bytes():
+                    yield chunk
+        except httpx.TransportError as error:
+            raise connection_error(error) from error
+
+    async def save(self, path: str | Path, output: int = 0) -> Path:
+        """The finished song as the file that the path's ending names; there when it is whole."""
+        path = Path(path)
+        url, params, sha256 = source_of(self.now, output_of(self.now, output), format_of(path))
+        try:
+            async with self._client._open(url, None, params) as answer:
+                with Writing(path, sha256) as file:
+                    async for chunk in answer.aiter_bytes():
+                        file.write(chunk)
+        except httpx.TransportError as error:
+            raise connection_error(error) from error
+        return path
+
+
+async def _pieces(body: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in body:
+        yield piece
