@@ -107,7 +107,7 @@ class AsyncClient:
             pause_s = self._retries.pause_s(tried, ask, outcome)
             if pause_s is None:
                 if isinstance(outcome, httpx.TransportError):
-                    raise connection_error(outcome) from outcome
+                    raise connection_error(outcome, self._base) from outcome
                 return outcome
             await asyncio.sleep(pause_s)
             tried += 1
@@ -189,7 +189,7 @@ class AsyncJob:
             except httpx.TransportError as error:
                 broken += 1
                 if broken > self._client._retries.most:
-                    raise connection_error(error) from error
+                    raise connection_error(error, self._client._base) from error
             await asyncio.sleep(0.5)
 
     async def stream(self, output: int = 0, format: str = "wav") -> AsyncIterator[bytes]:  # noqa: A002
@@ -200,7 +200,7 @@ class AsyncJob:
                 async for chunk in answer.aiter_bytes():
                     yield chunk
         except httpx.TransportError as error:
-            raise connection_error(error) from error
+            raise connection_error(error, self._client._base) from error
 
     async def save(self, path: str | Path, output: int = 0) -> Path:
         """The finished song as the file that the path's ending names; there when it is whole."""
@@ -212,7 +212,7 @@ class AsyncJob:
                     async for chunk in answer.aiter_bytes():
                         file.write(chunk)
         except httpx.TransportError as error:
-            raise connection_error(error) from error
+            raise connection_error(error, self._client._base) from error
         return path
 
 

@@ -43,9 +43,9 @@ def options(key: str | None, timeout_s: float) -> dict[str, Any]:
     }
 
 
-def connection_error(error: httpx.TransportError) -> Unavailable:
+def connection_error(error: httpx.TransportError, base: httpx.URL) -> Unavailable:
     """The service is not reached, or broke off."""
+    there = str(base).rstrip("/")
     return Unavailable(
-        f"the service does not answer: {str(error) or type(error).__name__}",
-        suggestion="is it running?",
+        f"{there} did not answer: {str(error) or type(error).__name__}", suggestion="is it running?"
     )

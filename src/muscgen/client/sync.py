@@ -109,7 +109,7 @@ class Client:
             pause_s = self._retries.pause_s(tried, ask, outcome)
             if pause_s is None:
                 if isinstance(outcome, httpx.TransportError):
-                    raise connection_error(outcome) from outcome
+                    raise connection_error(outcome, self._base) from outcome
                 return outcome
             time.sleep(pause_s)
             tried += 1
@@ -191,7 +191,7 @@ class Job:
             except httpx.TransportError as error:
                 broken += 1
                 if broken > self._client._retries.most:
-                    raise connection_error(error) from error
+                    raise connection_error(error, self._client._base) from error
             time.sleep(0.5)
 
     def stream(self, output: int = 0, format: str = "wav") -> Iterator[bytes]:  # noqa: A002
@@ -201,7 +201,7 @@ class Job:
             with self._client._open(self.now.urls.audio, None, wanted) as answer:
                 yield from answer.iter_bytes()
         except httpx.TransportError as error:
-            raise connection_error(error) from error
+            raise connection_error(error, self._client._base) from error
 
     def save(self, path: str | Path, output: int = 0) -> Path:
         """The finished song as the file that the path's ending names; there when it is whole."""
@@ -212,5 +212,5 @@ class Job:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
         except httpx.TransportError as error:
-            raise connection_error(error) from error
+            raise connection_error(error, self._client._base) from error
         return path
