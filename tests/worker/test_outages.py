@@ -1,4 +1,4 @@
-"""A worker whose queue goes away."""
+"""A worker whose queue goes away, or whose store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import signal
 import pytest
 from bench import Bench, idle
 
+from muscgen.artifacts import DirectoryStore
+from muscgen.errors import StoreFull, StoreUnavailable
 from muscgen.jobs import EmbeddedServer, State
+from muscgen.worker import keeping
 
 
 @pytest.fixture
@@ -61,3 +64,102 @@ async def test_a_song_is_stopped_when_the_queue_is_silent_for_a_whole_lease(benc
             os.kill(server.pid, signal.SIGCONT)
         bench.organ.step_s = 0.0
         assert (await bench.ended(job_id)).state is State.SUCCEEDED
+
+
+class Away(DirectoryStore):
+    """A store that answers only from a certain put on."""
+
+    puts, back_at = 0, 2
+
+    async def tried(self):
+        while not self.puts:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    def put(self, *arguments, **more):
+        self.puts += 1
+        if self.puts < self.back_at:
+            raise StoreFull("no space is left for files")
+        return super().put(*arguments, **more)
+
+
+@pytest.fixture
+def away(bench, monkeypatch):
+    monkeypatch.setattr(keeping, "FIRST_PAUSE_S", 0.05)
+    bench.store = Away(bench.store._root)
+    return bench.store
+
+
+async def test_a_song_waits_for_a_store_that_is_away(bench, away):
+    away.back_at = 4
+    job_id = await bench.ask()
+    async with bench.worker():
+        job = await bench.ended(job_id)
+    assert (job.state, job.attempts, away.puts) == (State.SUCCEEDED, 1, 4)
+    assert (await bench.kinds(job_id)).count("warning") == 1
+
+
+async def test_after_a_while_the_job_is_tried_again_and_its_song_is_not_made_anew(bench, away, monkeypatch):
+    monkeypatch.setattr(keeping, "PATIENCE_S", 0.2)
+    away.back_at = 4
+    job_id = await bench.ask(duration=3.0)
+    async with bench.worker():
+        job = await bench.ended(job_id)
+    assert (job.state, job.attempts) == (State.SUCCEEDED, 2)
+    assert job.result["resumed_from_seconds"] >= 2.0
+
+
+async def test_a_store_that_never_comes_back_fails_the_job_with_its_reason(bench, away, monkeypatch):
+    monkeypatch.setattr(keeping, "PATIENCE_S", 0.1)
+    away.back_at = 1_000
+    job_id = await bench.ask()
+    async with bench.worker():
+        job = await bench.ended(job_id)
+    assert (job.state, job.attempts) == (State.FAILED, 3)
+    assert (job.error["code"], job.error["retryable"]) == ("store_full", True)
+
+
+async def test_a_job_is_cancelled_while_it_waits_for_the_store(bench, away):
+    away.back_at = 1_000
+    job_id = await bench.ask()
+    async with bench.worker() as worker:
+        await away.tried()
+        await bench.queue.cancel(job_id)
+        job = await bench.ended(job_id)
+        await idle(worker)
+    assert job.state is State.CANCELLED
+
+
+async def test_a_drained_worker_hands_back_what_waits_for_the_store(bench, away):
+    away.back_at = 1_000
+    job_id = await bench.ask()
+    async with bench.worker(drain_s=0.2) as worker:
+        await away.tried()
+        worker.drain()
+        await idle(worker)
+    assert (await bench.queue.get(job_id)).state is State.QUEUED
+    away.back_at = 0
+    async with bench.worker("w2"):
+        job = await bench.ended(job_id)
+    assert (job.state, job.attempts) == (State.SUCCEEDED, 1)
+
+
+async def test_what_cannot_be_given_up_now_is_left_to_the_sweep(bench, monkeypatch):
+    def away(*_):
+        raise StoreUnavailable("the store of files does not answer")
+
+    finish = bench.queue.finish
+
+    async def too_late(claim, *rest, **more):
+        await bench.queue.cancel(claim.job_id)
+        return await finish(claim, *rest, **more)
+
+    monkeypatch.setattr(bench.store, "release", away)
+    monkeypatch.setattr(bench.queue, "finish", too_late)
+    job_id = await bench.ask()
+    async with bench.worker() as worker:
+        job = await bench.ended(job_id)
+        await idle(worker)
+        assert job.state is State.CANCELLED
+        assert len(bench.files()) == 1
+        monkeypatch.undo()
+        assert (await bench.ended(await bench.ask(seed=8))).state is State.SUCCEEDED

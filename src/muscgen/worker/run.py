@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -30,6 +29,7 @@ from muscgen.jobs import TERMINAL, Claim, Queue, State
 from muscgen.worker.broadcast import Broadcast, Treatment, untreated
 from muscgen.worker.duties import Duties
 from muscgen.worker.inputs import NOTHING, brings_sound, listen
+from muscgen.worker.keeping import Keeping
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
 from muscgen.worker.result import MadeOutput, result_of
@@ -63,7 +63,7 @@ class JobRun:
         self._lost = asyncio.Event()
         self._broadcast = Broadcast(claim, queue, self._tell_of_audio, treatment=self._marking)
         self._songs = Songs(claim, served, queue, self._broadcast)
-        self._kept: list[str] = []  # artifact ids
+        self._keeping = Keeping(claim, store, lambda: self._stopped is not None, self._tell)
         self._result: dict[str, Any] | None = None
         self._noted = False
         self._error: MuscgenError | None = None
@@ -139,22 +139,11 @@ class JobRun:
             await asyncio.gather(*aside, *outputs, return_exceptions=True)
 
     async def _output(self, index: int) -> MadeOutput:
-        request, seed = self.claim.request, self.claim.request.seed_of(index)
+        seed = self.claim.request.seed_of(index)
         made, finished = await self._good_song(index)
         await self._broadcast.accept(index)
         self._songs.warnings += [f"output {index}: {warning}" for warning in finished.warnings]
-        artifact = await asyncio.to_thread(
-            self._store.put,
-            finished.content,
-            owner=self.claim.job_id,
-            content_type=finished.content_type,
-            extension=finished.extension,
-            duration_s=finished.audio.duration_s,
-            sample_rate=finished.audio.sample_rate,
-            channels=finished.audio.channels,
-            expires_at=time.time() + request.delivery.ttl_s,
-        )
-        self._kept.append(artifact.id)
+        artifact = await self._keeping.keep(index, finished)
         output = MadeOutput(index, seed, made, finished, artifact)
         await self._tell("output", output.to_dict())
         return output
@@ -252,8 +241,8 @@ class JobRun:
         if self._noted:
             return True
         try:
-            await self._leave.keep(self._kept)
-            await self._duties.note(self.claim, self.served.to_dict(), self._kept)
+            await self._leave.keep(self._keeping.kept)
+            await self._duties.note(self.claim, self.served.to_dict(), self._keeping.kept)
         except (ConsentRefused, AuditUnavailable) as error:
             self._result = None
             self._refuse(error)
@@ -267,7 +256,7 @@ class JobRun:
         Equal songs are equal files: while the job may live on elsewhere, its next worker may already have put
         the same artifact for the same owner, so only a job that is over without a song is released.
         """
-        if not self._kept:
+        if not self._keeping.kept:
             return
         if state is None:
             try:
@@ -277,8 +266,7 @@ class JobRun:
             except QueueUnavailable:
                 return  # the sweep of the store finds it
         if state in WITHOUT_SONG:
-            for artifact_id in self._kept:
-                await asyncio.to_thread(self._store.release, artifact_id, self.claim.job_id)
+            await self._keeping.give_up()
 
 
 async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:
