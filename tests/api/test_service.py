@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
+import threading
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from muscgen.api import create_app
 from muscgen.api.readiness import START_GRACE_S, Readiness
 from muscgen.artifacts import DirectoryStore
-from muscgen.errors import CheckpointInvalid
+from muscgen.errors import CheckpointInvalid, StoreUnavailable
 from muscgen.jobs import Queue, connect
 from muscgen.settings import Settings
 
@@ -167,10 +169,36 @@ async def test_readiness_goes_from_starting_to_ready_to_degraded(service):
 
 async def test_starting_ends_even_if_nobody_comes(service):
     now = 0.0
-    readiness = Readiness(service.queue, [MODEL], clock=lambda: now)
+    readiness = Readiness(service.queue, service.store, [MODEL], clock=lambda: now)
     assert (await readiness.report()).status == "starting"
     now = START_GRACE_S
     assert (await readiness.report()).status == "degraded"
+
+
+async def test_a_store_that_is_away_degrades_the_service_until_it_is_back(service):
+    now, ready = 0.0, threading.Event()
+
+    class Store:
+        asked = 0
+
+        def check(self):
+            self.asked += 1
+            if self.asked == 2:
+                raise StoreUnavailable("the store of files does not answer")
+            if self.asked == 3:
+                ready.wait(30)
+
+    store = Store()
+    await service.queue.heartbeat("w1", [MODEL], slots=4, free=4)
+    readiness = Readiness(service.queue, store, [MODEL], clock=lambda: now)
+    for now, status in (  # noqa: B007  the clock's
+        (0.0, "ready"), (4.0, "ready"), (5.0, "degraded"), (9.0, "degraded"), (10.0, "degraded"),
+    ):  # fmt: skip
+        assert (await readiness.report()).status == status
+    ready.set()
+    await asyncio.sleep(0.1)
+    assert (await readiness.report()).status == "ready"
+    assert store.asked == 3
 
 
 async def test_a_queued_job_has_an_eta_when_a_worker_is_there(service):

@@ -15,6 +15,7 @@ import soundfile
 
 from muscgen.artifacts import is_upload_of, upload_expires_at
 from muscgen.intake import confined
+from muscgen.jobs.keys import born_at, new_job_id
 from muscgen.models.registry import Registry
 from muscgen.worker.main import owns
 
@@ -245,6 +246,16 @@ async def test_a_job_owns_what_it_listens_to(able, role):
     assert await owns(able.queue, job["id"])
     again = await able.http.post("/generate", json=job["request"])
     assert again.json()["request"] == job["request"]
+
+
+async def test_a_job_that_is_about_to_be_one_owns_already(service, monkeypatch):
+    owner = new_job_id(MODEL)
+    assert born_at(owner) == pytest.approx(time.time(), abs=5)
+    assert await owns(service.queue, owner)
+    later = time.time() + 400
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert not await owns(service.queue, owner)
+    assert not await owns(service.queue, "nobody")
 
 
 async def test_an_upload_is_owned_until_its_time_is_over(make_service):

@@ -36,7 +36,8 @@ async def test_a_job_becomes_a_file_whose_digest_it_names(bench):
     assert [output["seed"] for output in job.result["outputs"]] == [7, 8]
     for output in job.result["outputs"]:
         artifact = output["artifact"]
-        content = bench.store.path(artifact["id"]).read_bytes()
+        with bench.store.open(artifact["id"]) as file:
+            content = file.read()
         assert hashlib.sha256(content).hexdigest() == artifact["sha256"]
         assert artifact["duration"] == 1.0
         assert bench.store.owners(artifact["id"]) == {job_id}

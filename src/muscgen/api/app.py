@@ -34,7 +34,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
     rules = Rules(settings)
     app.state.house = House(settings, queue, store, registry, rules, keyring, audit_of(settings))
-    app.state.readiness = Readiness(queue, [card.id for card in rules.usable(registry.list())])
+    app.state.readiness = Readiness(queue, store, [card.id for card in rules.usable(registry.list())])
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from muscgen.artifacts import Store
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs.queue import Queue
 
 START_GRACE_S = 60.0  # loading a large model takes about that long
+STORE_EVERY_S = 5.0
 LOOK_S = 2.0  # a Redis that takes longer is no Redis
 
 Status = Literal["starting", "ready", "degraded", "failed"]
@@ -24,6 +26,7 @@ class Report:
     status: Status
     why: list[str]
     redis: bool
+    store: bool | None = None  # None: nobody asked it
     workers: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -32,16 +35,23 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         models = {model: {"workers": count} for model, count in self.workers.items()}
-        return {"status": self.status, "why": self.why, "redis": self.redis, "models": models}
+        parts = {"redis": self.redis, "store": self.store, "models": models}
+        return {"status": self.status, "why": self.why, **parts}
 
 
 class Readiness:
-    """Looks at the queue, and remembers whether a worker was ever seen."""
+    """Looks at the queue and the store, and remembers whether a worker was ever seen."""
 
     def __init__(
-        self, queue: Queue, models: Sequence[str], *, clock: Callable[[], float] = time.monotonic
+        self,
+        queue: Queue,
+        store: Store,
+        models: Sequence[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
+        self._store = StoreWatch(store, clock)
         self._models = models
         self._clock = clock
         self._began = clock()
@@ -53,13 +63,33 @@ class Readiness:
                 workers = {model: len(await self._queue.workers(model)) for model in self._models}
         except (QueueUnavailable, TimeoutError):
             return Report("failed", ["Redis does not answer"], redis=False)
-        return self._judge(workers)
+        return self._judge(workers, store=await self._store.answers())
 
-    def _judge(self, workers: dict[str, int]) -> Report:
+    def _judge(self, workers: dict[str, int], *, store: bool) -> Report:
         self._seen = self._seen or any(workers.values())
         why = [f"no worker serves {model}" for model, count in workers.items() if not count]
-        if not why:
-            return Report("ready", [], redis=True, workers=workers)
         # Only at the beginning: where workers are started by the queue's depth, jobs must come in first.
-        fresh = not self._seen and self._clock() - self._began < START_GRACE_S
-        return Report("starting" if fresh else "degraded", why, redis=True, workers=workers)
+        fresh = bool(why) and not self._seen and self._clock() - self._began < START_GRACE_S
+        if not store:
+            why.append("the store of files does not answer, or is full")
+        status: Status = "starting" if fresh else "degraded" if why else "ready"
+        return Report(status, why, redis=True, store=store, workers=workers)
+
+
+class StoreWatch:
+    """Asks the store at most every STORE_EVERY_S, one at a time, and waits LOOK_S for what it says."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._asked_at = -STORE_EVERY_S
+        self._asking: asyncio.Future[None] | None = None
+
+    async def answers(self) -> bool:
+        """Whether it could keep a file."""
+        stale = self._clock() - self._asked_at >= STORE_EVERY_S
+        if self._asking is None or (self._asking.done() and stale):
+            self._asked_at = self._clock()
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self._store.check))
+        await asyncio.wait({self._asking}, timeout=LOOK_S)
+        return self._asking.done() and self._asking.exception() is None

@@ -21,7 +21,7 @@ from muscgen.errors import ConfigurationError, QueueUnavailable
 from muscgen.jobs import EmbeddedServer, Queue
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
-from muscgen.worker.main import open_queue, patiently_check
+from muscgen.worker.main import check_store, open_queue, patiently_check
 
 START_POLL_S = 0.02
 SWEEP_S = 2.0  # workers sweep too, but deadlines pass without any
@@ -59,6 +59,7 @@ class Service:
             if self._embedded is not None:
                 watching.append(asyncio.create_task(take_over(self._embedded, queue)))
             store = open_store(self._settings)
+            await check_store(store)
             registry = Registry(self._settings.models_path)
             registry.get(self._settings.default_model)
             audit_of(self._settings, check=True)

@@ -28,6 +28,16 @@ def new_job_id(model: str) -> str:
     return f"job_{tag(model)}_{ulid}"
 
 
+def born_at(job_id: str) -> float:
+    """When the id was drawn, in Unix seconds; 0 for one that `new_job_id` did not make."""
+    number = 0
+    for digit in job_id.rpartition("_")[2][:10]:
+        if (value := _CROCKFORD.find(digit)) < 0:
+            return 0.0
+        number = number << 5 | value
+    return number / 1000
+
+
 def tag_of(job_id: str) -> str:
     """The tag inside a job id. Raises JobNotFound for text that cannot be one."""
     match = _JOB_ID.fullmatch(job_id)

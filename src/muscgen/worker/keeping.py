@@ -1,4 +1,4 @@
-"""What a job puts into the store: patiently, if that is away or full; given up again, if nobody will see it."""
+"""What a job puts into the store: patiently, if that is away or full; given up, if nobody will see it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from muscgen import telemetry
 from muscgen.artifacts import Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
+from muscgen.jobs.keys import born_at
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 from muscgen.worker.duties import duties_of
@@ -22,6 +23,7 @@ from muscgen.worker.worker import KeeperOf, Worker
 
 PARENT_POLL_S = 0.5
 SWEEP_S = 600.0
+YOUNG_S = 300.0
 SERVER_PATIENCE_S = 30.0
 SERVER_PAUSE_S = 0.25
 
@@ -41,6 +43,7 @@ async def serve(
     store = open_store(settings)
     try:
         await patiently_check(queue)
+        await check_store(store)
         keeper = keeper_for(settings, redis_url)
         worker = Worker(name, queue, store, served, keeper, duties, drain_s=settings.drain_s)
         slots = sum(model.slots for model in served.values())
@@ -84,6 +87,14 @@ async def patiently_check(queue: Queue) -> None:
                 telemetry.warning("queue.awaited", up_to_s=SERVER_PATIENCE_S)
             await asyncio.sleep(SERVER_PAUSE_S)
     return await check_server(queue.redis, waits_for_disk=queue.surety.disk)
+
+
+async def check_store(store: Store) -> None:
+    """Raises ConfigurationError. A store that is away may come back, and is told of until then."""
+    try:
+        await asyncio.to_thread(store.check)
+    except StoreUnavailable as error:
+        telemetry.warning("store.away_at_start", reason=error.detail)
 
 
 async def _until_drained(worker: Worker, queue: Queue, store: Store, parent: int | None) -> None:
@@ -136,7 +147,9 @@ async def owns(queue: Queue, owner: str) -> bool:
         if await queue.holder(owner) is not None:  # equal jobs, or the cache
             return True
         state = (await queue.get(owner)).state
-    except (JobNotFound, JobExpired):
+    except JobNotFound:  # it may be about to be one: what it listens to is its own before it is enqueued
+        return time.time() - born_at(owner) < YOUNG_S
+    except JobExpired:
         return False
     except QueueUnavailable:
         return True
