@@ -26,11 +26,12 @@ def judge(path):
 
 
 @pytest.fixture(scope="module")
-def loaded(path):
+def loaded(path, tmp_path_factory):
     """name -> backend, loaded once."""
+    cache = tmp_path_factory.mktemp("sessions")
     backends = {
-        "onnx": OnnxBackend.load(path, precision="fp32", rows=8, threads=1),
-        "onnx-int8": OnnxBackend.load(path, precision="int8", rows=8, threads=1),
+        "onnx": OnnxBackend.load(path, precision="fp32", rows=8, threads=1, cache_dir=cache),
+        "onnx-int8": OnnxBackend.load(path, precision="int8", rows=8, threads=1, cache_dir=cache),
         "torch": TorchBackend.load(path, precision="fp32", rows=8, device="cpu", threads=1),
     }
     yield backends

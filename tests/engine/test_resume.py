@@ -37,8 +37,9 @@ def test_a_resumed_song_is_the_song(name, share):
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
-def onnx(request):
-    backend = OnnxBackend.load(MUSCGEN_TINY, precision=request.param, rows=8, threads=1)
+def onnx(request, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("sessions")  # known codes go in by chunks only where one is kept
+    backend = OnnxBackend.load(MUSCGEN_TINY, precision=request.param, rows=8, threads=1, cache_dir=cache)
     yield backend
     backend.close()
 

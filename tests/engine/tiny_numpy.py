@@ -56,6 +56,7 @@ class NumpyBackend:
         self.moves = []
         self.encoded = []
         self.before_step = lambda *_: None
+        self.fed = []
 
     def encode_text(self, text):
         self.encoded.append(text)
@@ -89,6 +90,14 @@ class NumpyBackend:
         assert positions.tolist() == self._length[: len(tokens)]
         assert 1 <= len(tokens) <= self.rows
         return np.stack([self._step_row(row, tokens[row]) for row in range(len(tokens))])
+
+    def feed(self, rows, tokens, position):
+        self.fed.append((tuple(rows), position, len(tokens)))
+        assert tokens.dtype == np.int32
+        for row in rows:
+            assert self._length[row] == position
+            for column in tokens:
+                self._step_row(row, column)
 
     def _step_row(self, row, tokens):
         assert self._length[row] < self.shape.max_steps

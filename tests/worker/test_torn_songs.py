@@ -39,8 +39,16 @@ class Fugue(Organ):
         super().step(tokens, positions)
         self.steps += 1
         for row, column in enumerate(tokens):
-            self._state[row] = (31 * self._state[row] + int(np.dot(column, [1, 7]))) % STATES
+            self._hear(row, column)
         return self._table[self._state[: len(tokens)]].astype(np.float32) * 3
+
+    def feed(self, rows, tokens, position):  # noqa: ARG002
+        for row in rows:
+            for column in tokens:
+                self._hear(row, column)
+
+    def _hear(self, row, column):
+        self._state[row] = (31 * self._state[row] + int(np.dot(column, [1, 7]))) % STATES
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ policy (who sits in which row, what is sampled). Rows in use are always the pref
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -138,6 +139,13 @@ class Backend(Protocol):
 
         A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours; on a CPU
         bit for bit.
+        """
+        ...
+
+    def feed(self, rows: Sequence[int], tokens: Codes, position: int) -> None:
+        """What one song's rows are told of codes that are known: tokens [S, K], positions `position` and on.
+
+        Leaves in the rows what S steps leave, on a CPU bit for bit, in less time.
         """
         ...
 

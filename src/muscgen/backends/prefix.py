@@ -10,6 +10,7 @@ beside it has tokens, as in transformers' MusicgenMelodyForConditionalGeneration
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,15 +72,15 @@ class Prefixes:
     def move(self, source: int, target: int) -> None:
         self._rows[target] = self._rows[source]
 
-    def at(self, positions: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:
-        """Steps' positions [R] -> places in the slab [R], and the prefix's vectors [R, H] there.
+    def at(self, rows: Sequence[int], positions: NDArray[np.int32]) -> tuple[NDArray[np.int32], Floats]:
+        """Steps' rows and positions [N] -> places in the slab [N], and the prefix's vectors [N, H] there.
 
         A row whose prefix is shorter than its companion's waits at its first place, which it writes again.
         """
-        lengths = np.array([self.length(row) for row in range(len(positions))])
+        lengths = np.array([self.length(row) for row in rows])
         places = np.maximum(positions + lengths, 0).astype(np.int32)
-        at = np.minimum(places, lengths - 1)
-        return places, np.stack([self._rows[row][place] for row, place in enumerate(at.tolist())])
+        at = np.minimum(places, lengths - 1).tolist()
+        return places, np.stack([self._rows[row][place] for row, place in zip(rows, at, strict=True)])
 
     def _null(self) -> Melody:
         null = np.zeros((self._melody.frames, self._melody.bins), np.float32)

@@ -2,6 +2,7 @@
 
     caller        text thread          loop thread                            codec thread
     submit  ──►   encode prompts  ──►  admit: rows in the slab           ┌─►  codes to sound, in chunks
+      │                                feed:  known codes, a chunk each  │         │
       │                                step:  all songs, one code column │         │
       ▼                                retire: who is done or cancelled ─┘         ▼
     Handle  ◄──────────────────────────────────────────────────────────────  chunks, result
@@ -29,6 +30,8 @@ from muscgen.engine.song import Song
 from muscgen.engine.take import Take
 from muscgen.errors import ConfigurationError, InternalError, Unavailable
 
+FED_STEPS = 16  # a chunk; others wait meanwhile, about as long as 5 steps
+LEAST_FED_STEPS = 6  # fewer are as quickly stepped
 CLOSE_TIMEOUT_S = 30.0  # for each thread; a step of a large model on a busy CPU takes about 1 s
 
 
@@ -137,7 +140,7 @@ class Engine:
     def _turn(self) -> None:
         self._retire()
         self._admit()
-        if len(self._slots):
+        if len(self._slots) > self._feed():
             self._step()
             self._retire()
 
@@ -175,6 +178,28 @@ class Engine:
     def _open_rows(self, take: Take) -> None:
         places = zip(self._slots.rows_of(take), take.texts, take.melodies, strict=True)
         take.open(max(self._backend.open_row(row, text, melody) for row, text, melody in places))
+
+    def _feed(self) -> int:
+        """Takes whose next codes are known go ahead by a chunk -> how many of them need no step as well.
+
+        All of them where nobody draws; else one, so that those who draw wait for one chunk at most.
+        """
+        known = [take for take in self._slots if take.known_steps >= LEAST_FED_STEPS]
+        alone = len(known) == len(self._slots)
+        for take in known if alone else known[:1]:
+            self._feed_take(take)
+        return len(known) if alone else 0
+
+    def _feed_take(self, take: Take) -> None:
+        steps = min(take.known_steps, FED_STEPS)
+        try:
+            self._backend.feed(self._slots.rows_of(take), take.next_tokens(steps), take.position)
+        except Exception as error:  # noqa: BLE001  (whatever a backend raises here belongs to this song)
+            take.handle.fail(failure("computing", error))
+            return
+        take.go_on(steps)
+        self._decode(take)
+        self._listen(take)
 
     def _step(self) -> None:
         batch = self._batch = self._batch or Batch(self._slots, self._shape.vocabulary)

@@ -83,9 +83,20 @@ class Take:
         return self._section(self.position) != self._section(self.position - 1)
 
     @property
+    def known_steps(self) -> int:
+        """How many of the next steps draw nothing and listen to the same text."""
+        until = min((at for at in self._text_changes if at > self.position), default=len(self._track))
+        return max(0, min(until, self._first_draw) - self.position)
+
+    @property
     def tokens(self) -> Codes:
         """What the next step is fed, [K]."""
         return self._track[self.position - 1] if self.position > 0 else self._first
+
+    def next_tokens(self, steps: int) -> Codes:
+        """What the next steps are fed, [S, K], as far as codes are known."""
+        at = np.arange(self.position, self.position + steps)[:, None]
+        return np.where(at > 0, self._track[np.maximum(at[:, 0], 1) - 1], self._first)
 
     @property
     def uniforms(self) -> NDArray[np.float64]:
@@ -101,10 +112,14 @@ class Take:
 
     def record(self, codes: Codes) -> None:
         """Take what a step drew, [K]; known codes, and the special token where there is none, stay."""
-        self.steps_done += 1
         if self.position >= 0:
             np.copyto(self._track[self.position], codes, where=self._drawn[self.position])
-        self.position += 1
+        self.go_on(1)
+
+    def go_on(self, steps: int) -> None:
+        """So many steps are behind us, all of whose codes are known."""
+        self.steps_done += steps
+        self.position += steps
         if self.position > 0:
             self._keep()
         self.handle.advance(self.steps_done, self._steps, self._codes[:, : self.certain_frames])
@@ -133,6 +148,10 @@ class Take:
         frame = pattern.frame_at() + window.start
         self._track = pattern.apply(self._codes[:, window.start : window.stop], self._shape.special)
         self._drawn = pattern.has_code() & (frame >= self.certain_frames)
+        draws = self._drawn.any(axis=1)
+        self._first_draw = int(draws.argmax()) if draws.any() else len(self._track)
+        starts = () if self._shape.melody else self._section_starts
+        self._text_changes = [start - window.start for start in starts if start > window.start]
         self._draws = uniforms(self.song.seed, frame, self._shape.codebooks, self.song.attempt)
 
     def _keep(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -20,13 +20,13 @@ from muscgen.backends.onnx.exactness import signed_is_exact
 from muscgen.backends.onnx.hearing import ear, hidden_graph, vectors_graph
 from muscgen.backends.onnx.memory import KvPrecision, Memory
 from muscgen.backends.onnx.quantise import Linear, RowwiseLinear, full_linear
-from muscgen.backends.onnx.slab import Slab, Text, null_text
+from muscgen.backends.onnx.slab import FED_TOKENS, Slab, Text, Walk, null_text
 from muscgen.backends.onnx.step import step_graph
 from muscgen.backends.onnx.stream import open_stream
 from muscgen.backends.onnx.text import text_graph
 from muscgen.backends.prefix import Prefixes, Words, null_words
 from muscgen.backends.prompts import Prompts
-from muscgen.backends.shape import check_step, refuse_melody, shape_of
+from muscgen.backends.shape import check_feed, check_step, refuse_melody, runs, shape_of
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import ModelConfig
 
@@ -49,13 +49,16 @@ class OnnxBackend:
         prompts: Prompts[Text | Words],
         prefixes: Prefixes | None,
         step: ort.InferenceSession,
+        open_chain: Callable[[], ort.InferenceSession | None],
         frames: ort.InferenceSession,
         samples: ort.InferenceSession,
         open_ear: Callable[[], Ear] | None,
     ) -> None:
         self._config, self._rows = config, rows
         self._encoder, self._prompts = encoder, prompts
-        self._step, self._frames, self._samples = step, frames, samples
+        self._frames, self._samples = frames, samples
+        self._step, self._open_chain = Walk(step, 1), open_chain
+        self._chain: Walk | None = None
         self._open_ear, self._ear_lock = open_ear, Lock()
         self._ear: Ear | None = None
         self._prefixes = prefixes
@@ -85,6 +88,8 @@ class OnnxBackend:
         encoder = Encoder(config, cache.session(text_graph(checkpoint), threads))
         codebooks = config.decoder.codebooks // config.decoder.channels
 
+        step = step_graph(checkpoint, _linear(precision), Memory(checkpoint, kv))
+
         def open_ear() -> Ear:
             sessions = [cache.session(make(checkpoint), threads) for make in (hidden_graph, vectors_graph)]
             return ear(checkpoint, *sessions)
@@ -96,7 +101,8 @@ class OnnxBackend:
             encoder=encoder,
             prompts=Prompts(config.text, checkpoint.tokenizer, encoder),
             prefixes=Prefixes(checkpoint, config.melody, rows) if config.melody else None,
-            step=cache.session(step_graph(checkpoint, _linear(precision), Memory(checkpoint, kv)), threads),
+            step=cache.session(step, threads),
+            open_chain=lambda: cache.chain(step, FED_TOKENS, threads),
             frames=cache.session(frames_graph(checkpoint, codebooks), threads),
             samples=cache.session(samples_graph(checkpoint), threads),
             open_ear=open_ear if checkpoint.hears else None,
@@ -147,12 +153,30 @@ class OnnxBackend:
         check_step(tokens, positions, self._rows, config.decoder.positions, lead=config.longest_prefix)
         return self._slab.step(self._step, tokens, positions)
 
+    def feed(self, rows: Sequence[int], tokens: Codes, position: int) -> None:
+        """The chain is opened when it is asked for the first time."""
+        config = self._config
+        positions = check_feed(
+            rows, tokens, position, self._rows, config.decoder.positions, lead=config.longest_prefix
+        )
+        for first, count in runs(rows):
+            self._slab.feed(self._walk(), first, count, tokens, positions)
+
+    def _walk(self) -> Walk:
+        if self._chain is None:
+            session = self._open_chain()
+            self._chain = Walk(session, FED_TOKENS) if session else self._step
+        return self._chain
+
     def open_codec(self) -> CodecStream:
         return open_stream(self._config.codec, self._config.decoder.channels, self._frames, self._samples)
 
     def close(self) -> None:
         """Gives the memory back; the backend cannot be used afterwards. Closing twice is closing once."""
-        parts = "slab", "prefixes", "step", "encoder", "prompts", "frames", "samples", "ear", "open_ear"
+        parts = (
+            *("slab", "prefixes", "step", "chain", "open_chain", "encoder", "prompts"),
+            *("frames", "samples", "ear", "open_ear"),
+        )
         for name in parts:
             vars(self).pop(f"_{name}", None)
 

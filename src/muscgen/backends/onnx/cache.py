@@ -21,8 +21,9 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from muscgen.backends.onnx.chain import chained
 from muscgen.backends.onnx.graph import Graph
-from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, prepare
+from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, load_changed, prepare
 
 RECIPE = 1  # count up when weights are prepared differently for an unchanged graph
 _MANIFEST = "manifest.json"
@@ -45,11 +46,24 @@ class SessionCache:
                 prepare(graph, folder)
                 return load(folder, threads)
         self._directory.mkdir(parents=True, exist_ok=True)
-        entry = self._directory / f"{graph.name}-{self._key(graph)}"
+        entry = self._entry(self._directory, graph)
         if not _whole(entry):
             _clear_abandoned(self._directory)
             self._prepare(graph, entry)
         return load(entry, threads)
+
+    def chain(self, graph: Graph, tokens: int, threads: int) -> ort.InferenceSession | None:
+        """The chain of a step that `session` was asked for before, over the same file of weights.
+
+        None where no file is kept.
+        """
+        entry = self._directory and self._entry(self._directory, graph)
+        if not entry or not (entry / MODEL).exists():
+            return None
+        return load_changed(entry, threads, lambda model: chained(model, tokens))
+
+    def _entry(self, directory: Path, graph: Graph) -> Path:
+        return directory / f"{graph.name}-{self._key(graph)}"
 
     def _key(self, graph: Graph) -> str:
         parts = (str(RECIPE), ort.__version__, cpu_features(), self._revision)

@@ -8,13 +8,14 @@ weights' size once, and processes that serve one model share its pages.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
 from muscgen.backends.onnx.graph import Graph, Weight
+from muscgen.backends.onnx.proto import Message
 
 MODEL, WEIGHTS = "model.onnx", "model.data"
 _PROVIDERS = ["CPUExecutionProvider"]
@@ -44,9 +45,20 @@ def prepare(graph: Graph, folder: Path) -> None:
 
 def load(folder: Path, threads: int) -> ort.InferenceSession:
     """A session over what `prepare` left. threads 0: one a core."""
+    return ort.InferenceSession(str(folder / MODEL), _as_prepared(threads), providers=_PROVIDERS)
+
+
+def load_changed(folder: Path, threads: int, change: Callable[[Message], Message]) -> ort.InferenceSession:
+    """A session over what `change` makes of the model that `prepare` left, with the same weights."""
+    options = _as_prepared(threads)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    return ort.InferenceSession(change((folder / MODEL).read_bytes()), options, providers=_PROVIDERS)
+
+
+def _as_prepared(threads: int) -> ort.SessionOptions:
     options = session_options(threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when it was prepared
-    return ort.InferenceSession(str(folder / MODEL), options, providers=_PROVIDERS)
+    return options
 
 
 def session_options(threads: int) -> ort.SessionOptions:

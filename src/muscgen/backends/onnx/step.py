@@ -21,6 +21,7 @@ from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import DecoderConfig, ModelConfig
 from muscgen.models.layout import DECODER
 
+POSITIONS = "positions"  # the input that a row's own memory ends at
 _EPSILON = 1e-5  # of torch's LayerNorm
 
 
@@ -56,11 +57,11 @@ class _StepGraph:
 
     def build(self) -> Graph:
         g, decoder = self.g, self.decoder
-        tokens = g.input("tokens", np.int32, ["R", decoder.codebooks])
-        self.positions = g.input("positions", np.int32, ["R"])
+        tokens = g.input("tokens", np.int32, ["N", decoder.codebooks])
+        self.positions = g.input(POSITIONS, np.int32, ["N"])
         if self.reads:
-            self.text_ends = g.input("text_ends", np.int32, ["R"])
-            last = g.input("last_text", np.float32, ["R", 2 * decoder.layers, decoder.width])
+            self.text_ends = g.input("text_ends", np.int32, ["B"])
+            last = g.input("last_text", np.float32, ["B", 2 * decoder.layers, decoder.width])
             parts = 2 * decoder.layers
             self.last_text = g.ops("Split", [last], parts, axis=1, num_outputs=parts)
         x = self.embed(tokens)
@@ -70,7 +71,7 @@ class _StepGraph:
         logits = self.project(x, [f"decoder.lm_heads.{k}.weight" for k in range(decoder.codebooks)])
         shape = g.constant([0, decoder.codebooks, decoder.vocabulary], np.int64)
         g.output(
-            g.op("Reshape", logits, shape), "logits", np.float32, ["R", decoder.codebooks, decoder.vocabulary]
+            g.op("Reshape", logits, shape), "logits", np.float32, ["N", decoder.codebooks, decoder.vocabulary]
         )
         return g.build()
 
@@ -87,8 +88,8 @@ class _StepGraph:
         if decoder.embedding_scale != 1:
             x = g.op("Mul", x, g.constant(decoder.embedding_scale, np.float32))
         if not self.reads:
-            prefix = g.input("prefix", np.float32, ["R", decoder.width])
-            x = g.op("Where", g.input("leads", np.bool_, ["R", 1]), prefix, x)
+            prefix = g.input("prefix", np.float32, ["N", decoder.width])
+            x = g.op("Where", g.input("leads", np.bool_, ["N", 1]), prefix, x)
         shape = self.length, decoder.width
         places = g.weight("positions.table", shape, lambda: sinusoids(*shape))
         return g.op("Add", x, g.op("Gather", places, self.positions))
@@ -121,9 +122,9 @@ class _StepGraph:
     def attend(self, attention: str, n: int, qkv: Sequence[str], ends: str, length: int) -> str:
         """One query a row over its slab up to `ends` inclusive -> [R, H]."""
         g, decoder = self.g, self.decoder
-        shape: list[int | str] = ["R", decoder.heads, length, decoder.head_width]
-        slabs = slab_names(attention, n)
         remembers = attention == "self"
+        shape: list[int | str] = ["R" if remembers else "B", decoder.heads, length, decoder.head_width]
+        slabs = slab_names(attention, n)
         dtype = self.memory.dtype if remembers else np.float32
         for source, target in slabs:
             g.input(source, dtype, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from muscgen.backends.codec_stream import WINDOW_FRAMES, Hidden, WindowedCodecSt
 from muscgen.backends.hearing import deaf, encode_audio
 from muscgen.backends.prefix import Prefixes, Words, null_words
 from muscgen.backends.prompts import Prompts
-from muscgen.backends.shape import check_step, refuse_melody, shape_of
+from muscgen.backends.shape import check_feed, check_step, refuse_melody, shape_of
 from muscgen.backends.torch.aside import Aside
 from muscgen.backends.torch.codec import Codec, State
 from muscgen.backends.torch.decoder import Decoder
@@ -153,7 +154,7 @@ class TorchBackend:
         check_step(tokens, positions, self.rows, config.decoder.positions, lead=config.longest_prefix)
         if self._prefixes is not None:
             leads = positions < 0
-            positions, prefix = self._prefixes.at(positions)
+            positions, prefix = self._prefixes.at(range(len(tokens)), positions)
             self._slab.put_prefix(prefix, leads)
         extent = self._slab.put_inputs(tokens, positions)
         if self._graphs is None:
@@ -161,6 +162,21 @@ class TorchBackend:
         else:
             self._graphs.run(extent)
         return self._slab.logits[: extent.rows]
+
+    def feed(self, rows: Sequence[int], tokens: Codes, position: int) -> None:
+        config = self._config
+        positions = check_feed(
+            rows, tokens, position, self.rows, config.decoder.positions, lead=config.longest_prefix
+        )
+        with torch.inference_mode():
+            for row in rows:
+                self._feed_row(row, tokens, positions)
+
+    def _feed_row(self, row: int, tokens: Codes, positions: NDArray[np.int32]) -> None:
+        prefix, leads = None, positions < 0
+        if self._prefixes is not None:
+            positions, prefix = self._prefixes.at([row] * len(positions), positions)
+        self._decoder.feed(self._slab, self._slab.fed(row, tokens, positions, prefix, leads))
 
     def open_codec(self) -> CodecStream:
         config = self._config

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from muscgen.backends.tables import sinusoids
-from muscgen.backends.torch.slab import Extent, Slab, slab_positions
+from muscgen.backends.torch.slab import Extent, Fed, Slab, slab_positions
 from muscgen.backends.torch.weights import Weights
 from muscgen.models.layout import DECODER
 
@@ -33,26 +33,49 @@ class Decoder:
         """Idempotent: the same inputs write the same keys and values at the same places."""
         rows = extent.rows
         positions = slab.positions[:rows]
-        x = self._embedding[slab.tokens[:rows] + self._first_tokens].sum(1)
-        if not self._reads:
-            x = torch.where(slab.leads[:rows], slab.prefix[:rows], x)
-        x = x + self._places[positions]
-        heard = self._mask(positions + 1, extent.positions)
-        text = self._mask(slab.text_lengths[:rows], extent.text_tokens)
-        at = self._indices[:rows], positions
-        for n, layer in enumerate(self._layers):
-            keys, values = slab.keys[n], slab.values[n]
-            x = layer.listen(x, keys, values, at, heard)
-            if self._reads:
-                keys, values = slab.text_keys[n], slab.text_values[n]
-                x = layer.read(x, keys, values, text)
-            x = layer.think(x)
+        x = self._embed(slab.tokens[:rows], positions, slab.prefix[:rows], slab.leads[:rows])
+        heard = self._mask(positions + 1, extent.positions)[:, None, None]
+        text = self._mask(slab.text_lengths[:rows], extent.text_tokens)[:, None, None]
+        x = self._through(x, slab, slice(rows), (self._indices[:rows], positions), heard, text)
         logits = F.linear(self._norm(x), self._heads)
         slab.logits[:rows] = logits.view(rows, self._decoder.codebooks, self._decoder.vocabulary)
 
+    def feed(self, slab: Slab, fed: Fed) -> None:
+        """Several tokens of one row: each hears those before it."""
+        row, extent = slice(fed.row, fed.row + 1), fed.extent
+        x = self._embed(fed.tokens, fed.positions, fed.prefix, fed.leads)
+        heard = self._mask(fed.positions + 1, extent.positions)[None, None]
+        text = self._mask(slab.text_lengths[row].expand(len(x)), extent.text_tokens)[None, None]
+        self._through(x, slab, row, (torch.full_like(fed.positions, fed.row), fed.positions), heard, text)
+
+    def _embed(
+        self, tokens: torch.Tensor, positions: torch.Tensor, prefix: torch.Tensor, leads: torch.Tensor
+    ) -> torch.Tensor:
+        x = self._embedding[tokens + self._first_tokens].sum(1)
+        if not self._reads:
+            x = torch.where(leads, prefix, x)
+        return x + self._places[positions]
+
+    def _through(
+        self,
+        x: torch.Tensor,
+        slab: Slab,
+        rows: slice,
+        at: tuple[torch.Tensor, torch.Tensor],
+        heard: torch.Tensor,
+        text: torch.Tensor,
+    ) -> torch.Tensor:
+        """x [N, H] of `rows` through all layers; at: row and position [N]; masks [R, 1, N / R, T]."""
+        for n, layer in enumerate(self._layers):
+            x = layer.listen(x, slab.keys[n], slab.values[n], rows, at, heard)
+            if self._reads:
+                x = layer.read(x, slab.text_keys[n][rows], slab.text_values[n][rows], text)
+            x = layer.think(x)
+        return x
+
     def _mask(self, lengths: torch.Tensor, longest: int) -> torch.Tensor:
-        """lengths [R] -> what each row's only query may look at, [R, 1, 1, longest]."""
-        return (self._indices[:longest] < lengths[:, None])[:, None, None]
+        """lengths [N] -> what each query may look at, [N, longest]."""
+        return self._indices[:longest] < lengths[:, None]
 
 
 class _Norm:
@@ -64,7 +87,7 @@ class _Norm:
 
 
 class _Layer:
-    """x is [R, H] throughout; keys and values are [rows, heads, T, head width]."""
+    """x is [N, H] throughout, of R rows; keys and values are [rows, heads, T, head width]."""
 
     def __init__(self, weights: Weights, n: int) -> None:
         name, self._decoder = f"{DECODER}.layers.{n}", weights.config.decoder
@@ -84,16 +107,17 @@ class _Layer:
         x: torch.Tensor,
         keys: torch.Tensor,
         values: torch.Tensor,
+        rows: slice,
         at: tuple[torch.Tensor, torch.Tensor],
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        """Self-attention over what each row holds, its own new position included."""
+        """Self-attention over what each of `rows` holds, its own new positions included."""
         query, key, value = (
             self._split(part) for part in F.linear(self._norm(x), self._qkv).chunk(3, dim=-1)
         )
-        rows, positions = at
-        keys[rows, :, positions], values[rows, :, positions] = key, value
-        return x + F.linear(self._attend(query, keys, values, mask), self._out)
+        row, positions = at
+        keys[row, :, positions], values[row, :, positions] = key, value
+        return x + F.linear(self._attend(query, keys[rows], values[rows], mask), self._out)
 
     def read(
         self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor
@@ -108,14 +132,16 @@ class _Layer:
         return x + F.linear(y, self._down)
 
     def _split(self, x: torch.Tensor) -> torch.Tensor:
-        """[R, H] -> [R, heads, head width]"""
+        """[N, H] -> [N, heads, head width]"""
         return x.view(len(x), self._decoder.heads, self._decoder.head_width)
 
     def _attend(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        rows, longest = mask.shape[0], mask.shape[-1]
+        """query [N, heads, head width] over keys and values of R rows -> [N, H]."""
+        rows, _, queries, longest = mask.shape
+        query = query.view(rows, queries, *query.shape[1:]).transpose(1, 2)
         seen = F.scaled_dot_product_attention(
-            query[:, :, None], keys[:rows, :, :longest], values[:rows, :, :longest], attn_mask=mask
+            query, keys[:, :, :longest], values[:, :, :longest], attn_mask=mask
         )
-        return seen.reshape(rows, self._decoder.width)
+        return seen.transpose(1, 2).reshape(rows * queries, self._decoder.width)

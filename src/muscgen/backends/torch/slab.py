@@ -25,6 +25,18 @@ class Extent:
     text_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """Known tokens of a row, on the device."""
+
+    row: int
+    tokens: torch.Tensor  # [S, K]
+    positions: torch.Tensor  # [S]
+    prefix: torch.Tensor  # [S, H]
+    leads: torch.Tensor  # [S, 1]
+    extent: Extent
+
+
 class Slab:
     """Keys and values [layers, rows, heads, T, head width], and the static inputs of a step.
 
@@ -97,6 +109,27 @@ class Slab:
         longest, text = int(positions.max()) + 1, max(self._text_tokens[:rows])
         return Extent(
             rows, doubled(SHORTEST, longest, self._limit), doubled(SHORTEST_TEXT, text, self._text_limit)
+        )
+
+    def fed(
+        self,
+        row: int,
+        tokens: Codes,
+        positions: NDArray[np.int32],
+        prefix: NDArray[np.float32] | None,
+        leads: NDArray[np.bool_],
+    ) -> Fed:
+        """The inputs of a chunk, and what it has to look at."""
+        self._written[row] = longest = max(self._written[row], int(positions.max()) + 1)
+        device = self.prefix.device
+        vectors = self.prefix[:0] if prefix is None else torch.from_numpy(prefix).to(self.prefix)
+        return Fed(
+            row,
+            torch.from_numpy(tokens.astype(np.int64)).to(device),
+            torch.from_numpy(positions.astype(np.int64)).to(device),
+            vectors,
+            torch.from_numpy(leads).to(device)[:, None],
+            Extent(1, longest, self._text_tokens[row]),
         )
 
 
