@@ -19,7 +19,9 @@ from muscgen.errors import ConfigurationError
 
 PREFIX = "MUSCGEN_"
 FILE = "_FILE"
+_LISTS = ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists", "sensitive_uses", "blocklists")
 DeploymentUse = Literal["research", "noncommercial", "commercial"]
+UploadPolicy = Literal["inference", "any", "keep"]
 Sensitive = Literal["voice", "likeness"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
 AuditPolicy = Literal["require", "warn", "off"]
@@ -73,6 +75,15 @@ class Settings(BaseModel):
     )
     prompt_lists: tuple[Path, ...] = Field(
         default=(), description="Comma-separated files of names beside the shipped list."
+    )
+    blocklists: tuple[Path, ...] = Field(
+        default=(),
+        description="Comma-separated files of recordings (muscgen blocklist) that no upload may be of.",
+    )
+    upload_not_allowed: UploadPolicy = Field(
+        default="inference",
+        description="Uploads whose own content credentials say notAllowed are refused: where that is said of "
+        "their use as input (inference), or of any use by models or mining (any); keep: never.",
     )
     sensitive_uses: tuple[Sensitive, ...] = Field(
         default=(),
@@ -238,7 +249,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         for name, value in source.items()
         if name.startswith(PREFIX) and value
     }
-    for name in ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists", "sensitive_uses"):
+    for name in _LISTS:
         if name in given:
             given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
     given |= {name: value for name, value in overrides.items() if value is not None}

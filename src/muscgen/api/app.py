@@ -18,6 +18,7 @@ from muscgen.jobs.apikeys import ApiKeys
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
 from muscgen.rights import Rules
+from muscgen.rights.uploads import uploads_of
 from muscgen.settings import Settings
 
 
@@ -33,7 +34,8 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     )
     keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
     rules = Rules(settings)
-    app.state.house = House(settings, queue, store, registry, rules, keyring, audit_of(settings))
+    audit, uploads = audit_of(settings), uploads_of(settings)
+    app.state.house = House(settings, queue, store, registry, rules, keyring, audit, uploads)
     app.state.readiness = Readiness(queue, store, [card.id for card in rules.usable(registry.list())])
     problems.install(app)
     openapi.install(app)

@@ -20,6 +20,7 @@ from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
 from muscgen.models.registry import Registry
 from muscgen.rights import Rules
+from muscgen.rights.uploads import Uploads
 from muscgen.settings import Settings
 
 DECODERS = 2  # uploads that are decoded at once; each takes a core, and may take a gigabyte
@@ -36,6 +37,7 @@ class House:
     rules: Rules
     keyring: Keyring
     audit: Audit
+    uploads: Uploads
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property

@@ -50,6 +50,15 @@ class ArtifactLink(_Wire):
     expires_at: datetime | None = None
 
 
+class UploadLink(ArtifactLink):
+    """An upload."""
+
+    credentials: dict[str, Any] | None = Field(
+        default=None,
+        description="What its own content credentials (C2PA) say; they are kept as those of an ingredient.",
+    )
+
+
 class OutputMade(_Wire):
     index: int
     stream_url: str = Field(description="The song in any format.")

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi import Request
 
@@ -18,23 +18,28 @@ from muscgen.api.multipart import MULTIPART, parts_of, too_large
 from muscgen.api.preferences import require_json
 from muscgen.artifacts import Artifact, is_upload_of, upload_owner
 from muscgen.artifacts.files import outages
-from muscgen.errors import InvalidRequest, UnreadableAudio, UnsupportedMediaType
+from muscgen.errors import InvalidRequest, UnreadableAudio, UnsupportedMediaType, UploadRefused
 from muscgen.intake import Limits, probe
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An upload in the store. new: whether its uploader had not brought it before."""
+    """An upload in the store. new: whether its uploader had not brought it before.
+
+    credentials: what its own say.
+    """
 
     artifact: Artifact
     owner: str
     new: bool
+    credentials: dict[str, Any] | None = None
 
 
 async def upload(request: Request, house: House, asker: Principal) -> Kept:
     """The body, kept as an artifact of the asker's.
 
-    Raises UnsupportedMediaType, MalformedBody, BodyTooLarge, BodyTooSlow, UnreadableAudio, StoreUnavailable.
+    Raises UnsupportedMediaType, MalformedBody, BodyTooLarge, BodyTooSlow, UnreadableAudio, UploadRefused,
+    StoreUnavailable.
     """
     kind = _kind(request)
     if kind == MULTIPART:
@@ -59,9 +64,11 @@ async def keep(file: BinaryIO, house: House, asker: Principal, name: str = "file
         await asyncio.to_thread(file.flush)
     async with house.decoding:
         try:
-            found = await asyncio.to_thread(probe, file, Limits(max_s=settings.max_upload_s))
-        except UnreadableAudio as error:
-            raise UnreadableAudio(error.detail, param=name, suggestion=error.suggestion) from None
+            limits = Limits(max_s=settings.max_upload_s)
+            found = await asyncio.to_thread(probe, file, limits)
+            credentials = await asyncio.to_thread(house.uploads.check, file, limits)
+        except (UnreadableAudio, UploadRefused) as error:
+            raise type(error)(error.detail, param=name, suggestion=error.suggestion) from None
     expires_at = time.time() + settings.upload_ttl_s
     owner = upload_owner(asker.id, expires_at)
     artifact = await asyncio.to_thread(
@@ -76,7 +83,7 @@ async def keep(file: BinaryIO, house: House, asker: Principal, name: str = "file
         expires_at=expires_at,
     )
     earlier = await asyncio.to_thread(release, artifact.id, house, asker, but=owner)
-    return Kept(replace(artifact, expires_at=expires_at), owner, new=not earlier)
+    return Kept(replace(artifact, expires_at=expires_at), owner, new=not earlier, credentials=credentials)
 
 
 def release(artifact_id: str, house: House, asker: Principal, but: str = "") -> int:

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli import apikeys, audit, consents, demo, generate, jobs, keys, models, serve, webhooks, worker
+from muscgen.cli import (
+    apikeys,
+    audit,
+    blocklist,
+    consents,
+    demo,
+    generate,
+    jobs,
+    keys,
+    models,
+    serve,
+    webhooks,
+    worker,
+)
 
 EPILOG = """Examples:
 
@@ -37,6 +50,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(consents.app, name="consents")
+app.add_typer(blocklist.app, name="blocklist")
 app.add_typer(audit.app, name="audit")
 
 

@@ -149,6 +149,8 @@ def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFil
 
     registry = Registry(settings.models_path)
     card = registry.get(wish["model"] or settings.default_model)
+    if sound is not None:
+        _check(sound, settings)
     request, heard = _effective(wish, card, registry, sound, Rules(settings))
     paths = paths_of(output, request.n)
     for path in paths:
@@ -180,6 +182,15 @@ def _effective(
     for warning in warnings:
         typer.echo(f"  warning: {warning}", err=True)
     return effective(asked, card, sound=heard, models=registry.list(), warnings=warnings), heard
+
+
+def _check(sound: SoundFile, settings: Settings) -> None:
+    """The file as an upload would be checked. Raises UploadRefused, UnreadableAudio."""
+    from muscgen.intake import Limits
+    from muscgen.rights.uploads import uploads_of
+
+    with sound.open() as file, of_option(sound):
+        uploads_of(settings).check(file, Limits(max_s=settings.max_upload_s))
 
 
 def _ask(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from muscgen.errors import InvalidRequest, UnreadableAudio
+from muscgen.errors import InvalidRequest, UnreadableAudio, UploadRefused
 
 Basis = Literal["own", "licensed", "public_domain", "cc"]
 
@@ -81,7 +81,6 @@ def of_option(sound: SoundFile) -> Iterator[None]:
     """What cannot be heard, told of the file rather than of a field."""
     try:
         yield
-    except UnreadableAudio as error:
-        raise UnreadableAudio(
-            f"{sound.path}: {error.detail}", param=sound.option, suggestion=error.suggestion
-        ) from error
+    except (UnreadableAudio, UploadRefused) as error:
+        detail = f"{sound.path}: {error.detail}"
+        raise type(error)(detail, param=sound.option, suggestion=error.suggestion) from error

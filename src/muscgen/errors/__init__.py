@@ -16,6 +16,7 @@
     │   ├── Unauthorized            401
     │   ├── Forbidden               403  understood, and not permitted
     │   │   ├── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
+    │   │   ├── UploadRefused       403  a recording of a block list, or one that forbids it itself
     │   │   └── ConsentRefused      403  the consent does not cover that use of the sound
     │   │       └── ConsentRevoked  403  it was taken back
     │   ├── NotFound                404
@@ -121,6 +122,7 @@ from muscgen.errors.rejected import (
     UnknownModel,
     UnreadableAudio,
     UnsupportedMediaType,
+    UploadRefused,
 )
 
 __all__ = [
@@ -180,4 +182,5 @@ __all__ = [
     "UnknownModel",
     "UnreadableAudio",
     "UnsupportedMediaType",
+    "UploadRefused",
 ]

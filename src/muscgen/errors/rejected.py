@@ -67,6 +67,10 @@ class LicenceRefused(Forbidden):
     code = "licence_refused"
 
 
+class UploadRefused(Forbidden):
+    code = "upload_refused"
+
+
 class ConsentRefused(Forbidden):
     code = "consent_refused"
 

@@ -1,12 +1,13 @@
 """The limited process: a sound file on descriptor 0 becomes a line of JSON, and samples where wanted.
 
-Run as a file, not as a module: beside the standard library it imports numpy and soundfile alone, or c2pa for
-the task in child_credentials.py. It limits itself before it looks at the file, since what it does up to there
-does not depend on the file.
+Run as a file, not as a module: beside the standard library it imports numpy and soundfile alone, chromaprint
+for fingerprints, or c2pa for the task in child_credentials.py. It limits itself before it looks at the file,
+since what it does up to there does not depend on the file.
 
     argument   {"task", "cpu_s", "memory_bytes"}, and for decoding {"max_s", "start_s", "end_s", "samples"}
     answer     {"format", "subtype", "sample_rate", "channels", "frames", "kept"} or {"refused": words},
-               a line feed, then `kept` frames as float32, channels interleaved, where `samples` is true
+               a line feed, then `kept` frames as float32, channels interleaved, where `samples` is true;
+               for the task fingerprint {"bytes"} and a fingerprint as chromaprint packs it
 """
 
 from __future__ import annotations
@@ -70,6 +71,21 @@ def read(order: dict[str, Any], answer: BinaryIO) -> None:
     answer.write(samples)
 
 
+def fingerprint(order: dict[str, Any], answer: BinaryIO) -> None:
+    """Answer with what chromaprint hears in the whole file."""
+    import chromaprint
+    import numpy as np
+
+    sound = opened()
+    printer = chromaprint.Fingerprinter()
+    printer.start(sound.samplerate, sound.channels)
+    for block in blocks(sound, order["max_s"], None):
+        printer.feed((np.clip(block, -1, 1) * 32_767).astype("<i2").tobytes())
+    packed: bytes = printer.finish()
+    say({"bytes": len(packed)}, answer)
+    answer.write(packed)
+
+
 def opened() -> Any:  # noqa: ANN401  (a SoundFile, which is imported after the limits are set)
     import soundfile
 
@@ -120,7 +136,7 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     confine(order["cpu_s"], order["memory_bytes"])
     answer = sys.stdout.buffer
-    work = read
+    work = fingerprint if order["task"] == "fingerprint" else read
     if order["task"] == "credentials":  # a file beside this one; nothing else of the package is imported
         work = runpy.run_path(str(Path(__file__).with_name("child_credentials.py")))["read"]
     try:

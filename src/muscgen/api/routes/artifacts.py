@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from muscgen.admission import find
 from muscgen.api.house import Maker, Parts, Reader, query
 from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
-from muscgen.api.schemas import ArtifactLink, ProblemDocument
+from muscgen.api.schemas import ProblemDocument, UploadLink
 from muscgen.api.uploads import release, upload
 from muscgen.artifacts import Artifact
 from muscgen.errors import NotAnUpload
@@ -49,9 +49,10 @@ async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: 
 @router.post(
     "",
     status_code=201,
-    response_model=ArtifactLink,
+    response_model=UploadLink,
     responses={
-        200: {"model": ArtifactLink, "description": "Brought before; it is kept anew from now on."},
+        200: {"model": UploadLink, "description": "Brought before; it is kept anew from now on."},
+        403: {"model": ProblemDocument, "description": "Of a block list, or its credentials forbid it."},
         413: {"model": ProblemDocument, "description": "More bytes than an upload may have."},
         422: {"model": ProblemDocument, "description": "No sound, too long, or not to be decoded."},
     },
@@ -62,7 +63,7 @@ async def post_artifact(request: Request, house: Parts, asker: Maker) -> Respons
     """Bring a sound file, to be a melody or the beginning of a song."""
     kept = await upload(request, house, asker)
     url = f"{request.scope.get('root_path', '')}/artifacts/{kept.artifact.id}"
-    link = ArtifactLink(**(kept.artifact.to_dict() | {"url": url}))
+    link = UploadLink(**(kept.artifact.to_dict() | {"url": url, "credentials": kept.credentials}))
     headers = {"Location": url, "Cache-Control": "no-store"}
     return Response(link.model_dump_json(), 201 if kept.new else 200, headers, "application/json")
 
