@@ -85,7 +85,7 @@ async def test_a_file_becomes_an_artifact_that_says_what_it_is(service):
     assert kept.pop("expires_at").endswith("Z")
     assert kept == {
         "id": digest, "sha256": digest, "url": f"/artifacts/{digest}", "content_type": "audio/wav",
-        "bytes": len(TONE), "duration": 3.0, "sample_rate": 16_000, "channels": 1,
+        "bytes": len(TONE), "duration": 3.0, "sample_rate": 16_000, "channels": 1, "credentials": None,
     }  # fmt: skip
     assert (await service.http.get(kept["url"])).content == TONE
 
