@@ -1,50 +1,29 @@
-"""Typed settings; the only reader of the environment.
-
-Every field is `MUSCGEN_<NAME>` in the environment, or the text of the file that `MUSCGEN_<NAME>_FILE` names,
-and may be given by the command line, which wins.
-"""
+"""Every setting. Units are in the names; bytes, seconds."""
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field
 
-from muscgen.errors import ConfigurationError
+from muscgen.settings.places import Places
 
-PREFIX = "MUSCGEN_"
-FILE = "_FILE"
-_LISTS = ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists", "sensitive_uses", "blocklists")
 DeploymentUse = Literal["research", "noncommercial", "commercial"]
 UploadPolicy = Literal["inference", "any", "keep"]
 Sensitive = Literal["voice", "likeness"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
 AuditPolicy = Literal["require", "warn", "off"]
-BUCKETS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
 KvPrecision = Literal["auto", "fp32", "int8"]
 
 
-def _home(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "muscgen"
-
-
-def _default_home() -> Path:
-    return _home(os.environ)
-
-
-class Settings(BaseModel):
-    """Units are in the names; bytes, seconds."""
+class Settings(Places):
+    """What an installation may choose; see `Places` for where its files are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(default_factory=_default_home, description="Queue data, artifacts, caches, models.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
     redis_url: str | None = Field(
@@ -58,12 +37,6 @@ class Settings(BaseModel):
     queue_sync_disk: bool = Field(
         default=False, description="The queue's disk must have a job before anybody is told of it."
     )
-    artifacts_url: str | None = Field(
-        default=None,
-        description="Where files are kept: a folder, or a bucket as s3://bucket/prefix, gs://bucket/prefix "
-        "or az://container/prefix; null: `home`/artifacts.",
-    )
-    models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
     default_model: str = "muscgen-tiny"
     deployment_use: DeploymentUse = Field(
         default="noncommercial",
@@ -164,123 +137,3 @@ class Settings(BaseModel):
         default=False, description="Refuse jobs with 503 while no worker serves the model."
     )
     log_format: Literal["text", "json"] = "text"
-
-    @property
-    def models_path(self) -> Path:
-        return self.models_dir or self.home / "models"
-
-    @field_validator("artifacts_url")
-    @classmethod
-    def _is_a_place(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "")
-        if parts.scheme in BUCKETS:
-            if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
-                raise ValueError("a bucket is scheme://bucket/prefix; credentials have their own variables")
-        elif parts.scheme not in ("", "file") or (parts.scheme == "file" and not _is_local(url or "")):
-            raise ValueError(f"a folder, file:///folder, or a bucket: {', '.join(BUCKETS)}")
-        return url
-
-    @property
-    def artifacts_path(self) -> Path | None:
-        """The folder of artifacts; None where they are in a bucket."""
-        if self.artifacts_url is None:
-            return self.home / "artifacts"
-        parts = urlsplit(self.artifacts_url)
-        if parts.scheme in BUCKETS:
-            return None
-        return Path(unquote(parts.path) if parts.scheme else self.artifacts_url)
-
-    @property
-    def spool_path(self) -> Path:
-        """For files on their way into the store: what fits here fits there, if that is a folder."""
-        return self.artifacts_path or self.home / "spool"
-
-    @property
-    def queue_path(self) -> Path:
-        return self.home / "queue"
-
-    @property
-    def acceptances_path(self) -> Path:
-        return self.home / "licences" / "accepted.jsonl"
-
-    @property
-    def audit_path(self) -> Path:
-        return self.home / "audit"
-
-    @property
-    def audit_key_path(self) -> Path:
-        return self.home / "keys" / "audit"
-
-    @property
-    def audit_head_path(self) -> Path:
-        return self.home / "keys" / "audit.head"
-
-    @property
-    def watermark_path(self) -> Path:
-        return self.home / "keys" / "watermark"
-
-    @property
-    def signing_path(self) -> Path:
-        return self.home / "keys" / "signing"
-
-    @property
-    def webhook_path(self) -> Path:
-        return self.home / "keys" / "webhook"
-
-    @property
-    def cache_path(self) -> Path:
-        return self.home / "cache"
-
-
-def _is_local(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.netloc in ("", "localhost") and parts.path.startswith("/")
-
-
-def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-    """Settings from the environment, overridden by arguments that are not None.
-
-    An unknown MUSCGEN_ name is an error. Raises ConfigurationError naming the variable, what was wrong and
-    what is allowed.
-    """
-    source = _with_files(os.environ if environment is None else environment)
-    given: dict[str, Any] = {"home": _home(source)} | {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in source.items()
-        if name.startswith(PREFIX) and value
-    }
-    for name in _LISTS:
-        if name in given:
-            given[name] = tuple(key.strip() for key in given[name].split(",") if key.strip())
-    given |= {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            raise _unknown(name) from error
-        raise ConfigurationError(f"{PREFIX}{name.upper()}: {first['msg']}", param=name) from error
-
-
-def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """MUSCGEN_X_FILE=path stands for MUSCGEN_X with the file's text: how containers are handed secrets."""
-    found = dict(environment)
-    for name, path in environment.items():
-        field = name.removesuffix(FILE).removeprefix(PREFIX).lower()
-        if not (name.startswith(PREFIX) and name.endswith(FILE)) or field not in Settings.model_fields:
-            continue
-        if name.removesuffix(FILE) in environment:
-            raise ConfigurationError(f"{name} and {name.removesuffix(FILE)} are both set", param=field)
-        try:
-            found[name.removesuffix(FILE)] = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{name}: {path} cannot be read: {error}", param=field) from error
-        del found[name]
-    return found
-
-
-def _unknown(name: str) -> ConfigurationError:
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    known = ", ".join(PREFIX + field.upper() for field in near or Settings.model_fields)
-    return ConfigurationError(f"there is no setting {PREFIX}{name.upper()}", param=name, suggestion=known)
