@@ -17,9 +17,10 @@ from muscgen.backends.chroma import melody_of
 from muscgen.backends.onnx import OnnxBackend
 from muscgen.backends.separation import MIXED
 from muscgen.errors import InvalidRequest, UnreadableAudio
+from muscgen.intake import fitted
 from muscgen.jobs import State
 from muscgen.worker import run
-from muscgen.worker.inputs import NOTHING, fitted, listen
+from muscgen.worker.inputs import NOTHING, listen
 
 RATE = 32_000
 OUTPUT = {"normalize": {"strategy": "none"}}

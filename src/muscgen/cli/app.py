@@ -11,6 +11,7 @@ from muscgen.cli import (
     audit,
     blocklist,
     consents,
+    data,
     demo,
     generate,
     jobs,
@@ -46,6 +47,7 @@ app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.add_typer(models.app, name="models")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")
+app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")
 app.add_typer(webhooks.app, name="webhooks")

@@ -40,7 +40,7 @@ def check(audio: Audio) -> None:
     levels = window_levels_db(audio)
     if levels.max(initial=-math.inf) < SILENT_DB:
         raise _bad(Reason.SILENT, f"nothing in the song is louder than {SILENT_DB:g} dB")
-    share = _flat_samples(audio) / audio.samples.size
+    share = flat_samples(audio) / audio.samples.size
     if share > CLIPPED_SHARE:
         raise _bad(Reason.CLIPPED, f"{share:.0%} of the song is cut off at full scale")
     tail = levels[math.ceil(levels.size * (1 - DEAD_TAIL)) :]
@@ -74,7 +74,7 @@ def clipped_samples(audio: Audio) -> int:
     return int((np.abs(audio.samples) >= FULL_SCALE).sum())
 
 
-def _flat_samples(audio: Audio) -> int:
+def flat_samples(audio: Audio) -> int:
     """Samples in flat tops: three and more equal neighbours at full scale."""
     same = (np.diff(audio.samples, axis=1) == 0) & (np.abs(audio.samples[:, 1:]) >= FULL_SCALE)  # [C, T - 1]
     inner = same[:, 1:] & same[:, :-1]  # the middle of three

@@ -36,6 +36,9 @@ class Stated(BaseModel):
     training_data: str = ""
     limits: str = ""
     memory_mb: int = Field(default=0, ge=0, description="Of the weights in fp32.")
+    manifests: tuple[str, ...] = Field(
+        default=(), description="SHA-256 of the manifests of the data that it was trained on here."
+    )
 
 
 class WeightFile(BaseModel):

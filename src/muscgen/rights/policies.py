@@ -8,10 +8,17 @@ from types import MappingProxyType
 from muscgen.models.terms import POLICIES, Policy
 from muscgen.request import Use
 
+_CC_VERSIONS = ("1.0", "2.0", "2.5", "3.0", "4.0")
+
+
+def _creative_commons(*kinds: str) -> tuple[str, ...]:
+    return tuple(f"CC-{kind}-{version}" for kind in kinds for version in _CC_VERSIONS)
+
+
 _LICENCES: dict[Policy, tuple[str, ...]] = {
-    "allow": ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0"),
-    "allow-with-attribution": ("CC-BY-4.0", "CC-BY-3.0", "CC-BY-SA-4.0"),
-    "noncommercial-only": ("CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0"),
+    "allow": ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "CC0-1.0", "CC-PDDC", "CC-PDM-1.0"),
+    "allow-with-attribution": _creative_commons("BY", "BY-SA"),
+    "noncommercial-only": _creative_commons("BY-NC", "BY-NC-SA", "BY-NC-ND"),
     "revenue-capped": ("LicenseRef-stabilityai-community",),
 }
 KNOWN: Mapping[str, Policy] = MappingProxyType(

@@ -13,16 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-import soxr
-
 from muscgen.audio import Audio
-from muscgen.backends.base import Backend, Codes, Melody, MelodyShape, ModelShape, Samples
+from muscgen.backends.base import Backend, Codes, Melody, MelodyShape, ModelShape
 from muscgen.backends.chroma import melody_of
 from muscgen.backends.separation import without_rhythm
 from muscgen.engine import Song
 from muscgen.errors import ArtifactNotFound, InvalidRequest, UnreadableAudio
-from muscgen.intake import Limits, decode
+from muscgen.intake import Limits, decode, fitted
 from muscgen.request import Clip, PromptAudio, SongRequest
 
 LIMITS = Limits(max_s=3_700.0)  # an upload is checked when it comes: this bounds a file that was swapped
@@ -85,16 +82,6 @@ def _beginning(clip: PromptAudio, backend: Backend, open_artifact: Open) -> Hear
     codes = backend.encode_audio(samples[:, : samples.shape[1] // shape.hop * shape.hop])
     clip_s = codes.shape[1] * shape.hop / shape.sample_rate
     return Heard(codes=codes, heard_from_s=0.0 if clip.include else clip_s)
-
-
-def fitted(audio: Audio, rate: int, channels: int) -> Samples:
-    """Samples [channels, T] at the rate: mixed down to one channel where they are not as many, and spread."""
-    samples = audio.samples
-    if audio.channels != channels:
-        samples = samples.mean(axis=0, keepdims=True).repeat(channels, axis=0)
-    if audio.sample_rate != rate:
-        samples = soxr.resample(samples.T, audio.sample_rate, rate).T
-    return np.ascontiguousarray(samples, np.float32)
 
 
 def _decoded(clip: Clip, role: str, open_artifact: Open) -> Audio:

@@ -1,0 +1,115 @@
+"""The work on this machine: processes that take orders, and do not take the run with them when they die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from muscgen import telemetry
+from muscgen.data.ledger import Reason
+from muscgen.data.place import Place
+from muscgen.data.preparer import Job, Preparer
+from muscgen.data.work import Bench, Order, failed
+
+AHEAD = 4  # orders a worker that are handed out beforehand
+Record = dict[str, Any]
+_preparer: Preparer | None = None
+
+
+def on_this_machine(orders: Iterable[Order], job: Job, workers: int) -> Iterator[Record]:
+    """A record for each order, in the order in which they are done.
+
+    Where a worker dies, those it may have died of are tried again, each in a process of its own; what kills
+    that one too is told in its record. Raises OSError where nothing can be written.
+    """
+    waiting = iter(orders)
+    suspects: list[Order] = []
+    while True:
+        suspects = yield from _until_broken(waiting, job, workers)
+        if not suspects:
+            return
+        telemetry.warning("data.worker_died", orders=len(suspects))
+        for order in suspects:
+            yield _alone(order, job)
+
+
+def _until_broken(waiting: Iterator[Order], job: Job, workers: int) -> Generator[Record, None, list[Order]]:
+    """Returns the orders that were handed out when a worker died; none where all are done."""
+    pool = _pool(job, workers)
+    under_way: dict[Future[Record], Order] = {}
+    broken: list[Order] = []
+    try:
+        while True:
+            broken += _fill(pool, under_way, waiting, workers * AHEAD)
+            if not under_way or broken:
+                break
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                order = under_way.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    broken.append(order)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    for future, order in under_way.items():
+        if future.done() and future.exception() is None:
+            yield future.result()
+        else:
+            broken.append(order)
+    return broken
+
+
+def _fill(
+    pool: ProcessPoolExecutor, under_way: dict[Future[Record], Order], waiting: Iterator[Order], most: int
+) -> list[Order]:
+    """Hand out orders; one that no worker is left to take comes back."""
+    while len(under_way) < most and (order := next(waiting, None)) is not None:
+        try:
+            under_way[pool.submit(_take, order)] = order
+        except BrokenProcessPool:
+            return [order]
+    return []
+
+
+def _alone(order: Order, job: Job) -> Record:
+    with _pool(job, 1) as pool:
+        try:
+            return pool.submit(_take, order).result()
+        except BrokenProcessPool:
+            detail = "whatever decodes or measures it does not survive it"
+            return failed(order, Bench(Place(Path(job.out)), job.sound), Reason.UNREADABLE, detail)
+
+
+def _pool(job: Job, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (job,))
+
+
+def _begin(job: Job) -> None:
+    """In the worker: one thread, no Ctrl-C of its own, and no life without the parent."""
+    global _preparer  # noqa: PLW0603  this is how a pool's worker keeps what it loaded
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(job.threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _preparer = Preparer(job)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _take(order: Order) -> Record:
+    assert _preparer is not None  # noqa: S101  set when the worker began
+    return _preparer(order)

@@ -1,0 +1,60 @@
+"""Which tracks a model learns from, and which judge it: all tracks of one group together, always alike.
+
+The set's own splits hold where it has some. A group that they tear apart goes to train as a whole: what
+judges a model must be new to it. Others are drawn by a hash of the group's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from muscgen.data.track import Split
+from muscgen.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of groups that have no split of their own."""
+
+    valid: float = 0.05
+    test: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.valid < 0 or self.test < 0 or self.valid + self.test >= 1:
+            raise InvalidRequest(
+                f"shares of {self.valid:g} for valid and {self.test:g} for test leave nothing to train on",
+                param="valid",
+                suggestion="two shares of 0 or more, together below 1",
+            )
+
+    def of(self, group: str) -> Split:
+        """The same on every machine and in every run."""
+        number = int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()[:8]) / 2**64
+        if number < self.test:
+            return "test"
+        return "valid" if number < self.test + self.valid else "train"
+
+
+DEFAULT_SHARES = Shares()
+
+
+class Splits:
+    """Sees every track of a run once, and then says where each belongs."""
+
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        self._own: dict[int, Split] = {}
+
+    def see(self, group: str, own: Split | None) -> None:
+        if own is not None:
+            key = _key(group)
+            torn = self._own.setdefault(key, own) != own
+            self._own[key] = "train" if torn else own
+
+    def of(self, group: str) -> Split:
+        return self._own.get(_key(group)) or self._shares.of(group)
+
+
+def _key(group: str) -> int:
+    return int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()[:8])
