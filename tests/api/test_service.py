@@ -78,9 +78,7 @@ async def test_health_is_open_and_keys_are_nowhere(make_service, caplog):
     assert all("key-one" not in str(getattr(record, "fields", "")) for record in caplog.records)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nope", "/jobs/x/nope", "/generate/", "/docs/x.js", "/v1/models/nope/x"]
-)
+@pytest.mark.parametrize("path", ["/nope", "/jobs/x/nope", "/generate/", "/docs/x.js", "/v1/models/nope/x"])
 async def test_an_unknown_route_is_a_problem(service, path):
     answer = await service.http.get(path)
     assert answer.status_code == 404
@@ -226,7 +224,7 @@ async def test_metrics_count_by_route_and_never_by_id(service):
     text = (await service.http.get("/metrics")).text
     assert 'route="/jobs/{job_id}"' in text
     assert job["id"] not in text
-    assert f'muscgen_queue_depth{{model="{MODEL}"}} 1.0' in text
+    assert f'muscgen_queue_depth{{model="{MODEL}",priority="normal"}} 1.0' in text
     assert "muscgen_jobs_accepted_total" in text
 
 

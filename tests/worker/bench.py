@@ -129,8 +129,8 @@ class Bench:
             self.url, lease_s=self.lease_s, on_lost=on_lost, on_cancel=on_cancel, prefix=self.prefix
         )
 
-    async def ask(self, **changes) -> str:
-        return (await self.queue.enqueue(song(**changes))).job_id
+    async def ask(self, trace: str = "", **changes) -> str:
+        return (await self.queue.enqueue(song(**changes), trace=trace)).job_id
 
     async def ended(self, job_id: str, limit_s: float = 10.0):
         until = time.monotonic() + limit_s

@@ -86,6 +86,7 @@ class Gate:
                 tenant=principal.id,
                 work=work,
                 limits=principal.limits,
+                trace=telemetry.here(),
             )
             if job_id is not None and enqueued.job_id != job_id:
                 await self.desk.unused(request, job_id)

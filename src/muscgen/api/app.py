@@ -12,6 +12,7 @@ from muscgen.api.house import House
 from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
+from muscgen.api.tracing import Traces
 from muscgen.artifacts.store import Store
 from muscgen.audit import audit_of
 from muscgen.jobs.apikeys import ApiKeys
@@ -49,5 +50,6 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     app.add_middleware(LastResort)
     app.add_middleware(Metrics)
     app.add_middleware(Heads)
+    app.add_middleware(Traces)
     app.add_middleware(RequestIds)
     return app

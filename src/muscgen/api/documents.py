@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from muscgen.api.schemas import (
     Progress,
     QueuePlace,
 )
-from muscgen.errors import ModelNotFound
+from muscgen.errors import ModelNotFound, QueueUnavailable
 from muscgen.jobs.job import Job
 from muscgen.jobs.states import State
 
@@ -80,7 +81,11 @@ async def answer(job: Job, house: House, request: Request) -> Response:
 async def accepted(job: Job, house: House, request: Request, headers: Mapping[str, str]) -> Response:
     """202 with the document and where to find it; 200 where the job is final already."""
     root = request.scope.get("root_path", "")
-    body = (await document(job, house, root)).to_json()
+    told = await document(job, house, root)
+    if told.queue.eta_seconds is not None:
+        with contextlib.suppress(QueueUnavailable):
+            await house.queue.promise(job.id, told.queue.eta_seconds)
+    body = told.to_json()
     where = {"Location": job_url(job.id, root), "Cache-Control": "no-store"}
     return Response(body, 200 if job.terminal else 202, {**headers, **where}, "application/json")
 

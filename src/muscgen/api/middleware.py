@@ -58,7 +58,8 @@ class RequestIds:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        with telemetry.about(request=number):
+            await self._app(scope, receive, send_with_headers)
 
 
 class Heads:
@@ -102,7 +103,7 @@ def _observe(scope: Scope, status: int, elapsed_s: float) -> None:
     # The route's template, never the path: ids would make a series each.
     route = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    telemetry.HTTP_SECONDS.labels(method, route, str(status)).observe(elapsed_s)
+    telemetry.HTTP_SECONDS.labels(method, route, str(status)).observe(elapsed_s, telemetry.exemplar())
 
 
 class LastResort:

@@ -75,6 +75,7 @@ def describe_stored(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_problem(error: MuscgenError, scope: Mapping[str, Any]) -> Problem:
     """The whole answer to a request that ended in this error."""
+    telemetry.REFUSALS.labels(error.code).inc()
     members = describe(error) | {"request_id": request_id(scope)}
     if isinstance(error, InvalidFields):
         members["errors"] = [

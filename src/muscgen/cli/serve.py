@@ -83,6 +83,7 @@ def _serve(settings: Settings, *, worker: bool, webhooks: bool) -> None:
     from muscgen.cli.service import Service
 
     telemetry.configure_logging(settings.log_format)
+    telemetry.configure_tracing(settings.otlp_endpoint, "muscgen-api")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(unforeseen)
     with contextlib.ExitStack() as stack:

@@ -54,6 +54,7 @@ def worker(
             drain_s=drain,
         )
         telemetry.configure_logging(settings.log_format)
+        telemetry.configure_tracing(settings.otlp_endpoint, "muscgen-worker")
         if parent is not None:
             die_with(parent)
         with reached(settings) as url:

@@ -58,6 +58,7 @@ class Engine:
         self._closed = False
         self._wake = Condition()
         self._steps = 0
+        self._song_steps = 0
         self._preparer = Preparer(backend, self._enqueue)
         self._decoder = Decoder(backend.open_codec)
         self._loop = Thread(target=self._run, name="muscgen-engine", daemon=True)
@@ -73,6 +74,11 @@ class Engine:
     def steps(self) -> int:
         """Passes of the language model so far."""
         return self._steps
+
+    @property
+    def song_steps(self) -> int:
+        """Songs in those passes, each counted in each."""
+        return self._song_steps
 
     def submit(self, song: Song, codes: Codes | None = None) -> Handle:
         """Begin a song as soon as a slot is free, after those that wait. Returns at once.
@@ -206,6 +212,7 @@ class Engine:
         for take in batch.step(self._backend):
             take.handle.fail(InternalError("the model's numbers were not finite"))
         self._steps += 1
+        self._song_steps += len(batch.takes)
         for take in batch.takes:
             self._decode(take)
             self._listen(take)

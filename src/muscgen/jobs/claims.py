@@ -170,7 +170,7 @@ def renewal(claims: Sequence[Claim], lease_s: float) -> list[Argument]:
 
 
 def _claim(worker: str, row: Sequence[Any]) -> Claim:
-    job_id, token, request, attempt, created, claimed, deadline, tenant = row
+    job_id, token, request, attempt, created, claimed, deadline, tenant, trace, promised = row
     return Claim(
         job_id=job_id.decode(),
         token=token,
@@ -181,4 +181,6 @@ def _claim(worker: str, row: Sequence[Any]) -> Claim:
         deadline_at=seconds(deadline.decode()),
         worker=worker,
         tenant=tenant.decode(),
+        trace=trace.decode(),
+        promised_at=seconds(promised.decode()),
     )

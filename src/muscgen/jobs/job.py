@@ -96,6 +96,8 @@ class Claim:
     deadline_at: float | None
     worker: str
     tenant: str = ""
+    trace: str = ""  # the W3C traceparent of the request
+    promised_at: float | None = None  # when it should be done, as its client was told
 
     @property
     def model(self) -> str:

@@ -28,12 +28,14 @@ class Submitting(Spending):
         tenant: str = "",
         work: str = "",
         limits: Limits = UNLIMITED,
+        trace: str = "",
     ) -> Enqueued:
         """Put a job in the queue of its model, once.
 
         The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for
         as long as it is kept. The same `job_id` does too. Jobs with the same `work` share what is made
-        of it, while it is made and as long as the cache keeps it; '' is work of its own.
+        of it, while it is made and as long as the cache keeps it; '' is work of its own. `trace` is the
+        W3C traceparent that its worker goes on from.
 
         Raises QueueFull with `retry_after_s`, RateLimited, QuotaExceeded, IdempotencyConflict for one key
         with two bodies, DeadlineTooShort, NoWorker where a worker is required, QueueUnavailable.
@@ -66,6 +68,7 @@ class Submitting(Spending):
             limits.concurrency or 0,
             limits.queue_depth or 0,
             _hook(request),
+            trace,
         )
         if spent and (reply[0] != b"created" or reply[1].decode() != job_id):
             await self._refund(tenant, request, job_id)
@@ -106,6 +109,10 @@ class Submitting(Spending):
         """Whether the idempotency key found a job before: that one is paid for."""
         with outages():
             return bool(digest) and bool(await self.redis.exists(keys.idempotency(digest)))
+
+    async def promise(self, job_id: str, eta_s: float) -> None:
+        """Note what the client of a job that waits was told, so that estimates can be judged."""
+        await self._run("promise", self._keys_of(job_id), job_id, ms(eta_s))
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel, once or again. A queued job ends now; a running one is flagged and its worker told.

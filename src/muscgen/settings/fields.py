@@ -137,3 +137,10 @@ class Settings(Places):
         default=False, description="Refuse jobs with 503 while no worker serves the model."
     )
     log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="Where traces go: http://collector:4318/v1/traces. Needs muscgen[otel]; null: nowhere.",
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Where a worker serves /metrics, on every address; 0: nowhere."
+    )

@@ -109,6 +109,7 @@ def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
     slots = min(slots, backend.rows // ROWS_PER_SLOT)
     engine = Engine(backend, slots=slots)
     seconds = round(time.monotonic() - begun, 2)
+    telemetry.MODEL_LOAD_SECONDS.labels(card.id).observe(seconds)
     telemetry.event(
         "model.loaded",
         model=card.id,

@@ -19,6 +19,7 @@ from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 from muscgen.worker.duties import duties_of
 from muscgen.worker.loader import close, load_models
+from muscgen.worker.meters import metered
 from muscgen.worker.worker import KeeperOf, Worker
 
 PARENT_POLL_S = 0.5
@@ -48,7 +49,8 @@ async def serve(
         worker = Worker(name, queue, store, served, keeper, duties, drain_s=settings.drain_s)
         slots = sum(model.slots for model in served.values())
         telemetry.event("worker.ready", worker=name, models=",".join(served), slots=slots)
-        await _until_drained(worker, queue, store, parent)
+        with metered(served, settings.metrics_port):
+            await _until_drained(worker, queue, store, parent)
     finally:
         await queue.close()
         await asyncio.to_thread(close, served)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from muscgen.errors import (
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.jobs import TERMINAL, Claim, Queue, State
 from muscgen.worker.broadcast import Broadcast, Treatment, untreated
+from muscgen.worker.counting import finishing, traced
 from muscgen.worker.duties import Duties
 from muscgen.worker.inputs import NOTHING, brings_sound, listen
 from muscgen.worker.keeping import Keeping
@@ -152,9 +152,12 @@ class JobRun:
         request = self.claim.request
         tags, mark = self.served.tags(request.seed_of(index)), self.served.mark(request, index)
         while True:
-            made = await self._songs.made(index)
+            made = await traced(self.claim, index, self._songs.made(index))
             try:
-                return made, await asyncio.to_thread(finish, made.audio, request.output, tags, mark)
+                with finishing(index) as done:
+                    finished = await asyncio.to_thread(finish, made.audio, request.output, tags, mark)
+                    done(finished)
+                return made, finished
             except BadSong as bad:
                 if self._stopped is not None or not self._songs.again(index):
                     raise
@@ -203,9 +206,7 @@ class JobRun:
         if self._error is not None or (isinstance(error, Cancelled) and self._stopped is not None):
             return
         if not isinstance(error, MuscgenError):
-            logging.getLogger("muscgen").error(
-                "job.error", exc_info=error, extra={"fields": {"job": self.claim.job_id}}
-            )
+            telemetry.error("job.error", error, job=self.claim.job_id)
             error = InternalError(f"the worker met an error that nobody foresaw: {type(error).__name__}")
         self._error = error
 

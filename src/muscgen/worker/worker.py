@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 from muscgen import telemetry
 from muscgen.artifacts import Store
 from muscgen.errors import QueueUnavailable
-from muscgen.jobs import Claim, LeaseKeeper, Queue, State
+from muscgen.jobs import Claim, LeaseKeeper, Queue
+from muscgen.worker.counting import count_claim, count_end, job_span
 from muscgen.worker.duties import Duties
 from muscgen.worker.loader import Served
 from muscgen.worker.pace import Pace
@@ -119,9 +119,7 @@ class Worker:
         run = JobRun(claim, served, self._queue, self._store, self._duties)
         self._runs[claim.job_id] = run
         await run.start()
-        telemetry.event(
-            "job.claimed", job=claim.job_id, waited_s=round(claim.waited_s, 2), attempt=claim.attempt
-        )
+        count_claim(claim)
         self._tasks[run] = asyncio.create_task(self._see_through(run))
 
     async def _see_through(self, run: JobRun) -> None:
@@ -130,13 +128,10 @@ class Worker:
         telemetry.SONGS_RUNNING.labels(model).inc(outputs)
         self._pace.begin()
         try:
-            state = await run.run()
-            telemetry.event("job.left", job=claim.job_id, state=state or "lost")
-            if state is not None and state is not State.QUEUED:
-                telemetry.JOBS_FINISHED.labels(model, state).inc()
-            if state is State.SUCCEEDED:
-                telemetry.SONG_SECONDS.labels(model).inc(run.audio_s)
-                telemetry.REAL_TIME_FACTOR.labels(model).observe(run.real_time_factor)
+            with telemetry.about(job=claim.job_id), job_span(claim):
+                state = await run.run()
+                telemetry.event("job.left", state=state or "lost")
+            count_end(claim, state, run.audio_s, run.real_time_factor)
         finally:
             telemetry.SONGS_RUNNING.labels(model).dec(outputs)
             self._pace.end(run.audio_s)
@@ -221,4 +216,4 @@ class Worker:
 
 
 def _unforeseen(event: str, error: Exception) -> None:
-    logging.getLogger("muscgen").error(event, exc_info=error)
+    telemetry.error(event, error)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from muscgen import telemetry
 from muscgen.api.connection import bound, held, while_connected
 from muscgen.api.documents import accepted
 from muscgen.api.house import Maker, Parts, query
@@ -78,5 +79,7 @@ async def generate(
             answer = await listen(admitted.job_id, house, request, asker)
             return held(answer, house.queue, mine)
         job = await while_connected(request, house.queue.wait(admitted.job_id, wanted.wait_s))
+    if admitted.created:
+        telemetry.JOBS_SERVED.labels(job.model, job.cache).inc()
     headers = wanted.applied | ({} if admitted.created else {"Idempotent-Replayed": "true"})
     return await accepted(job, house, request, headers)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from muscgen import telemetry
 from muscgen.api.house import Parts
+from muscgen.api.meters import exposition
 from muscgen.api.readiness import Readiness
-from muscgen.errors import QueueUnavailable
 
 router = APIRouter(tags=["service"])
 
@@ -33,13 +29,7 @@ async def readyz(request: Request) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(house: Parts) -> Response:
-    """Prometheus text."""
-    depths: dict[str, Any] = {}
-    try:
-        depths = {card.id: await house.queue.depth(card.id) for card in house.registry.list()}
-    except QueueUnavailable:
-        telemetry.QUEUE_DEPTH.clear()  # no number is better than an old one
-    for model, depth in depths.items():
-        telemetry.QUEUE_DEPTH.labels(model).set(depth)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request, house: Parts) -> Response:
+    """Prometheus text, or OpenMetrics (with exemplars) where it is accepted."""
+    body, content_type = await exposition(house.queue, request.headers.get("accept", ""))
+    return Response(body, media_type=content_type)

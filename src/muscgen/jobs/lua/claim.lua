@@ -56,8 +56,9 @@ while #claims < limit and redis.call('EXISTS', key('paused')) == 0 do
     local busy = members(id, 'busy')
     if busy then redis.call('SADD', busy, id) end
     tell(id, 'started', '{"attempt": ' .. attempt .. '}')
-    local kept = redis.call('HMGET', job(id), 'request', 'created', 'deadline', 'tenant')
-    claims[#claims + 1] = { id, token, kept[1], attempt, kept[2], tostring(now), kept[3] or '', kept[4] or '' }
+    local kept = redis.call('HMGET', job(id), 'request', 'created', 'deadline', 'tenant', 'trace', 'promised')
+    claims[#claims + 1] = { id, token, kept[1], attempt, kept[2], tostring(now), kept[3] or '', kept[4] or '',
+      kept[5] or '', kept[6] or '' }
   end
 end
 return claims

@@ -1,6 +1,6 @@
 -- nothing -> queued; with equal work at hand, a fan of it (queued or running), or succeeded at once
 local id, model, request, class, deadline, ttl, tombstone, max_attempts, max_depth, need_worker, idem, body, tenant,
-  audio_s, work, concurrency, queue_depth, hook = unpack(ARGV)
+  audio_s, work, concurrency, queue_depth, hook, trace = unpack(ARGV)
 
 local function place(found)
   return redis.call('ZRANK', key('q'), is_fan(found) and get(found, 'leader') or found) or -1
@@ -40,6 +40,7 @@ local score = string.format('%.0f', tonumber(class) * CLASS + turn)
 redis.call('HSET', job(id), 'state', 'queued', 'model', model, 'request', request, 'created', now, 'attempts', 0,
   'score', score, 'ttl', ttl, 'tombstone', tombstone, 'max_attempts', max_attempts, 'idem', idem, 'tenant', tenant,
   'most', concurrency)
+if trace ~= '' then redis.call('HSET', job(id), 'trace', trace) end
 if hook ~= '' then redis.call('HSET', job(id), 'hook', hook) end
 if idem ~= '' then redis.call('HSET', key('idem:' .. idem), 'job', id, 'body', body) end
 redis.call('ZADD', key('jobs'), now, id)
