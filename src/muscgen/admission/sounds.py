@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import islice
 
 from muscgen.admission.conditioning import ROLES, Sound, clip_of
+from muscgen.admission.links import Link
 from muscgen.admission.principals import Principal
-from muscgen.artifacts import Artifact, Store, is_upload, is_upload_of, upload_expires_at
+from muscgen.artifacts import Artifact, Record, Store, is_upload, is_upload_of, upload_expires_at, uploader
+from muscgen.artifacts.store import not_found
 from muscgen.errors import ArtifactNotFound, InvalidRequest, JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs.job import Job
 from muscgen.jobs.keys import new_job_id
@@ -25,15 +27,19 @@ async def find(artifact_id: str, principal: Principal, store: Store, queue: Queu
 
     Raises ArtifactNotFound, QueueUnavailable.
     """
-    artifact = await asyncio.to_thread(store.get, artifact_id)
-    owners = await asyncio.to_thread(store.owners, artifact_id)
-    if _uploaded(owners, principal) or await _jobs(owners, principal, queue):
-        return artifact
-    if await _held(owners, principal, queue):
-        return artifact
-    if not principal.id and not all(map(is_upload, owners)) and _lives(artifact):  # any tenant's, on a laptop
-        return artifact
-    raise ArtifactNotFound(f"there is no artifact {artifact_id}; it may have expired", param="id")
+    record = await asyncio.to_thread(store.look, artifact_id)
+    if await _is_seen(record, principal, queue):
+        return record.artifact
+    raise not_found(artifact_id)
+
+
+async def find_linked(link: Link, store: Store, queue: Queue) -> Artifact:
+    """The artifact of a signed address, while that tenant sees it whose right it is. Raises as `find`."""
+    record = await asyncio.to_thread(store.look, link.artifact_id)
+    for tenant in await _tenants(record.owners, queue):
+        if link.is_of(tenant) and await _is_seen(record, Principal(tenant), queue):
+            return record.artifact
+    raise not_found(link.artifact_id)
 
 
 async def sound_of(wish: GenerateRequest, principal: Principal, store: Store, queue: Queue) -> Sound | None:
@@ -90,6 +96,27 @@ def _named(mode: Mode) -> Iterator[None]:
             param=f"conditioning.{ROLES[mode]}.artifact_id",
             suggestion="the id of an upload (POST /artifacts) or of an earlier song",
         ) from None
+
+
+async def _is_seen(record: Record, principal: Principal, queue: Queue) -> bool:
+    owners = record.owners
+    if _uploaded(owners, principal) or await _jobs(owners, principal, queue):
+        return True
+    if await _held(owners, principal, queue):
+        return True
+    # Any tenant's song, on a laptop.
+    return not principal.id and not all(map(is_upload, owners)) and _lives(record.artifact)
+
+
+async def _tenants(owners: Iterable[str], queue: Queue) -> set[str]:
+    """Whose the artifact may be; anybody's, as on a service without keys, always among them."""
+    tenants = {""} | {uploader(owner) for owner in owners if is_upload(owner)}
+    for owner in islice((owner for owner in owners if not is_upload(owner)), MOST_JOBS):
+        with suppress(JobNotFound, JobExpired):
+            tenants.add((await queue.get(owner)).tenant)
+        if (holder := await queue.holder(owner)) is not None:
+            tenants.add(holder)
+    return tenants
 
 
 def _uploaded(owners: Iterable[str], principal: Principal) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import muscgen
-from muscgen.admission import Keyring
+from muscgen.admission import Keyring, links_of
 from muscgen.api import openapi, problems
 from muscgen.api.crowd import Crowd
 from muscgen.api.house import House
@@ -36,7 +36,8 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
     rules = Rules(settings)
     audit, uploads = audit_of(settings), uploads_of(settings)
-    app.state.house = House(settings, queue, store, registry, rules, keyring, audit, uploads)
+    links = links_of(settings.link_keys, settings.link_path)
+    app.state.house = House(settings, queue, store, registry, rules, keyring, audit, uploads, links)
     app.state.readiness = Readiness(queue, store, [card.id for card in rules.usable(registry.list())])
     problems.install(app)
     openapi.install(app)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from muscgen.admission import Desk, Gate, Keyring, Principal
+from muscgen.admission import Desk, Gate, Keyring, Links, Principal
 from muscgen.artifacts import Store
 from muscgen.artifacts.files import outages
 from muscgen.audit import Audit
@@ -38,6 +38,7 @@ class House:
     keyring: Keyring
     audit: Audit
     uploads: Uploads
+    links: Links
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property
@@ -89,11 +90,12 @@ def _with(scope: str) -> Callable[[Request, House], Awaitable[Principal]]:
     return principal
 
 
+reader = _with("read")
 Parts = Annotated[House, Depends(_house)]
 Maker = Annotated[Principal, Depends(_with("generate"))]
-Reader = Annotated[Principal, Depends(_with("read"))]
+Reader = Annotated[Principal, Depends(reader)]
 OPERATORS = Depends(_with("admin"))
-KNOWN = Depends(_with("read"))  # for routers whose routes do not care who asks
+KNOWN = Depends(reader)  # for routers whose routes do not care who asks
 
 
 def query(*names: str) -> Callable[[Request], Awaitable[None]]:

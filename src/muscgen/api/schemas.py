@@ -50,6 +50,13 @@ class ArtifactLink(_Wire):
     expires_at: datetime | None = None
 
 
+class SignedLink(_Wire):
+    """Where anybody gets the file without a key, until it expires."""
+
+    url: str
+    expires_at: datetime
+
+
 class UploadLink(ArtifactLink):
     """An upload."""
 

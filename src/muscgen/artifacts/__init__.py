@@ -4,7 +4,7 @@ from muscgen.artifacts.directory import DirectoryStore
 from muscgen.artifacts.opening import open_store
 from muscgen.artifacts.records import Artifact, Record
 from muscgen.artifacts.store import Store
-from muscgen.artifacts.uploads import is_upload, is_upload_of, upload_expires_at, upload_owner
+from muscgen.artifacts.uploads import is_upload, is_upload_of, upload_expires_at, upload_owner, uploader
 
 __all__ = [
     "Artifact",
@@ -16,4 +16,5 @@ __all__ = [
     "open_store",
     "upload_expires_at",
     "upload_owner",
+    "uploader",
 ]

@@ -33,6 +33,14 @@ def is_upload_of(owner: str, tenant: str) -> bool:
     return match is not None and match[1] == (tenant or _ANYONE)
 
 
+def uploader(owner: str) -> str:
+    """The tenant; empty where the service was open. Raises ValueError for another owner's name."""
+    match = _OWNER.fullmatch(owner)
+    if match is None:
+        raise ValueError(f"{owner!r} is no upload")
+    return "" if match[1] == _ANYONE else match[1]
+
+
 def upload_expires_at(owner: str) -> float:
     """Unix seconds. Raises ValueError for another owner's name."""
     match = _OWNER.fullmatch(owner)

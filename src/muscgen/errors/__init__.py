@@ -17,6 +17,7 @@
     │   ├── Forbidden               403  understood, and not permitted
     │   │   ├── LicenceRefused      403  the model's licence does not permit that use, or was not accepted
     │   │   ├── UploadRefused       403  a recording of a block list, or one that forbids it itself
+    │   │   ├── LinkRefused         403  a signed address that is over, or was not signed here
     │   │   └── ConsentRefused      403  the consent does not cover that use of the sound
     │   │       └── ConsentRevoked  403  it was taken back
     │   ├── NotFound                404
@@ -103,6 +104,7 @@ from muscgen.errors.rejected import (
     JobNotFinished,
     JobNotFound,
     LicenceRefused,
+    LinkRefused,
     MalformedBody,
     ModelInUse,
     ModelNotFetched,
@@ -154,6 +156,7 @@ __all__ = [
     "JobNotFound",
     "LeaseLost",
     "LicenceRefused",
+    "LinkRefused",
     "MalformedBody",
     "ModelInUse",
     "ModelNotFetched",

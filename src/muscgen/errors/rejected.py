@@ -63,6 +63,10 @@ class Forbidden(Rejected):
     code, status = "forbidden", 403
 
 
+class LinkRefused(Forbidden):
+    code = "link_refused"
+
+
 class LicenceRefused(Forbidden):
     code = "licence_refused"
 

@@ -7,7 +7,6 @@ depends on, so equal songs stay equal files.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets as dice
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from muscgen.audio import Audio
 from muscgen.errors import ConfigurationError
 from muscgen.provenance.watermark import Embedder, Payload, detect, embed
 from muscgen.request import SongRequest
+from muscgen.settings.made import kept_secret
 
 METHOD = "muscgen-1"
 ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
@@ -80,7 +80,7 @@ def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
 
     A file that is not there is made, with one key, readable by its owner alone. Raises ConfigurationError.
     """
-    lines = keys or tuple((_read(file) or _made(file)).split())
+    lines = keys or tuple(kept_secret(file, _first, "watermark_keys").split())
     found: dict[int, bytes] = {}
     for line in lines:
         version, _, digits = line.partition(":")
@@ -93,6 +93,10 @@ def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
     if len(found) != len(lines) or not found:
         raise ConfigurationError("every watermark key has a version of its own", param="watermark_keys")
     return Marks(found)
+
+
+def _first() -> str:
+    return f"1:{dice.token_hex(_SECRET_BYTES)}\n"
 
 
 def rotate(file: Path) -> int:
@@ -123,29 +127,3 @@ def _is_secret(digits: str) -> bool:
         return len(bytes.fromhex(digits)) >= _SECRET_BYTES // 2
     except ValueError:
         return False
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}", param="watermark_keys") from error
-
-
-def _made(file: Path) -> str:
-    """Whoever comes first makes the file; all others read it."""
-    text = f"1:{dice.token_hex(_SECRET_BYTES)}\n"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = _part(file)
-        part.write_text(text, "utf-8")
-        try:
-            os.link(part, file)
-        except FileExistsError:
-            text = file.read_text("utf-8")
-        part.unlink()
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}", param="watermark_keys") from error
-    return text

@@ -94,6 +94,12 @@ class Settings(Places):
     trust_anchors: str | None = Field(
         default=None, repr=False, description="PEM: further certificates whose credentials are trusted."
     )
+    link_keys: tuple[str, ...] = Field(
+        default=(),
+        repr=False,
+        description="Comma-separated hexadecimal digits, 64 or more: keys of signed addresses, the first of "
+        "which signs. None: one is made and kept in home.",
+    )
     webhook_secrets: tuple[str, ...] = Field(
         default=(),
         repr=False,

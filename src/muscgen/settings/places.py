@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 BUCKETS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 
@@ -29,6 +29,9 @@ class Places(BaseModel):
         description="Where files are kept: a folder, or a bucket as s3://bucket/prefix, gs://bucket/prefix "
         "or az://container/prefix; null: `home`/artifacts.",
     )
+    artifacts_redirect: bool = Field(
+        default=False, description="Send clients to the bucket for files, by its own signed addresses."
+    )
     models_dir: Path | None = Field(default=None, description="Folders of checkpoints; default: home/models.")
 
     @property
@@ -45,6 +48,13 @@ class Places(BaseModel):
         elif parts.scheme not in ("", "file") or (parts.scheme == "file" and not _is_local(url or "")):
             raise ValueError(f"a folder, file:///folder, or a bucket: {', '.join(BUCKETS)}")
         return url
+
+    @field_validator("artifacts_redirect")
+    @classmethod
+    def _redirects_somewhere(cls, redirect: bool, others: ValidationInfo) -> bool:
+        if redirect and urlsplit(others.data.get("artifacts_url") or "").scheme not in BUCKETS:
+            raise ValueError("only a bucket hands files out itself: see MUSCGEN_ARTIFACTS_URL")
+        return redirect
 
     @property
     def artifacts_path(self) -> Path | None:
@@ -88,6 +98,10 @@ class Places(BaseModel):
     @property
     def signing_path(self) -> Path:
         return self.home / "keys" / "signing"
+
+    @property
+    def link_path(self) -> Path:
+        return self.home / "keys" / "links"
 
     @property
     def webhook_path(self) -> Path:

@@ -16,7 +16,15 @@ from muscgen.settings.places import home_of
 
 PREFIX = "MUSCGEN_"
 FILE = "_FILE"
-_LISTS = ("api_keys", "watermark_keys", "webhook_secrets", "prompt_lists", "sensitive_uses", "blocklists")
+_LISTS = (
+    "api_keys",
+    "watermark_keys",
+    "webhook_secrets",
+    "prompt_lists",
+    "sensitive_uses",
+    "blocklists",
+    "link_keys",
+)
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -6,12 +6,12 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets as dice
 from dataclasses import dataclass
 from pathlib import Path
 
 from muscgen.errors import ConfigurationError
+from muscgen.settings.made import kept_secret
 
 PREFIX = "whsec_"
 _BYTES = 32
@@ -47,12 +47,16 @@ def secrets_of(words: tuple[str, ...], file: Path) -> Secrets:
 
     A file that is not there is made, with one secret, readable by its owner alone. Raises ConfigurationError.
     """
-    found = words or tuple((_read(file) or _made(file)).split())
+    found = words or tuple(kept_secret(file, _new, "webhook_secrets").split())
     if not found:
         raise ConfigurationError(f"{file} is empty", param="webhook_secrets")
     for word in found:
         _key(word)
     return Secrets(found)
+
+
+def _new() -> str:
+    return f"{_word(dice.token_bytes(_BYTES))}\n"
 
 
 def _word(key: bytes) -> str:
@@ -71,30 +75,3 @@ def _key(word: str) -> bytes:
             suggestion=f'echo "{PREFIX}$(head -c {_BYTES} /dev/urandom | base64 -w0)"',
         )
     return key
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}", param="webhook_secrets") from error
-
-
-def _made(file: Path) -> str:
-    """Whoever comes first makes the file; all others read it."""
-    part = file.with_name(f"{file.name}.{dice.token_hex(4)}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.touch(mode=0o600)
-        part.write_text(f"{_word(dice.token_bytes(_BYTES))}\n", "utf-8")
-        try:
-            os.link(part, file)
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink()
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}", param="webhook_secrets") from error
-    return _read(file)

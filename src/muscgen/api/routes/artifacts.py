@@ -8,15 +8,20 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from muscgen.admission import find
+from muscgen.api.files import Shown, SignWish, hand_out, sign
 from muscgen.api.house import Maker, Parts, Reader, query
-from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
-from muscgen.api.schemas import ProblemDocument, UploadLink
+from muscgen.api.schemas import ProblemDocument, SignedLink, UploadLink
 from muscgen.api.uploads import release, upload
-from muscgen.artifacts import Artifact
 from muscgen.errors import NotAnUpload
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
 
+_SIGN: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": SignWish.model_json_schema()}},
+    }
+}
 _FILE = {"type": "string", "format": "binary"}
 _FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
 _BODY: dict[str, Any] = {
@@ -31,19 +36,34 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.head("/{artifact_id}", include_in_schema=False)
+@router.head("/{artifact_id}", include_in_schema=False, dependencies=[Depends(query("expires", "signature"))])
 @router.get(
-    "/{artifact_id}", response_class=Response, responses={200: {"content": {"audio/*": {}}}, 206: {}, 416: {}}
+    "/{artifact_id}",
+    response_class=Response,
+    responses={
+        200: {"content": {"audio/*": {}}},
+        206: {},
+        307: {"description": "Where the bucket itself hands the file out (`MUSCGEN_ARTIFACTS_REDIRECT`)."},
+        403: {
+            "model": ProblemDocument,
+            "description": "A signed address, over or not signed here.",
+        },
+        416: {},
+    },
+    dependencies=[Depends(query("expires", "signature"))],
 )
-async def get_artifact(artifact_id: str, request: Request, house: Parts, asker: Reader) -> Response:
+async def get_artifact(request: Request, house: Parts, shown: Shown) -> Response:
     """The file, or one range of it. It never changes, so caches may keep it."""
-    artifact = await find(artifact_id, asker, house.store, house.queue)
-    headers = _headers(artifact, shared=not asker.id)
-    if matches(request.headers.get("if-none-match"), headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    span = wanted(request.headers, artifact.bytes, headers["ETag"]) if request.method == "GET" else None
-    file = await asyncio.to_thread(house.store.open, artifact_id)
-    return FileAnswer(file, artifact, span, headers)
+    return await hand_out(shown, request, house)
+
+
+@router.post(
+    "/{artifact_id}/sign", response_model=SignedLink, openapi_extra=_SIGN, dependencies=[Depends(query())]
+)
+async def sign_artifact(artifact_id: str, request: Request, house: Parts, asker: Reader) -> Response:
+    """An address that needs no key, for an hour or as long as `expires_in` says."""
+    link = await sign(artifact_id, request, house, asker)
+    return Response(link.model_dump_json(), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 @router.post(
@@ -79,13 +99,3 @@ async def delete_artifact(artifact_id: str, house: Parts, asker: Maker) -> Respo
             suggestion="DELETE /jobs/{id} removes a song",
         )
     return Response(status_code=204)
-
-
-def _headers(artifact: Artifact, *, shared: bool) -> dict[str, str]:
-    scope = "public" if shared else "private"
-    return {
-        "ETag": etag(artifact.sha256),
-        "Cache-Control": f"{scope}, max-age=31536000, immutable",
-        "Content-Security-Policy": PLAYER_POLICY,
-        "Content-Disposition": f'inline; filename="muscgen-{artifact.sha256[:12]}.{artifact.extension}"',
-    }

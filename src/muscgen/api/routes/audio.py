@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from muscgen.admission import Principal
 from muscgen.api.audio import Listening, play
+from muscgen.api.files import hand_out, seen_by
 from muscgen.api.formats import named
 from muscgen.api.house import House, Parts, Reader, query
-from muscgen.api.routes.artifacts import get_artifact
 from muscgen.api.schemas import ProblemDocument
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -55,4 +55,4 @@ async def listen(
     answer = await play(job_id, house, request, wish or Listening())
     if isinstance(answer, Response):
         return answer
-    return await get_artifact(answer, request, house, asker)
+    return await hand_out(await seen_by(asker, answer, house), request, house)
