@@ -181,6 +181,16 @@ def test_the_sweep_takes_what_no_living_job_owns(place, store):
     assert place.names() == set()
 
 
+def test_the_sweep_takes_what_a_living_job_does_not_want(store):
+    shown, left = put(store, b"shown", "job"), put(store, b"left by another attempt", "job")
+    put(store, b"shown", "other")
+
+    assert store.sweep(everybody, lambda owner, artifact: (owner, artifact) != ("job", left.id)) == 1
+    assert store.owners(shown.id) == {"job", "other"}
+    with pytest.raises(ArtifactNotFound):
+        store.get(left.id)
+
+
 def test_the_sweep_sees_who_came_after_the_last_one(store):
     artifact = put(store, owner="a")
     assert store.sweep(everybody) == 0

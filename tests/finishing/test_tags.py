@@ -1,4 +1,5 @@
 import io
+import json
 
 import numpy as np
 import pytest
@@ -73,3 +74,38 @@ def test_wav_has_its_info_behind_the_sound_and_the_right_size():
 
     assert content.index(b"data") < content.index(b"LIST")
     assert int.from_bytes(content[4:8], "little") == len(content) - 8
+
+
+@pytest.mark.parametrize("encoding", FORMATS)
+def test_tags_can_be_left_out(encoding):
+    plain, bare = encode(SOUND, encoding), tag(encode(SOUND, encoding), encoding, None)
+
+    assert b"AI_GENERATED" not in bare
+    np.testing.assert_array_equal(decode(bare).samples, decode(plain).samples)
+    assert bare == tag(encode(SOUND, encoding), encoding, None)
+
+
+@pytest.mark.parametrize("encoding", FORMATS)
+def test_the_chinese_field_names_the_producer_and_the_content(encoding):
+    content = tag(encode(SOUND, encoding), encoding, {"producer": "某公司"}, "ab" * 32)
+    start = content.index(b'{"Label"')
+
+    assert json.JSONDecoder().raw_decode(content[start:].decode("utf-8", "replace"))[0] == {
+        "Label": "1",
+        "ContentProducer": "某公司",
+        "ProduceID": "ab" * 32,
+        "ReservedCode1": "",
+        "ContentPropagator": "",
+        "PropagateID": "",
+        "ReservedCode2": "",
+    }
+    assert b"AIGC" in content[:start]
+    assert b"AIGC" not in tag(encode(SOUND, encoding), encoding, TAGS)
+
+
+@pytest.mark.parametrize("encoding", FORMATS)
+def test_sound_of_others_makes_it_a_composite(encoding):
+    content = tag(encode(SOUND, encoding), encoding, {"source_type": "compositeWithTrainedAlgorithmicMedia"})
+
+    assert b"compositeWithTrainedAlgorithmicMedia" in content
+    assert b"SOURCE_TYPE" not in content

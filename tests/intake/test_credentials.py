@@ -102,7 +102,7 @@ def test_cut_off_credentials_are_no_credentials(file, studio):
 
 
 def test_a_file_becomes_an_ingredient_whether_it_has_credentials_or_not(file, studio):
-    described = {"label": "melody", "title": "melody", "content_type": "audio/wav"}
+    described = {"label": "melody", "title": "melody"}
     without, small = ingredient_of(file(sound()), **described)
     with_them, large = ingredient_of(file(studio.signed(sound())), **described)
     assert (without.state, with_them.state) == ("absent", "valid")

@@ -42,7 +42,7 @@ def test_fifty_jobs_at_once_finish_each_once(service):
     events = service.client.get(f"/jobs/{ids[-1]}/events").text
     assert events.count("event: started") == 1
     assert events.count("event: completed") == 1
-    assert len({job["outputs"][0]["artifact"]["sha256"] for job in jobs}) == 50
+    assert len({job["outputs"][0]["audio_sha256"] for job in jobs}) == 50
 
 
 def test_a_cancelled_job_ends_soon(service):

@@ -17,6 +17,7 @@ from muscgen.engine import Engine
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, connect
 from muscgen.models.registry import Registry
+from muscgen.provenance.papers import Papers
 from muscgen.request import SongRequest
 from muscgen.settings import load
 from muscgen.worker import Served, Worker
@@ -107,12 +108,13 @@ class Bench:
         self.audit = audit_of(load({}, home=folder / "home"))
         self.card = Registry(folder / "none").get(MODEL)
         self.organ = Organ(rows=8)
+        self.papers = Papers()
 
     @contextlib.asynccontextmanager
     async def worker(self, name: str = "w1", *, drain_s: float = 5.0) -> AsyncIterator[Worker]:
         """A worker at work; drained in haste at the end, unless the test has drained it."""
         engine = Engine(self.organ, slots=4, chunk_s=0.1)
-        served = {MODEL: Served(self.card, engine, self.organ, 4, "organ", "fp32")}
+        served = {MODEL: Served(self.card, engine, self.organ, 4, "organ", "fp32", papers=self.papers)}
         duties = Duties(self.audit, "noncommercial")
         worker = Worker(name, self.queue, self.store, served, self._keeper, duties, drain_s=drain_s)
         task = asyncio.create_task(worker.run())
@@ -157,8 +159,8 @@ class Bench:
         return [event.kind async for event in self.queue.events(job_id)]
 
     def files(self) -> list[Path]:
-        """What the store holds."""
-        return sorted(self.store._root.glob("??/*.json"))
+        """What the store holds, without what is attached."""
+        return sorted(path for path in self.store._root.glob("??/*.json") if "+" not in path.name)
 
 
 async def idle(worker: Worker, limit_s: float = 3.0) -> None:

@@ -164,7 +164,7 @@ async def test_a_job_goes_on_from_a_clip(bench, models, keep, include, seconds):
 async def test_a_jobs_outputs_share_what_is_heard_once_and_its_warnings(bench, models, keep, monkeypatch):
     bench.organ, calls = models["melody"], []
 
-    def counted(*arguments):
+    def counted(*arguments, **_):
         calls.append(threading.current_thread())
         return listen(*arguments)
 
@@ -191,7 +191,7 @@ async def test_a_file_that_is_gone_ends_the_job_with_the_fields_name(bench, mode
 async def test_jobs_that_listen_take_no_more_places_than_there_are(bench, keep, monkeypatch):
     heard = threading.Event()
 
-    def patient(*_):
+    def patient(*_, **__):
         heard.wait(10)
         return NOTHING
 

@@ -148,9 +148,9 @@ async def test_a_second_attempt_resumes_as_the_second_attempt(bench, monkeypatch
 async def test_a_song_that_was_complete_is_not_made_again(bench, monkeypatch):
     usual = await undisturbed(bench)
 
-    def slow(audio, output, tags, mark):
+    def slow(audio, output, *marks):
         time.sleep(0.5)
-        return finish(audio, output, tags, mark)
+        return finish(audio, output, *marks)
 
     monkeypatch.setattr(run, "finish", slow)
     job_id = await bench.ask()

@@ -20,10 +20,10 @@ def bad_for(times):
     """finish, but so many songs are bad first."""
     calls = itertools.count()
 
-    def judged(audio, output, tags, mark):
+    def judged(audio, output, *marks):
         if next(calls) < times:
             raise BadSong("silent: for the test", reason="silent")
-        return finish(audio, output, tags, mark)
+        return finish(audio, output, *marks)
 
     return judged
 
@@ -232,10 +232,10 @@ async def test_a_cancel_between_the_song_and_its_end_leaves_no_file(bench, monke
     job_id = await bench.ask()
     loop = asyncio.get_running_loop()
 
-    def slow(audio, output, tags, mark):
+    def slow(audio, output, *marks):
         asyncio.run_coroutine_threadsafe(bench.queue.cancel(job_id), loop).result()
         time.sleep(0.3)
-        return finish(audio, output, tags, mark)
+        return finish(audio, output, *marks)
 
     monkeypatch.setattr(run, "finish", slow)
     async with bench.worker() as worker:

@@ -21,6 +21,7 @@ from muscgen.api.schemas import (
     OutputMade,
     ProblemDocument,
     Progress,
+    Provenance,
     QueuePlace,
 )
 from muscgen.errors import ModelNotFound, QueueUnavailable
@@ -131,12 +132,31 @@ def audio_url(job_id: str, output: int, root: str) -> str:
 def output_made(output: Mapping[str, Any], job_id: str, root: str) -> OutputMade:
     """An output as clients see it, in the job and in its event."""
     artifact = output["artifact"]
-    link = ArtifactLink(**(artifact | {"url": f"{root}/artifacts/{artifact['id']}"}))
+    url = artifact_url(artifact["id"], root)
+    link = ArtifactLink(**(artifact | {"url": url}))
     return OutputMade(
         index=output["index"],
         stream_url=audio_url(job_id, output["index"], root),
         seed=output["seed"],
         artifact=link,
         analysis=output.get("analysis", {}),
+        audio_sha256=output.get("audio_sha256"),
         watermark=output.get("watermark"),
+        provenance=_provenance(output.get("provenance"), url),
+    )
+
+
+def artifact_url(artifact_id: str, root: str) -> str:
+    return f"{root}/artifacts/{artifact_id}"
+
+
+def _provenance(found: Mapping[str, Any] | None, url: str) -> Provenance | None:
+    if found is None:
+        return None
+    return Provenance(
+        c2pa=found["c2pa"],
+        credentials_url=f"{url}/credentials" if found["c2pa"] == "sidecar" else None,
+        receipt_url=f"{url}/receipt" if found["receipt"] else None,
+        signer=found["signer"],
+        off=found["off"],
     )

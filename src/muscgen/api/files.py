@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from muscgen.admission import Principal, find, find_linked, read_as
+from muscgen.api.attached import link_to_credentials
 from muscgen.api.house import House, Parts, reader
 from muscgen.api.preferences import require_json
 from muscgen.api.ranges import PLAYER_POLICY, FileAnswer, etag, matches, wanted
@@ -67,6 +68,8 @@ Shown = Annotated[Seen, Depends(seen)]
 async def hand_out(shown: Seen, request: Request, house: House) -> Response:
     """The file, a range of it, that the client has it, or where the bucket has it. Raises RangeOutside."""
     artifact, headers = shown.artifact, _headers(shown)
+    if shown.until is None and "range" not in request.headers:
+        headers |= await link_to_credentials(house, artifact, request.scope.get("root_path", ""))
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     span = wanted(request.headers, artifact.bytes, headers["ETag"]) if request.method == "GET" else None

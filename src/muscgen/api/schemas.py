@@ -66,13 +66,34 @@ class UploadLink(ArtifactLink):
     )
 
 
+class SignedBy(_Wire):
+    organization: str
+    fingerprint: str = Field(description="SHA-256 of the signing certificate.")
+    development: bool = Field(description="A key that a home made for itself: nobody else trusts it.")
+
+
+class Provenance(_Wire):
+    """What says where the file comes from, beside its watermark."""
+
+    c2pa: Literal["embedded", "sidecar"] | None = Field(description="Where its content credentials are.")
+    credentials_url: str | None = Field(description="Of a sidecar.")
+    receipt_url: str | None
+    signer: SignedBy | None
+    off: list[str] = Field(description="What the settings leave out: watermark, tags, credentials, receipt.")
+
+
 class OutputMade(_Wire):
     index: int
     stream_url: str = Field(description="The song in any format.")
     seed: int
     artifact: ArtifactLink
     analysis: dict[str, Any] = {}
+    audio_sha256: str | None = Field(
+        default=None,
+        description="Of the sound alone: equal for equal songs, whatever tags and signatures say.",
+    )
     watermark: dict[str, Any] | None = None
+    provenance: Provenance | None = None
 
 
 class ProblemDocument(_Wire):

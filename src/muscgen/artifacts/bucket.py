@@ -20,7 +20,7 @@ from muscgen.artifacts import files, records
 from muscgen.artifacts.lives import CHECKS, Life, Lives, check_conditions
 from muscgen.artifacts.objects import BLOCK_BYTES, Objects
 from muscgen.artifacts.records import Artifact, Record
-from muscgen.artifacts.store import Store, attachable, check_put, checked, not_found
+from muscgen.artifacts.store import Live, Store, Wants, attachable, check_put, checked, everything, not_found
 from muscgen.artifacts.sweeping import Sweeper
 from muscgen.errors import ArtifactNotFound, InternalError, StoreUnavailable
 
@@ -126,8 +126,8 @@ class BucketStore(Store):
             went = [self._lives.drop(life, [owner]) for life in lives]
             return any(went) and not self._lives.of(artifact_id)
 
-    def sweep(self, live: Callable[[str], bool]) -> int:
-        return self._sweeper.sweep(live)
+    def sweep(self, live: Live, wants: Wants = everything) -> int:
+        return self._sweeper.sweep(live, wants)
 
     @contextlib.contextmanager
     def _changing(self, artifact_id: str) -> Iterator[None]:

@@ -19,7 +19,18 @@ from typing import BinaryIO
 
 from muscgen.artifacts import files, records
 from muscgen.artifacts.records import Artifact, Record
-from muscgen.artifacts.store import Store, attachable, check_put, checked, is_digest, not_found
+from muscgen.artifacts.store import (
+    Live,
+    Store,
+    Wants,
+    attachable,
+    check_put,
+    checked,
+    everything,
+    is_digest,
+    not_found,
+    released,
+)
 from muscgen.errors import ArtifactNotFound, InternalError
 
 _ATTACHED = "+"
@@ -134,11 +145,11 @@ class DirectoryStore(Store):
             return True
 
     @files.outages()
-    def sweep(self, live: Callable[[str], bool]) -> int:
+    def sweep(self, live: Live, wants: Wants = everything) -> int:
         # Owners are asked about outside the lock, since `live` may ask a server.
         gone = 0
         for artifact_id, record in self._records():
-            dead = [owner for owner in record.owners if not live(owner)]
+            dead = released(artifact_id, record.owners, live, wants)
             gone += sum(self.release(artifact_id, owner) for owner in dead)
         self._clear_leftovers()
         return gone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, Protocol
 
 from muscgen.artifacts.records import Artifact, Record
@@ -12,6 +12,15 @@ from muscgen.errors import ArtifactNotFound
 MAX_ATTACHMENT_BYTES = 4 << 20  # a C2PA manifest with a thumbnail is a tenth of that
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ATTACHMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+Live = Callable[[str], bool]  # owner -> whether it is still there
+Wants = Callable[[str, str], bool]  # owner, artifact's id -> whether it has use for it
+
+
+def everything(owner: str, artifact_id: str) -> bool:  # noqa: ARG001
+    """What most owners want."""
+    return True
 
 
 class Store(Protocol):
@@ -83,11 +92,19 @@ class Store(Protocol):
     def release(self, artifact_id: str, owner: str) -> bool:
         """Give up this owner's share; True when the content went with it. Nothing to give up is no error."""
 
-    def sweep(self, live: Callable[[str], bool]) -> int:
-        """Release every owner that is no longer live and clear what crashes left; how many artifacts went."""
+    def sweep(self, live: Live, wants: Wants = everything) -> int:
+        """Release owners that are gone, or that do not want what they own, and clear what crashes left.
+
+        How many artifacts went.
+        """
 
 
 _EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}")  # .json is a record's
+
+
+def released(artifact_id: str, owners: Iterable[str], live: Live, wants: Wants) -> list[str]:
+    """The owners that a sweep releases."""
+    return [owner for owner in owners if not (live(owner) and wants(owner, artifact_id))]
 
 
 def checked(artifact_id: str) -> str:

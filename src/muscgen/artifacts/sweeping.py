@@ -8,7 +8,7 @@ from itertools import groupby
 
 from muscgen.artifacts.lives import CHECKS, Lives, record_key
 from muscgen.artifacts.objects import Found, Objects, Version
-from muscgen.artifacts.store import is_digest
+from muscgen.artifacts.store import Live, Wants, is_digest, released
 
 SWEEP_EVERY_S = 300.0  # workers ask for a sweep every ten minutes each; one of them is enough
 ABANDONED_S = 3_600.0  # longer than any put takes; one that takes longer begins again, and nothing is lost
@@ -36,7 +36,7 @@ class Sweeper:
         self._abandoned_s = abandoned_s
         self._seen: dict[str, _Seen] = {}
 
-    def sweep(self, live: Callable[[str], bool]) -> int:
+    def sweep(self, live: Live, wants: Wants) -> int:
         """How many contents went."""
         if not self._begins():
             return 0
@@ -48,7 +48,7 @@ class Sweeper:
                 self._clear_if_abandoned(key, found)
             elif (owners := self._owners(key, written, before.get(key))) is not None:
                 self._seen[key] = (written, owners)
-                gone += self._without_dead(key, owners, live)
+                gone += self._without_dead(key, owners, live, wants)
         return gone
 
     def _begins(self) -> bool:
@@ -77,12 +77,12 @@ class Sweeper:
         found = self._lives.record(key)
         return None if found is None else frozenset(found[0].owners)
 
-    def _without_dead(self, key: str, owners: frozenset[str], live: Callable[[str], bool]) -> bool:
+    def _without_dead(self, key: str, owners: frozenset[str], live: Live, wants: Wants) -> bool:
         """Whether the content went."""
         if not owners:
             self._lives.clear(key)  # somebody died over it
             return False
-        dead = [owner for owner in owners if not live(owner)]
+        dead = released(key.partition("/")[0], owners, live, wants)
         life = self._lives.read(key) if dead else None
         return life is not None and self._lives.drop(life, dead)
 

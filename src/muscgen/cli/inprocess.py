@@ -17,6 +17,7 @@ from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.models.card import Card
+from muscgen.provenance.papers import papers_of
 from muscgen.request import SongRequest
 from muscgen.settings import Settings
 from muscgen.worker.inputs import Heard, Open, listen
@@ -42,9 +43,10 @@ def songs(
 
     note: called with each file before it is written.
     """
-    served = load_model(card, settings, slots=min(request.n, slots_for(card, settings)))
+    slots, papers = min(request.n, slots_for(card, settings)), papers_of(settings)
+    served = load_model(card, settings, slots=slots, papers=papers)
     try:
-        heard = listen(request, served.backend, open_artifact)
+        heard = listen(request, served.backend, open_artifact, for_credentials=papers.credentials)
         for warning in heard.warnings:
             typer.echo(f"  warning: {warning}", err=True)
         submit = partial(_submit, served, request, heard)
@@ -52,11 +54,13 @@ def songs(
         with bar() as progress:
             watch(progress, handles)
             for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
-                made, finished = _good(served, request, submit, index, handle, progress)
+                made, finished = _good(served, request, heard, submit, index, handle, progress)
                 note(finished.content)
                 write(path, finished.content)
+                if finished.sidecar is not None:
+                    write(path.with_name(f"{path.name}.c2pa"), finished.sidecar)
                 progress.stop()
-                say(index, path, facts(card, made))
+                say(index, path, facts(card, made, finished))
                 for warning in finished.warnings:
                     typer.echo(f"  warning: {warning}", err=True)
     finally:
@@ -85,13 +89,14 @@ def watch(progress: Progress, handles: Sequence[Handle]) -> None:
     progress.update(task, completed=1.0)
 
 
-def facts(card: Card, made: Made) -> dict[str, str]:
+def facts(card: Card, made: Made, finished: Finished) -> dict[str, str]:
     """What is worth knowing of a song, in the order in which it is printed."""
     return {
         "model": card.id,
         "licence": card.license,
         "real-time factor": f"{made.audio.duration_s / max(made.compute_s, 1e-6):.2f}",
         "first audio after": f"{made.time_to_first_audio_s:.2f} s",
+        "audio sha256": finished.sound_sha256,
     }
 
 
@@ -102,6 +107,7 @@ def _submit(served: Served, request: SongRequest, heard: Heard, index: int, atte
 def _good(
     served: Served,
     request: SongRequest,
+    heard: Heard,
     submit: Callable[[int, int], Handle],
     index: int,
     handle: Handle,
@@ -113,8 +119,9 @@ def _good(
             watch(progress, [handle])
         made = handle.result()
         try:
-            tags, mark = served.tags(request.seed_of(index)), served.mark(request, index)
-            return made, finish(made.audio, request.output, tags, mark)
+            origin, seed = served.origin(request, index, heard.inputs), request.seed_of(index)
+            marks = served.tags(origin, seed), served.mark(request, index), served.seal(origin)
+            return made, finish(made.audio, request.output, *marks)
         except BadSong as bad:
             if attempt + 1 == ATTEMPTS:
                 raise

@@ -10,7 +10,7 @@ import typer
 
 from muscgen.cli.inprocess import bar
 from muscgen.cli.sounds import SoundFile, of_option
-from muscgen.client import Client, Job
+from muscgen.client import Client, Job, Output
 
 
 def songs(
@@ -26,7 +26,7 @@ def songs(
         job = followed(client.submit(**wish))
         for output, path in zip(job.outputs, paths, strict=True):
             job.save(path, output.index)
-            typer.echo(f"{path}: seed {output.seed}, " + ", ".join(_facts(job)))
+            typer.echo(f"{path}: seed {output.seed}, " + ", ".join(_facts(job, output)))
     for warning in job.now.warnings:
         typer.echo(f"  warning: {warning}", err=True)
 
@@ -47,11 +47,12 @@ def followed(job: Job) -> Job:
     return job.wait()
 
 
-def _facts(job: Job) -> list[str]:
+def _facts(job: Job, output: Output) -> list[str]:
     usage = job.now.usage or {}
     return [
         f"model {job.now.model['id']}",
         f"licence {job.now.model['license']}",
         f"real-time factor {usage['real_time_factor']:.2f}",
         f"first audio after {usage['time_to_first_audio']:.2f} s",
+        f"audio sha256 {output.audio_sha256}",
     ]

@@ -108,6 +108,7 @@ def _tell(job: JobDocument, path: Path) -> None:
     typer.echo(f"song               {path}")
     typer.echo(f"picture            {path.with_suffix('.png')}")
     typer.echo(f"sha256             {output.artifact.sha256} (checked)")
+    typer.echo(f"audio sha256       {output.audio_sha256}")
     typer.echo(f"seed               {output.seed}")
     typer.echo(f"model              {job.model['id']}, licence {job.model['license']}")
     typer.echo(f"real-time factor   {usage['real_time_factor']:.2f}")

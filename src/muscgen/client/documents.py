@@ -60,7 +60,9 @@ class Output(_Document):
     stream_url: str
     artifact: Artifact
     analysis: dict[str, Any] = {}
+    audio_sha256: str | None = None
     watermark: dict[str, Any] | None = None
+    provenance: dict[str, Any] | None = None
 
 
 class Progress(_Document):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -14,6 +17,8 @@ from muscgen.audio import Audio
 from muscgen.finishing import checks, encode, limiter, loudness, tags
 from muscgen.finishing.analysis import Analysis, analyse
 from muscgen.provenance.marks import ENOUGH_S, Mark
+from muscgen.provenance.papers import Seal
+from muscgen.provenance.sound import sound_digest
 from muscgen.request import Output, file_rate_hz, refuse_impossible
 
 LOUDNESS_TOLERANCE_LU = 0.5  # EBU R 128
@@ -21,6 +26,7 @@ _ENCODING_TRIES = 5  # lossy encoders add peaks; each pass removes what the last
 _PEAK_TOLERANCE_DB = 0.01
 _LOUDNESS_TRIES = 4  # limiting costs loudness; each pass gives back what the last one lost
 _LOUDNESS_NEAR_LU = 0.1
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Finished:
 
     audio: what a player of the file hears, and analysis what was measured in it.
     warnings: what the client should know, such as a loudness missed.
+    sound_sha256: the digest of the encoded sound alone, equal for equal songs (provenance/sound.py). signed:
+    the file has credentials, within or, as `sidecar`, beside it.
     """
 
     content: bytes
@@ -38,6 +46,21 @@ class Finished:
     analysis: Analysis
     warnings: tuple[str, ...] = ()
     watermark: dict[str, str | bool | float | None] | None = None
+    sound_sha256: str = ""
+    signed: bool = False
+    sidecar: bytes | None = None
+
+    @property
+    def place(self) -> Literal["embedded", "sidecar"] | None:
+        """Where the credentials are."""
+        if not self.signed:
+            return None
+        return "embedded" if self.sidecar is None else "sidecar"
+
+    @property
+    def one_of_a_kind(self) -> bool:
+        """Whether the same song, finished again, is another file: the ids of credentials are drawn."""
+        return self.place == "embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +69,37 @@ class _Work:
 
     audio: Audio
     output: Output
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] | None
     mark: Mark | None
+    seal: Seal | None
     content: bytes = b""
     analysis: Analysis | None = None
     warnings: tuple[str, ...] = ()
     watermark: dict[str, str | bool | float | None] | None = None
+    sound_sha256: str = ""
+    sidecar: bytes | None = None
 
 
 def finish(
-    audio: Audio, output: Output, tags: Mapping[str, str] | None = None, mark: Mark | None = None
+    audio: Audio,
+    output: Output,
+    tags: Mapping[str, str] | None = _NO_TAGS,
+    mark: Mark | None = None,
+    seal: Seal | None = None,
 ) -> Finished:
     """The song as the file that was asked for.
 
-    audio: mono or stereo. tags: any of `tags.ALLOWED` (title, model, license, ...), never the prompt.
-    mark: the watermark, which is written into the sound and looked for in the file.
+    audio: mono or stereo. tags: any of `tags.ALLOWED` (title, model, license, ...), never the prompt; None
+    writes none. mark: the watermark, which is written into the sound and looked for in the file. seal: signs
+    the file.
 
-    Raises BadSong for a song that must not be handed out, and InvalidRequest naming the parameter for a file
-    that cannot be.
+    Raises Unavailable where the seal cannot be had, BadSong for a song that must not be handed out, and
+    InvalidRequest naming the parameter for a file that cannot be.
     """
     refuse_impossible(
         output, model_rate_hz=audio.sample_rate, channels=audio.channels, duration_s=audio.duration_s
     )
-    work = _Work(audio, output, tags or {}, mark)
+    work = _Work(audio, output, tags, mark, seal)
     for step in STEPS:
         work = step(work)
     content_type = encode.CONTAINERS[output.format].content_type
@@ -81,6 +112,9 @@ def finish(
         work.analysis,
         work.warnings,
         work.watermark,
+        work.sound_sha256,
+        seal is not None,
+        work.sidecar,
     )
 
 
@@ -168,12 +202,24 @@ def _find_mark(work: _Work) -> _Work:
     return replace(work, watermark=found, warnings=warnings)
 
 
+def _digest(work: _Work) -> _Work:
+    return replace(work, sound_sha256=sound_digest(io.BytesIO(work.content)) or "")
+
+
 def _tag(work: _Work) -> _Work:
-    return replace(work, content=tags.tag(work.content, work.output.format, work.tags))
+    content = tags.tag(work.content, work.output.format, work.tags, work.sound_sha256)
+    return replace(work, content=content)
+
+
+def _sign(work: _Work) -> _Work:
+    if work.seal is None:
+        return work
+    signed = work.seal.sign(work.content, work.output.format)
+    return replace(work, content=signed.content, sidecar=signed.sidecar)
 
 
 # Resampling and the watermark move peaks and fading lowers loudness, so they come before the gain. Tags come
-# last, since whatever wrote the file anew would drop them.
+# when the file is whole, since whatever wrote it anew would drop them, and the signature is of all that.
 STEPS: tuple[Callable[[_Work], _Work], ...] = (
     _check,
     _resample,
@@ -183,7 +229,9 @@ STEPS: tuple[Callable[[_Work], _Work], ...] = (
     _encode,
     _measure,
     _find_mark,
+    _digest,
     _tag,
+    _sign,
 )
 
 

@@ -7,6 +7,7 @@ into a file.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -14,22 +15,26 @@ import muscgen
 from muscgen.finishing import ogg
 from muscgen.request import Format
 
-ALLOWED = ("title", "model", "revision", "license", "attribution", "seed")
+ALLOWED = ("title", "model", "revision", "license", "attribution", "seed", "source_type", "producer")
 _SOURCE_TYPE = "trainedAlgorithmicMedia"
+_NOT_AS_SUCH = {"source_type", "producer"}  # they have names of their own in files
 _VORBIS_COMMENT = 4  # FLAC's number of the block
 _LAST = 0x80
 
 Fields = Sequence[tuple[str, str]]
 
 
-def tag(content: bytes, encoding: Format, tags: Mapping[str, str]) -> bytes:
+def tag(content: bytes, encoding: Format, tags: Mapping[str, str] | None, number: str = "") -> bytes:
     """The file with tags in front of, within or behind its unchanged sound.
 
-    tags: any of ALLOWED. Raises ValueError for other names, so that no prompt slips into a file.
+    tags: any of ALLOWED; None writes none at all. number: the sound's digest, for the field AIGC, which is
+    written where there is a `producer`. Raises ValueError for other names: no prompt slips into a file.
     """
+    if tags is None:
+        return ogg.with_comments(content, []) if encoding in ("ogg", "opus") else content
     if unknown := set(tags) - set(ALLOWED):
         raise ValueError(f"tags are {', '.join(ALLOWED)}, not {', '.join(sorted(unknown))}")
-    fields = _fields(tags)
+    fields = _fields(tags, number)
     match encoding:
         case "wav":
             return _wav(content, fields)
@@ -41,19 +46,34 @@ def tag(content: bytes, encoding: Format, tags: Mapping[str, str]) -> bytes:
             return ogg.with_comments(content, fields)
 
 
-def _fields(tags: Mapping[str, str]) -> Fields:
-    given = [(name.upper(), tags[name]) for name in ALLOWED if tags.get(name)]
+def _fields(tags: Mapping[str, str], number: str) -> Fields:
+    given = [(name.upper(), tags[name]) for name in ALLOWED if tags.get(name) and name not in _NOT_AS_SUCH]
+    aigc = [("AIGC", _aigc(tags["producer"], number))] if tags.get("producer") else []
     return [
         *given,
         ("ENCODER", f"muscgen {muscgen.__version__}"),
         ("AI_GENERATED", "true"),
-        ("DigitalSourceType", _SOURCE_TYPE),
+        ("DigitalSourceType", tags.get("source_type") or _SOURCE_TYPE),
+        *aigc,
     ]
+
+
+def _aigc(producer: str, number: str) -> str:
+    """GB 45438-2025, annex E: label 1 says that it is generated."""
+    left_open = dict.fromkeys(("ReservedCode1", "ContentPropagator", "PropagateID", "ReservedCode2"), "")
+    said = {"Label": "1", "ContentProducer": producer, "ProduceID": number} | left_open
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def _wav(content: bytes, fields: Fields) -> bytes:
     """LIST/INFO behind the data (Microsoft's RIFF): its names have four letters, so the rest is a comment."""
-    named = {"TITLE": b"INAM", "LICENSE": b"ICOP", "ATTRIBUTION": b"IART", "ENCODER": b"ISFT"}
+    named = {
+        "TITLE": b"INAM",
+        "LICENSE": b"ICOP",
+        "ATTRIBUTION": b"IART",
+        "ENCODER": b"ISFT",
+        "AIGC": b"AIGC",
+    }
     entries = [(named[name], text) for name, text in fields if name in named]
     entries.append((b"ICMT", "; ".join(f"{name}={text}" for name, text in fields if name not in named)))
     info = b"INFO" + b"".join(_chunk(name, text.encode() + b"\0") for name, text in entries)

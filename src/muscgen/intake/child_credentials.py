@@ -1,7 +1,7 @@
 """The other task of the limited process: content credentials (C2PA) of the file, checked.
 
     order    {"more_fd"}: a descriptor of JSON {"anchors": [PEM, ...], "sidecar": base64 or null,
-             "ingredient": {"label", "title", "format"} or null}
+             "ingredient": {"label", "title"} or null}
     answer   {"found", "why": words where there are credentials that cannot be read, "trusted_by": number
              of the anchors or null, "store": what c2pa's Reader says, "archive": bytes}, a line feed, then
              the archive: the file as an ingredient of a manifest
@@ -64,8 +64,16 @@ def _archive(sound: BinaryIO, ingredient: dict[str, str]) -> bytes:
     )
     builder = c2pa.Builder({"claim_generator_info": [{"name": "muscgen"}]}, context=context)
     sound.seek(0)
-    described = {"title": ingredient["title"], "label": ingredient["label"], "relationship": "inputTo"}
-    builder.add_ingredient(described, ingredient["format"], sound)
+    builder.add_ingredient(ingredient | {"relationship": "inputTo"}, _kind(sound), sound)
     kept = io.BytesIO()
     builder.write_ingredient_archive(ingredient["label"], kept)
     return kept.getvalue()
+
+
+def _kind(sound: BinaryIO) -> str:
+    """What C2PA has a name for; the rest is bytes to it."""
+    head = sound.read(12)
+    sound.seek(0)
+    kinds = {b"RIFF": "audio/wav", b"fLaC": "audio/flac", b"ID3": "audio/mpeg", b"OggS": "audio/ogg"}
+    named = (kind for start, kind in kinds.items() if head.startswith(start))
+    return next(named, "application/octet-stream")

@@ -90,10 +90,10 @@ def credentials_of(
 
 
 def ingredient_of(
-    file: BinaryIO, *, label: str, title: str, content_type: str, limits: Limits = Limits()
+    file: BinaryIO, *, label: str, title: str, limits: Limits = Limits()
 ) -> tuple[Credentials, bytes]:
     """The file as c2pa's archive of an ingredient, its credentials within. Raises UnreadableAudio."""
-    described = {"label": label, "title": title, "format": content_type}
+    described = {"label": label, "title": title}
     return _asked(file, {"anchors": []}, None, described, limits)
 
 

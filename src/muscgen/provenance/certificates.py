@@ -6,7 +6,7 @@ an organization, identifiers of the keys; and EC P-256, which receipts (ES256) s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -72,6 +72,14 @@ class Chain:
     def development(self) -> bool:
         return self.organization == DEVELOPMENT
 
+    def leads_to(self, anchors: Sequence[x509.Certificate]) -> bool:
+        """Whether each was issued by the next, and the last is an anchor, or was issued by one."""
+        links = zip(self.certificates, self.certificates[1:], strict=False)
+        if not all(_issued(issued, issuer) for issued, issuer in links):
+            return False
+        last = self.certificates[-1]
+        return any(last == anchor or _issued(last, anchor) for anchor in anchors)
+
     def check(self, now: datetime | None = None) -> None:
         """Raises ConfigurationError for a chain that nobody could check songs with."""
         leaf, now = self.leaf, now or datetime.now(UTC)
@@ -83,13 +91,11 @@ class Chain:
                 f"the certificate is valid from {leaf.not_valid_before_utc} to {leaf.not_valid_after_utc}"
             )
         for issued, issuer in zip(self.certificates, self.certificates[1:], strict=False):
-            try:
-                issued.verify_directly_issued_by(issuer)
-            except (ValueError, TypeError, InvalidSignature) as error:
+            if not _issued(issued, issuer):
                 raise _wrong(
                     f"{issued.subject.rfc4514_string()} was not issued by the certificate after it",
                     "the certificate that signs, then its issuer, then that one's",
-                ) from error
+                )
 
 
 def new_root(organization: str) -> Pair:
@@ -117,6 +123,17 @@ def new_leaf(root: Pair, version: int) -> Pair:
 
 def pem_of(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _issued(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the issuer may vouch for others, and does for this one, now."""
+    bounds, now = _extension(issuer, x509.BasicConstraints), datetime.now(UTC)
+    try:
+        issued.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    dates = [(each.not_valid_before_utc, each.not_valid_after_utc) for each in (issued, issuer)]
+    return bounds is not None and bounds.ca and all(since <= now <= until for since, until in dates)
 
 
 def _draft(

@@ -80,6 +80,10 @@ class Settings(Places):
     audit_bytes: int = Field(
         default=64_000_000, ge=1_024, description="Of one file of the audit log; then the next is begun."
     )
+    tags: bool = Field(default=True, description="Write tags: title, model, licence, that a model made it.")
+    aigc_producer: str = Field(
+        default="", max_length=200, description="Who the Chinese field AIGC names in tags; empty writes none."
+    )
     credentials: bool = Field(default=True, description="Sign every file with content credentials (C2PA).")
     receipts: bool = Field(default=True, description="Keep a signed receipt with every song.")
     signing_key: str | None = Field(

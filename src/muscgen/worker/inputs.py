@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from muscgen.audio import Audio
@@ -20,6 +20,8 @@ from muscgen.backends.separation import without_rhythm
 from muscgen.engine import Song
 from muscgen.errors import ArtifactNotFound, InvalidRequest, UnreadableAudio
 from muscgen.intake import Limits, decode, fitted
+from muscgen.intake.credentials import ingredient_of
+from muscgen.provenance.origin import Input, inputs_of
 from muscgen.request import Clip, PromptAudio, SongRequest
 
 LIMITS = Limits(max_s=3_700.0)  # an upload is checked when it comes: this bounds a file that was swapped
@@ -29,12 +31,16 @@ Open = Callable[[str], BinaryIO]  # an artifact's content by its id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What the engine is told of sound: nothing, a melody, or the codes [K, F] that a song begins with."""
+    """What the engine is told of sound: nothing, a melody, or the codes [K, F] that a song begins with.
+
+    inputs: what its papers tell of it.
+    """
 
     melody: Melody | None = None
     codes: Codes | None = None
     heard_from_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
 
     def song(self, request: SongRequest, output: int, attempt: int = 0) -> Song:
         return Song.of(request, output, attempt, melody=self.melody, heard_from_s=self.heard_from_s)
@@ -47,14 +53,27 @@ def brings_sound(request: SongRequest) -> bool:
     return request.conditioning.melody is not None or request.conditioning.prompt_audio is not None
 
 
-def listen(request: SongRequest, backend: Backend, open_artifact: Open) -> Heard:
-    """Blocks for as long as it takes. Raises InvalidRequest naming the field for what cannot be heard."""
-    asked = request.conditioning
+def listen(
+    request: SongRequest, backend: Backend, open_artifact: Open, *, for_credentials: bool = False
+) -> Heard:
+    """Blocks for as long as it takes. Raises InvalidRequest naming the field for what cannot be heard.
+
+    for_credentials: whether the song's are to name the sound as an ingredient.
+    """
+    asked, inputs = request.conditioning, inputs_of(request)
+    if for_credentials:
+        inputs = tuple(_as_ingredient(part, open_artifact) for part in inputs)
     if asked.melody is not None:
-        return _melody(asked.melody, backend.shape, open_artifact)
+        return replace(_melody(asked.melody, backend.shape, open_artifact), inputs=inputs)
     if asked.prompt_audio is not None:
-        return _beginning(asked.prompt_audio, backend, open_artifact)
+        return replace(_beginning(asked.prompt_audio, backend, open_artifact), inputs=inputs)
     return NOTHING
+
+
+def _as_ingredient(part: Input, open_artifact: Open) -> Input:
+    with _named(part.role), open_artifact(part.sha256) as file:
+        _, ingredient = ingredient_of(file, label=part.role, title=part.sha256, limits=LIMITS)
+    return replace(part, ingredient=ingredient)
 
 
 def _melody(clip: Clip, shape: ModelShape, open_artifact: Open) -> Heard:

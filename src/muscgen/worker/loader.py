@@ -13,11 +13,14 @@ from muscgen.engine import Engine
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.provenance.marks import Mark, Marks, marks_of
+from muscgen.provenance.origin import Input, Origin
+from muscgen.provenance.papers import Papers, Seal, papers_of
 from muscgen.request import SongRequest
 from muscgen.rights import Rules
 from muscgen.settings import Settings
 from muscgen.worker.memory import slots_for, song_bytes
 
+_PLAIN = Papers()
 ROWS_PER_SLOT = 2  # a song with guidance and its shadow without the prompt
 
 
@@ -26,7 +29,7 @@ class Served:
     """A model that this process can run.
 
     numbers: what else the bits of a song follow from, beside model, backend and dtype.
-    marks: the deployment's watermarks; None writes none.
+    marks: the deployment's watermarks; None writes none. papers: what goes with its songs.
     """
 
     card: Card
@@ -37,6 +40,7 @@ class Served:
     dtype: str
     numbers: str = ""
     marks: Marks | None = None
+    papers: Papers = _PLAIN
 
     def to_dict(self) -> dict[str, str]:
         """What made a song, as its result says it."""
@@ -52,7 +56,15 @@ class Served:
     def maker(self) -> str:
         """A name for all that the bytes of a file follow from beside the request."""
         marks = "" if self.marks is None else self.marks.name
-        parts = (__version__, self.card.revision, self.backend_name, self.dtype, self.numbers, marks)
+        parts = (
+            __version__,
+            self.card.revision,
+            self.backend_name,
+            self.dtype,
+            self.numbers,
+            marks,
+            self.papers.name,
+        )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def close(self) -> None:
@@ -64,25 +76,41 @@ class Served:
         """The watermark of one output; None where the settings want none."""
         return None if self.marks is None else self.marks.of(request, output, self.card.revision)
 
-    def tags(self, seed: int) -> dict[str, str]:
-        """What a song's file says of itself; never the prompt."""
+    def origin(self, request: SongRequest, output: int, inputs: tuple[Input, ...] = ()) -> Origin:
+        """Where one output of a request comes from. inputs: the sound that the request brings."""
+        mark, title = self.mark(request, output), f"{self.card.id}, seed {request.seed_of(output)}"
+        payload = None if mark is None else mark.payload.hex()
+        return Origin(title, self.card.id, self.card.revision, payload, inputs)
+
+    def seal(self, origin: Origin) -> Seal | None:
+        """What signs its file; None where the settings want no credentials."""
+        return self.papers.seal(origin)
+
+    def tags(self, origin: Origin, seed: int) -> dict[str, str] | None:
+        """What a song's file says of itself, never the prompt; None where the settings want no tags."""
+        if not self.papers.tags:
+            return None
         return {
+            "title": origin.title,
             "model": self.card.id,
             "revision": self.card.revision,
             "license": self.card.license,
             "attribution": self.card.attribution,
             "seed": str(seed),
+            "source_type": origin.source_type,
+            "producer": self.papers.producer,
         }
 
 
 def load_models(registry: Registry, settings: Settings, models: Sequence[str] = ()) -> dict[str, Served]:
     """An engine for each of the models, or for all that may be used. Raises as load_model does."""
     cards = [registry.get(model) for model in models] or Rules(settings).usable(registry.list())
+    papers = papers_of(settings)
     served: dict[str, Served] = {}
     try:
         for at, card in enumerate(cards):
             served[card.id] = load_model(
-                card, settings, slots=slots_for(card, settings, models=len(cards) - at)
+                card, settings, slots=slots_for(card, settings, models=len(cards) - at), papers=papers
             )
     except BaseException:
         close(served)
@@ -90,7 +118,7 @@ def load_models(registry: Registry, settings: Settings, models: Sequence[str] = 
     return served
 
 
-def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
+def load_model(card: Card, settings: Settings, *, slots: int, papers: Papers) -> Served:
     """One model where the settings want it. Where memory is short, it has fewer slots than asked for.
 
     Raises LicenceRefused, CheckpointInvalid.
@@ -120,7 +148,7 @@ def load_model(card: Card, settings: Settings, *, slots: int) -> Served:
     )
     marks = marks_of(settings.watermark_keys, settings.watermark_path) if settings.watermark else None
     numbers = f"{choice.device.partition(':')[0]} {choice.kv or choice.precision}"
-    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers, marks)
+    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers, marks, papers)
 
 
 def close(served: dict[str, Served]) -> None:

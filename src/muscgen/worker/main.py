@@ -18,6 +18,7 @@ from muscgen.jobs.keys import born_at
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
 from muscgen.worker.duties import duties_of
+from muscgen.worker.keeping import shown_by
 from muscgen.worker.loader import close, load_models
 from muscgen.worker.meters import metered
 from muscgen.worker.worker import KeeperOf, Worker
@@ -131,10 +132,13 @@ async def _sweep_store(queue: Queue, store: Store) -> None:
     def live(owner: str) -> bool:
         return asyncio.run_coroutine_threadsafe(owns(queue, owner), loop).result()
 
+    def wanted(owner: str, artifact_id: str) -> bool:
+        return asyncio.run_coroutine_threadsafe(wants(queue, owner, artifact_id), loop).result()
+
     while True:
         await asyncio.sleep(SWEEP_S)
         try:
-            gone = await asyncio.to_thread(store.sweep, live)
+            gone = await asyncio.to_thread(store.sweep, live, wanted)
         except StoreUnavailable:
             telemetry.warning("artifacts.sweep_failed")
         else:
@@ -156,3 +160,17 @@ async def owns(queue: Queue, owner: str) -> bool:
     except QueueUnavailable:
         return True
     return state is State.SUCCEEDED or state not in TERMINAL
+
+
+async def wants(queue: Queue, owner: str, artifact_id: str) -> bool:
+    """Whether an owner that is there may still show an artifact, or listens to it.
+
+    A job that succeeded does not want what attempts left that did not finish.
+    """
+    if is_upload(owner):
+        return True
+    try:
+        shown = shown_by(await queue.get(owner))
+    except (JobNotFound, JobExpired, QueueUnavailable):  # equal jobs show what it made
+        return True
+    return shown is None or artifact_id in shown

@@ -23,14 +23,26 @@ class MadeOutput:
     made: Made
     finished: Finished
     artifact: Artifact
+    served: Served
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "index": self.index,
             "seed": self.seed,
             "artifact": self.artifact.to_dict(),
+            "audio_sha256": self.finished.sound_sha256,
             "analysis": self.finished.analysis,
             "watermark": self.finished.watermark,
+            "provenance": self._provenance(),
+        }
+
+    def _provenance(self) -> dict[str, Any]:
+        papers, unmarked = self.served.papers, self.served.marks is None
+        return {
+            "c2pa": self.finished.place,
+            "receipt": papers.receipts,
+            "signer": papers.signature,
+            "off": ["watermark"] * unmarked + papers.off,
         }
 
 

@@ -17,14 +17,13 @@ from muscgen.errors import (
     Cancelled,
     ConsentRefused,
     InternalError,
-    JobExpired,
-    JobNotFound,
     LeaseLost,
     MuscgenError,
     QueueUnavailable,
 )
 from muscgen.finishing.pipeline import Finished, finish
-from muscgen.jobs import TERMINAL, Claim, Queue, State
+from muscgen.jobs import Claim, Queue, State
+from muscgen.provenance.origin import Input
 from muscgen.worker.broadcast import Broadcast, Treatment, untreated
 from muscgen.worker.counting import finishing, traced
 from muscgen.worker.duties import Duties
@@ -32,11 +31,11 @@ from muscgen.worker.inputs import NOTHING, brings_sound, listen
 from muscgen.worker.keeping import Keeping
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
+from muscgen.worker.receipts import receipt_of
 from muscgen.worker.result import MadeOutput, result_of
 from muscgen.worker.songs import Songs
 
 OUTAGE_PAUSE_S = 0.25
-WITHOUT_SONG = TERMINAL - {State.SUCCEEDED}
 
 
 class Stop(StrEnum):
@@ -63,7 +62,8 @@ class JobRun:
         self._lost = asyncio.Event()
         self._broadcast = Broadcast(claim, queue, self._tell_of_audio, treatment=self._marking)
         self._songs = Songs(claim, served, queue, self._broadcast)
-        self._keeping = Keeping(claim, store, lambda: self._stopped is not None, self._tell)
+        self._keeping = Keeping(claim, store, queue, lambda: self._stopped is not None, self._tell)
+        self._inputs: tuple[Input, ...] = ()
         self._result: dict[str, Any] | None = None
         self._noted = False
         self._error: MuscgenError | None = None
@@ -82,9 +82,9 @@ class JobRun:
             heard = NOTHING
             if self.unseated:
                 open_artifact = partial(self._store.open, verify=True)
-                heard = await asyncio.to_thread(
-                    listen, self.claim.request, self.served.backend, open_artifact
-                )
+                hear = partial(listen, for_credentials=self.served.papers.credentials)
+                heard = await asyncio.to_thread(hear, self.claim.request, self.served.backend, open_artifact)
+                self._inputs = heard.inputs
             await self._songs.begin(heard)
         except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
             self._refuse(error)
@@ -108,7 +108,7 @@ class JobRun:
             if self._error is None:
                 await self._make()
             state = await self._let_go()
-            await self._release(state)
+            await self._keeping.let_go(state)
         finally:
             self._songs.cancel()
         return state
@@ -139,23 +139,29 @@ class JobRun:
             await asyncio.gather(*aside, *outputs, return_exceptions=True)
 
     async def _output(self, index: int) -> MadeOutput:
-        seed = self.claim.request.seed_of(index)
         made, finished = await self._good_song(index)
         await self._broadcast.accept(index)
         self._songs.warnings += [f"output {index}: {warning}" for warning in finished.warnings]
-        artifact = await self._keeping.keep(index, finished)
-        output = MadeOutput(index, seed, made, finished, artifact)
+        receipt = partial(receipt_of, self.claim, self.served, index, finished, self._inputs)
+        artifact = await self._keeping.keep(index, finished, receipt)
+        seed = self.claim.request.seed_of(index)
+        output = MadeOutput(index, seed, made, finished, artifact, self.served)
         await self._tell("output", output.to_dict())
         return output
 
     async def _good_song(self, index: int) -> tuple[Made, Finished]:
-        request = self.claim.request
-        tags, mark = self.served.tags(request.seed_of(index)), self.served.mark(request, index)
+        request, served = self.claim.request, self.served
+        origin = served.origin(request, index, self._inputs)
+        marks = (
+            served.tags(origin, request.seed_of(index)),
+            served.mark(request, index),
+            served.seal(origin),
+        )
         while True:
             made = await traced(self.claim, index, self._songs.made(index))
             try:
                 with finishing(index) as done:
-                    finished = await asyncio.to_thread(finish, made.audio, request.output, tags, mark)
+                    finished = await asyncio.to_thread(finish, made.audio, request.output, *marks)
                     done(finished)
                 return made, finished
             except BadSong as bad:
@@ -250,24 +256,6 @@ class JobRun:
             return False
         self._noted = True
         return True
-
-    async def _release(self, state: State | None) -> None:
-        """Give up the files of a job that will never show them.
-
-        Equal songs are equal files: while the job may live on elsewhere, its next worker may already have put
-        the same artifact for the same owner, so only a job that is over without a song is released.
-        """
-        if not self._keeping.kept:
-            return
-        if state is None:
-            try:
-                state = (await self._queue.get(self.claim.job_id)).state
-            except (JobNotFound, JobExpired):
-                state = State.CANCELLED
-            except QueueUnavailable:
-                return  # the sweep of the store finds it
-        if state in WITHOUT_SONG:
-            await self._keeping.give_up()
 
 
 async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:

@@ -1,12 +1,25 @@
 """The routes, in the order of a song's way."""
 
-from muscgen.api.routes import admin, artifacts, audio, consents, docs, generate, health, jobs, models, page
+from muscgen.api.routes import (
+    admin,
+    artifacts,
+    audio,
+    consents,
+    docs,
+    generate,
+    health,
+    jobs,
+    models,
+    page,
+    papers,
+)
 
 ROUTERS = (
     generate.router,
     jobs.router,
     audio.router,
     artifacts.router,
+    papers.router,
     consents.router,
     models.router,
     admin.router,
