@@ -49,7 +49,7 @@ def make_able(make_service, tmp_path):
         registry = Registry(tmp_path / "none")
         card = registry.get(MODEL)
         listens = replace(card, id=ABLE, modes=(*card.modes, "melody"))
-        registry._add(tmp_path, listens)
+        registry._cards = {**registry._cards, ABLE: listens}
         service.app.state.house = replace(service.app.state.house, registry=registry)
         return service
 

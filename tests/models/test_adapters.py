@@ -274,19 +274,21 @@ def test_a_card_whose_base_or_adapter_is_not_there_says_so(tmp_path, more, said)
 
 def test_a_worker_serves_an_adapted_model_beside_its_base(base, tmp_path):
     from muscgen.settings import Settings
-    from muscgen.worker.loader import close, load_models
+    from muscgen.worker.loader import load_model
 
     shutil.copytree(base, tmp_path / "models" / "base")
     adapted(tmp_path / "models", "a-polka", "base", weights=base)
     models = Registry(tmp_path / "models")
-    served = load_models(models, Settings(home=tmp_path, slots=1), ["base", "a-polka"])
+    settings = Settings(home=tmp_path, slots=1)
+    served = {name: load_model(models.get(name), settings, slots=1) for name in ("base", "a-polka")}
     try:
         plain, polka = (steps(served[name].backend) for name in ("base", "a-polka"))
         theirs = logits(base, models.get("a-polka").adapter)
         assert np.abs(polka - theirs).max() / np.abs(theirs).max() < 1e-3
         assert np.abs(polka - plain).max() / np.abs(theirs).max() > 1e-2
     finally:
-        close(served)
+        for model in served.values():
+            model.close()
 
 
 @pytest.mark.filterwarnings("ignore")  # peft's and transformers' own

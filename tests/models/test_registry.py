@@ -108,3 +108,33 @@ def test_a_checkpoint_that_cannot_hear_continues_nothing(tmp_path):
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(CheckpointInvalid, match="modes has continuation, and the checkpoint has no audio"):
         read_card(folder)
+
+
+def test_models_that_come_go_or_change_are_seen_when_looked_for(tmp_path):
+    registry = Registry(tmp_path)
+    assert not registry.refresh()
+    folder = put(tmp_path, "ours/second")
+    assert registry.refresh()
+    revision = registry.get("ours/second").revision
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, folder / "model.safetensors")
+    assert registry.refresh()
+    assert registry.get("ours/second").revision != revision
+    shutil.rmtree(folder)
+    assert registry.refresh()
+    assert [card.id for card in registry.list()] == ["muscgen-tiny"]
+    assert not registry.refresh()
+
+
+def test_a_folder_that_cannot_be_read_when_looked_for_hides_no_other(tmp_path):
+    registry = Registry(tmp_path)
+    put(tmp_path, "ours/second")
+    put(tmp_path, "broken", ("[sampling]", "[sampling"))
+    put(tmp_path, "short", ("max_duration_s = 30", ""))
+    assert registry.refresh()
+    assert [card.id for card in registry.list()] == ["muscgen-tiny", "ours/second"]
+
+
+def test_a_registry_may_be_of_some_models_only(tmp_path):
+    put(tmp_path, "ours/second")
+    assert [card.id for card in Registry(tmp_path, only=("ours/second",)).list()] == ["ours/second"]

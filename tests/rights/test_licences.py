@@ -18,7 +18,7 @@ from muscgen.rights import Acceptances, Rules, check, licensed
 from muscgen.rights.policies import policy_of
 from muscgen.rights.table import table
 from muscgen.settings import Settings
-from muscgen.worker.loader import load_models
+from muscgen.worker.loader import load_model
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = "facebook/musicgen-small"
@@ -130,7 +130,7 @@ def test_a_worker_serves_what_it_may_and_refuses_by_name_what_it_may_not(tmp_pat
     registry = Registry(settings.models_path)
     assert [card.id for card in Rules(settings).usable(registry.list())] == ["muscgen-tiny"]
     with pytest.raises(LicenceRefused, match="not accepted"):
-        load_models(registry, settings, [SMALL])
+        load_model(registry.get(SMALL), settings, slots=1)
 
 
 def test_terms_are_accepted_on_the_command_line(tmp_path):

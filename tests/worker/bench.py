@@ -16,12 +16,15 @@ from muscgen.backends.base import ModelShape
 from muscgen.engine import Engine
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, connect
+from muscgen.models.card import Card
 from muscgen.models.registry import Registry
 from muscgen.provenance.papers import Papers
 from muscgen.request import SongRequest
 from muscgen.settings import load
 from muscgen.worker import Served, Worker
 from muscgen.worker.duties import Duties
+from muscgen.worker.room import Room
+from muscgen.worker.roster import Roster
 
 MODEL = "muscgen-tiny"
 SHAPE = ModelShape(
@@ -113,10 +116,11 @@ class Bench:
     @contextlib.asynccontextmanager
     async def worker(self, name: str = "w1", *, drain_s: float = 5.0) -> AsyncIterator[Worker]:
         """A worker at work; drained in haste at the end, unless the test has drained it."""
-        engine = Engine(self.organ, slots=4, chunk_s=0.1)
-        served = {MODEL: Served(self.card, engine, self.organ, 4, "organ", "fp32", papers=self.papers)}
+        roster = Roster(self._load, Room(load({}, slots=4, memory_mb=4_000)), lambda card: card.revision)
+        roster.offers = {MODEL: self.card}
+        await roster.load(MODEL)
         duties = Duties(self.audit, "noncommercial")
-        worker = Worker(name, self.queue, self.store, served, self._keeper, duties, drain_s=drain_s)
+        worker = Worker(name, self.queue, self.store, roster, self._keeper, duties, drain_s=drain_s)
         task = asyncio.create_task(worker.run())
         try:
             yield worker
@@ -124,7 +128,12 @@ class Bench:
             worker.drain()
             worker.drain()
             await task
-            engine.close()
+            for served in roster.loaded.values():
+                served.engine.close()  # the backend is the test's
+
+    def _load(self, card: Card, slots: int) -> Served:
+        engine = Engine(self.organ, slots=slots, chunk_s=0.1)
+        return Served(card, engine, self.organ, slots, "organ", "fp32", papers=self.papers)
 
     def _keeper(self, on_lost, on_cancel) -> LeaseKeeper:
         return LeaseKeeper(

@@ -71,9 +71,9 @@ async def test_a_worker_serves_its_engines_counts(bench, unused_tcp_port):
     job_id = await bench.ask()
     async with bench.worker() as worker, httpx.AsyncClient() as http:
         await bench.ended(job_id)
-        with metered(worker._served, unused_tcp_port):
+        with metered(lambda: worker._roster.loaded, unused_tcp_port):
             text = (await http.get(f"http://127.0.0.1:{unused_tcp_port}/metrics")).text
-            with pytest.raises(ConfigurationError, match="metrics"), metered({}, unused_tcp_port):
+            with pytest.raises(ConfigurationError, match="metrics"), metered(dict, unused_tcp_port):
                 pass
     assert f'muscgen_engine_slots{{model="{MODEL}"}} 4.0' in text
     steps = next(line for line in text.splitlines() if line.startswith("muscgen_engine_steps_total"))

@@ -116,12 +116,13 @@ def _progress(job: Job) -> Progress:
 def _model(job: Job, result: Mapping[str, Any], house: House) -> ModelUsed:
     """What made it, or what the registry says of the model that will."""
     if "model" in result:
-        return ModelUsed(**{name: result["model"].get(name) for name in ModelUsed.model_fields})
+        return ModelUsed(**{name: result["model"].get(name) or None for name in ModelUsed.model_fields})
     try:
         card = house.registry.get(job.model)
     except ModelNotFound:  # another replica knows it
         return ModelUsed(id=job.model)
-    return ModelUsed(id=card.id, revision=card.revision, license=card.license)
+    commit = card.record.commit if card.record else None
+    return ModelUsed(id=card.id, revision=card.revision, commit=commit or None, license=card.license)
 
 
 def audio_url(job_id: str, output: int, root: str) -> str:

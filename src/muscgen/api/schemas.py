@@ -32,7 +32,8 @@ class Progress(_Wire):
 
 class ModelUsed(_Wire):
     id: str
-    revision: str | None = None
+    revision: str | None = Field(default=None, description="SHA-256 of the weights.")
+    commit: str | None = Field(default=None, description="Where the model was fetched: which version.")
     backend: str | None = None
     dtype: str | None = None
     license: str | None = None

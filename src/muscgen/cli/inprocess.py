@@ -17,7 +17,6 @@ from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.models.card import Card
-from muscgen.provenance.papers import papers_of
 from muscgen.request import SongRequest
 from muscgen.settings import Settings
 from muscgen.worker.inputs import Heard, Open, listen
@@ -43,10 +42,9 @@ def songs(
 
     note: called with each file before it is written.
     """
-    slots, papers = min(request.n, slots_for(card, settings)), papers_of(settings)
-    served = load_model(card, settings, slots=slots, papers=papers)
+    served = load_model(card, settings, slots=min(request.n, slots_for(card, settings)))
     try:
-        heard = listen(request, served.backend, open_artifact, for_credentials=papers.credentials)
+        heard = listen(request, served.backend, open_artifact, for_credentials=served.papers.credentials)
         for warning in heard.warnings:
             typer.echo(f"  warning: {warning}", err=True)
         submit = partial(_submit, served, request, heard)

@@ -60,7 +60,7 @@ class Service:
                 watching.append(asyncio.create_task(take_over(self._embedded, queue)))
             store = open_store(self._settings)
             await check_store(store)
-            registry = Registry(self._settings.models_path)
+            registry = Registry(self._settings.models_path, self._settings.models)
             registry.get(self._settings.default_model)
             audit_of(self._settings, check=True)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)

@@ -52,10 +52,11 @@ def worker(
             precision=precision,
             threads=threads,
             drain_s=drain,
+            models=tuple(models) if models else None,
         )
         telemetry.configure_logging(settings.log_format)
         telemetry.configure_tracing(settings.otlp_endpoint, "muscgen-worker")
         if parent is not None:
             die_with(parent)
         with reached(settings) as url:
-            asyncio.run(serve(settings, url, models=models or (), parent=parent))
+            asyncio.run(serve(settings, url, parent=parent))

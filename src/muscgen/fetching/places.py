@@ -30,6 +30,20 @@ def open_source(terms: Terms, origin: str | Path | None, revision: str | None, p
     return Published(_folder(origin), terms.id, revision)
 
 
+def origin_of(model: str, models_from: str) -> str | None:
+    """Where the settings have a model fetched; None is the hub."""
+    return None if models_from == HUB else f"{models_from.rstrip('/')}/{model}"
+
+
+def is_offline(models_from: str) -> bool:
+    """Whether the hub is not to be asked."""
+    if models_from != HUB:
+        return False
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
 def published_terms(model: str, origin: str, revision: str | None, patience: Patience) -> Terms | None:
     """What the manifest at a URL says of the model's licence; None where it does not."""
     folder = _folder(origin)

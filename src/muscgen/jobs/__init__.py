@@ -16,6 +16,7 @@ from muscgen.jobs.outbox import Call, DeadCall, Outcome
 from muscgen.jobs.queue import Queue
 from muscgen.jobs.sound import Sound
 from muscgen.jobs.states import LEGAL, TERMINAL, State
+from muscgen.jobs.stock import Coming
 from muscgen.jobs.surely import Surety
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TERMINAL",
     "Call",
     "Claim",
+    "Coming",
     "DeadCall",
     "DeadLetter",
     "EmbeddedServer",

@@ -13,7 +13,7 @@ from muscgen import telemetry
 from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs.base import QueueBase, ms
 from muscgen.jobs.connect import outages
-from muscgen.jobs.job import WORKER_KINDS, Claim, Lease, seconds
+from muscgen.jobs.job import WORKER_KINDS, Claim, Holding, Lease, seconds
 from muscgen.jobs.keys import Keys, models_key
 from muscgen.jobs.scripts import Argument, Reply
 from muscgen.jobs.states import State
@@ -119,12 +119,14 @@ class Claiming(QueueBase):
         free: int,
         audio_s_per_s: float | None = None,
         makers: Mapping[str, str] | None = None,
+        holds: Holding = "loaded",
     ) -> None:
         """Say that a worker serves these models; to be said again well within `worker_ttl_s`.
 
-        makers: model -> the maker of its songs, as `finish` gets it.
+        holds: as LiveWorker has it. makers: model -> the maker of its songs, as `finish` gets it.
         """
         record: dict[str, Any] = {"id": worker, "slots": slots, "free": free, "audio_s_per_s": audio_s_per_s}
+        record["holds"] = holds
         for model in models:
             keys = self._keys(model)
             text = json.dumps(record | {"model": model})

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from muscgen.jobs.states import TERMINAL, State
 from muscgen.request import SongRequest
 
+Holding = Literal["loaded", "here", "absent"]
 Cached = Literal["hit", "coalesced", "miss", "off"]
 
 
@@ -144,7 +145,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class LiveWorker:
-    """A worker that was heard of within `worker_ttl_s`."""
+    """A worker that was heard of within `worker_ttl_s`.
+
+    holds: whether it has the model loaded, would load it, or would fetch it first; then it has no slots yet.
+    """
 
     id: str
     model: str
@@ -152,6 +156,7 @@ class LiveWorker:
     free: int
     audio_s_per_s: float | None  # measured over all its slots; None while unknown
     seen_at: float
+    holds: Holding = "loaded"
 
 
 @dataclass(frozen=True, slots=True)

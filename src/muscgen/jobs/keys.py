@@ -94,6 +94,10 @@ class Keys:
         return self._name("paused")
 
     @property
+    def coming(self) -> str:
+        return self._name("coming")
+
+    @property
     def dead(self) -> str:
         return self._name("dead")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from muscgen.models import audiocraft
@@ -12,6 +13,7 @@ from muscgen.models.config import ModelConfig, read_config
 from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
 
 _BLOCK_BYTES = 1 << 20
+_REMEMBERED = 64  # models
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,14 @@ def weights_of(path: Path) -> list[Path]:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """SHA-256 of the files' content in order, hex."""
+    """SHA-256 of the files' content in order, hex; files that stay as they are are read once a process."""
+    return _digest(tuple((path, (status := path.stat()).st_size, status.st_mtime_ns) for path in files))
+
+
+@lru_cache(_REMEMBERED)
+def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
     sha = hashlib.sha256()
-    for path in files:
+    for path, _, _ in files:
         with path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
                 sha.update(block)

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from muscgen import telemetry
 from muscgen.errors import CheckpointInvalid, ModelNotFound
 from muscgen.models.card import CARD, Card, card_fields, is_adapted, read_card
 
 BUILTIN = Path(__file__).parent / "builtin"
 
+Cards = Mapping[str, Card]
+CardList = list[Card]  # named here, for `list` is a method below
+Seen = frozenset[tuple[str, int, int]]  # every file: where it is, its size, its time
+
 
 class Registry:
-    """Read once, when made. A folder with a card counts; two may not share an id.
+    """Read when made, and again by `refresh`. A folder with a card counts; two may not share an id.
 
     Models with weights of their own come before those that adapt them, whatever the folders are called.
+    only: the ids that count; all, if empty. Raises CheckpointInvalid for a folder that cannot be read.
     """
 
-    def __init__(self, models_path: Path) -> None:
-        self._cards: dict[str, Card] = {}
-        folders = _checkpoints(BUILTIN) + _checkpoints(models_path)
-        adapted = {folder for folder in folders if is_adapted(folder)}
-        for folder in folders:
-            if folder not in adapted:
-                self._add(folder, read_card(folder))
-        bases = {card.id: card.path for card in self.list()}
-        for folder in sorted(adapted):
-            self._add(folder, read_card(folder, bases))
+    def __init__(self, models_path: Path, only: Collection[str] = ()) -> None:
+        self._models_path, self._only = models_path, only
+        self._seen = _seen(models_path)
+        self._cards = self._read(strict=True)
 
-    def list(self) -> list[Card]:
+    def list(self) -> CardList:
         return list(self._cards.values())
 
     def get(self, model_id: str) -> Card:
@@ -40,10 +41,43 @@ class Registry:
                 f"there is no model {model_id!r}", param="model", suggestion=f"known models: {known}"
             ) from None
 
-    def _add(self, folder: Path, card: Card) -> None:
-        if other := self._cards.get(card.id):
+    def refresh(self) -> bool:
+        """Look whether models came, went or changed; whether they did. For a thread: it may read weights.
+
+        A folder that cannot be read is left out, and the log says why, once a change.
+        """
+        seen = _seen(self._models_path)
+        if seen == self._seen:
+            return False
+        self._cards, self._seen = self._read(strict=False), seen
+        telemetry.event("models.changed", models=",".join(self._cards))
+        return True
+
+    def _read(self, *, strict: bool) -> Cards:
+        cards: dict[str, Card] = {}
+        folders = _checkpoints(BUILTIN) + _checkpoints(self._models_path)
+        for folder in sorted(folders, key=_stands_on_another):
+            try:
+                self._add(folder, cards)
+            except (CheckpointInvalid, OSError) as error:  # OSError: it went while it was read
+                if strict:
+                    raise
+                telemetry.warning("model.unreadable", folder=folder, reason=str(error))
+        return {model: card for model, card in cards.items() if not self._only or model in self._only}
+
+    def _add(self, folder: Path, cards: dict[str, Card]) -> None:
+        bases = {card.id: card.path for card in cards.values() if card.adapter is None}
+        card = read_card(folder, bases)
+        if other := cards.get(card.id):
             raise CheckpointInvalid(f"{other.path} and {folder} both call themselves {card.id!r}")
-        self._cards[card.id] = card
+        cards[card.id] = card
+
+
+def _stands_on_another(folder: Path) -> bool:
+    try:
+        return is_adapted(folder)
+    except CheckpointInvalid:  # it is said where the folder is read
+        return False
 
 
 def folders_by_id(models_path: Path) -> dict[str, Path]:
@@ -55,3 +89,16 @@ def _checkpoints(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if (path / CARD).is_file())
+
+
+def _seen(models_path: Path) -> Seen:
+    files = (path for folder in _checkpoints(models_path) for path in folder.rglob("*"))
+    return frozenset(filter(None, map(_stamp, files)))
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:  # it went while it was looked at
+        return None
+    return str(path), status.st_size, status.st_mtime_ns

@@ -38,6 +38,27 @@ class Settings(Places):
         default=False, description="The queue's disk must have a job before anybody is told of it."
     )
     default_model: str = "muscgen-tiny"
+    models: tuple[str, ...] = Field(
+        default=(), description="Comma-separated ids that may be served; none: all that may be used."
+    )
+    preload: tuple[str, ...] = Field(
+        default=(),
+        description="Comma-separated ids that a worker loads when it starts, and keeps; none: default_model.",
+    )
+    model_idle_s: float = Field(
+        default=900.0, ge=0, description="After so long without a song a model is unloaded; 0: never."
+    )
+    memory_mb: int = Field(
+        default=0, ge=0, description="For models and their songs; 0: what a worker finds, less a fifth."
+    )
+    fetch_on_use: bool = Field(
+        default=True,
+        description="Fetch a known model for its first job, where its licence permits it and was accepted.",
+    )
+    models_from: str = Field(
+        default="hub",
+        description="Where models are fetched: hub, or a URL with a folder of each id, and a manifest in it.",
+    )
     deployment_use: DeploymentUse = Field(
         default="noncommercial",
         description="research, noncommercial or commercial: what this service is for.",

@@ -24,6 +24,8 @@ _LISTS = (
     "sensitive_uses",
     "blocklists",
     "link_keys",
+    "models",
+    "preload",
 )
 
 

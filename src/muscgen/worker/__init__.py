@@ -5,9 +5,9 @@ claim ─► JobRun: engine ─► finishing ─► store ─► queue.finish
   └─ Worker ┘ LeaseKeeper renews in a thread
 """
 
-from muscgen.worker.loader import Served, load_models
+from muscgen.worker.loader import Served, load_model
 from muscgen.worker.main import serve
 from muscgen.worker.run import JobRun, Stop
 from muscgen.worker.worker import Worker
 
-__all__ = ["JobRun", "Served", "Stop", "Worker", "load_models", "serve"]
+__all__ = ["JobRun", "Served", "Stop", "Worker", "load_model", "serve"]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from muscgen import __version__, backends, telemetry
+from muscgen.backends import Choice
 from muscgen.backends.base import Backend
 from muscgen.engine import Engine
 from muscgen.models.card import Card
-from muscgen.models.registry import Registry
 from muscgen.provenance.marks import Mark, Marks, marks_of
 from muscgen.provenance.origin import Input, Origin
 from muscgen.provenance.papers import Papers, Seal, papers_of
 from muscgen.request import SongRequest
 from muscgen.rights import Rules
 from muscgen.settings import Settings
-from muscgen.worker.memory import slots_for, song_bytes
+from muscgen.worker.memory import song_bytes
 
 _PLAIN = Papers()
 ROWS_PER_SLOT = 2  # a song with guidance and its shadow without the prompt
@@ -44,9 +43,11 @@ class Served:
 
     def to_dict(self) -> dict[str, str]:
         """What made a song, as its result says it."""
+        record = self.card.record
         return {
             "id": self.card.id,
             "revision": self.card.revision,
+            "commit": record.commit if record else "",
             "backend": self.backend_name,
             "dtype": self.dtype,
             "license": self.card.license,
@@ -55,17 +56,7 @@ class Served:
     @property
     def maker(self) -> str:
         """A name for all that the bytes of a file follow from beside the request."""
-        marks = "" if self.marks is None else self.marks.name
-        parts = (
-            __version__,
-            self.card.revision,
-            self.backend_name,
-            self.dtype,
-            self.numbers,
-            marks,
-            self.papers.name,
-        )
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return _maker(self.card, self.backend_name, self.dtype, self.numbers, self.marks, self.papers)
 
     def close(self) -> None:
         """Stop the engine, then its backend."""
@@ -102,33 +93,49 @@ class Served:
         }
 
 
-def load_models(registry: Registry, settings: Settings, models: Sequence[str] = ()) -> dict[str, Served]:
-    """An engine for each of the models, or for all that may be used. Raises as load_model does."""
-    cards = [registry.get(model) for model in models] or Rules(settings).usable(registry.list())
-    papers = papers_of(settings)
-    served: dict[str, Served] = {}
-    try:
-        for at, card in enumerate(cards):
-            served[card.id] = load_model(
-                card, settings, slots=slots_for(card, settings, models=len(cards) - at), papers=papers
-            )
-    except BaseException:
-        close(served)
-        raise
-    return served
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How this process makes songs, whatever the model."""
+
+    choice: Choice
+    marks: Marks | None
+    papers: Papers
+
+    @property
+    def numbers(self) -> str:
+        """As Served has it."""
+        return f"{self.choice.device.partition(':')[0]} {self.choice.kv or self.choice.precision}"
+
+    def maker(self, card: Card) -> str:
+        """As Served would say it, were the card's model loaded."""
+        choice = self.choice
+        return _maker(card, choice.backend, choice.precision, self.numbers, self.marks, self.papers)
 
 
-def load_model(card: Card, settings: Settings, *, slots: int, papers: Papers) -> Served:
+def making_of(settings: Settings) -> Making:
+    """Raises ConfigurationError where the settings do not go together."""
+    choice = backends.choose(settings.backend, settings.device, settings.precision, settings.kv_precision)
+    marks = marks_of(settings.watermark_keys, settings.watermark_path) if settings.watermark else None
+    return Making(choice, marks, papers_of(settings))
+
+
+def _maker(card: Card, backend: str, dtype: str, numbers: str, marks: Marks | None, papers: Papers) -> str:
+    named = ("" if marks is None else marks.name, papers.name)
+    parts = (__version__, card.revision, backend, dtype, numbers, *named)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def load_model(card: Card, settings: Settings, *, slots: int, making: Making | None = None) -> Served:
     """One model where the settings want it. Where memory is short, it has fewer slots than asked for.
 
     Raises LicenceRefused, CheckpointInvalid.
     """
     Rules(settings).allow(card)
     begun = time.monotonic()
-    choice = backends.choose(settings.backend, settings.device, settings.precision, settings.kv_precision)
+    making = making or making_of(settings)
     backend = backends.load(
         card.path,
-        choice,
+        making.choice,
         rows=ROWS_PER_SLOT * slots,
         threads=settings.threads,
         cache_dir=settings.cache_path,
@@ -144,14 +151,8 @@ def load_model(card: Card, settings: Settings, *, slots: int, papers: Papers) ->
         seconds=seconds,
         slots=slots,
         slot_mb=round(song_bytes(card, settings) / 1e6),
-        **asdict(choice),
+        **asdict(making.choice),
     )
-    marks = marks_of(settings.watermark_keys, settings.watermark_path) if settings.watermark else None
-    numbers = f"{choice.device.partition(':')[0]} {choice.kv or choice.precision}"
-    return Served(card, engine, backend, slots, choice.backend, choice.precision, numbers, marks, papers)
-
-
-def close(served: dict[str, Served]) -> None:
-    """Stop the engines; songs under way fail as Unavailable."""
-    for model in served.values():
-        model.close()
+    choice, numbers = making.choice, making.numbers
+    served = Served(card, engine, backend, slots, choice.backend, choice.precision, numbers)
+    return replace(served, marks=making.marks, papers=making.papers)

@@ -8,19 +8,26 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from muscgen import telemetry
 from muscgen.artifacts import Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
 from muscgen.jobs.keys import born_at
+from muscgen.models.card import Card
 from muscgen.models.registry import Registry
+from muscgen.rights import Rules
 from muscgen.settings import Settings
+from muscgen.worker.caretaker import Caretaker, preloaded
 from muscgen.worker.duties import duties_of
+from muscgen.worker.fetcher import Fetcher
 from muscgen.worker.keeping import shown_by
-from muscgen.worker.loader import close, load_models
+from muscgen.worker.loader import Served, load_model, making_of
+from muscgen.worker.memory import free_on
 from muscgen.worker.meters import metered
+from muscgen.worker.room import Room
+from muscgen.worker.roster import Roster
 from muscgen.worker.worker import KeeperOf, Worker
 
 PARENT_POLL_S = 0.5
@@ -30,31 +37,48 @@ SERVER_PATIENCE_S = 30.0
 SERVER_PAUSE_S = 0.25
 
 
-async def serve(
-    settings: Settings, redis_url: str, *, models: Sequence[str] = (), parent: int | None = None
-) -> None:
+async def serve(settings: Settings, redis_url: str, *, parent: int | None = None) -> None:
     """Work for the queue at `redis_url` until SIGTERM or SIGINT, which drain; a second one hurries.
 
-    models: all that there are, if empty. parent: hand all back once that process is no longer our parent.
+    parent: hand all back once that process is no longer our parent.
     Raises ConfigurationError, ModelNotFound, CheckpointInvalid, QueueUnavailable when there is no queue.
     """
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     duties = duties_of(settings)
-    served = await asyncio.to_thread(load_models, Registry(settings.models_path), settings, models)
     queue = open_queue(settings, redis_url)
     store = open_store(settings)
+    roster = await asyncio.to_thread(roster_of, settings)
+    caretaker = await asyncio.to_thread(caretaker_of, name, queue, roster, settings)
     try:
+        await caretaker.preload(settings)
         await patiently_check(queue)
         await check_store(store)
         keeper = keeper_for(settings, redis_url)
-        worker = Worker(name, queue, store, served, keeper, duties, drain_s=settings.drain_s)
-        slots = sum(model.slots for model in served.values())
-        telemetry.event("worker.ready", worker=name, models=",".join(served), slots=slots)
-        with metered(served, settings.metrics_port):
-            await _until_drained(worker, queue, store, parent)
+        worker = Worker(name, queue, store, roster, keeper, duties, drain_s=settings.drain_s)
+        slots = sum(model.slots for model in roster.loaded.values())
+        telemetry.event("worker.ready", worker=name, models=",".join(roster.loaded), slots=slots)
+        with metered(lambda: roster.loaded, settings.metrics_port):
+            await _until_drained(worker, caretaker, queue, store, parent)
     finally:
         await queue.close()
-        await asyncio.to_thread(close, served)
+        await asyncio.to_thread(roster.close)
+
+
+def roster_of(settings: Settings) -> Roster:
+    """What serves models as the settings want it. Raises ConfigurationError where they do not go together."""
+    making = making_of(settings)
+
+    def load(card: Card, slots: int) -> Served:
+        return load_model(card, settings, slots=slots, making=making)
+
+    return Roster(load, Room(settings, free_on(making.choice.device)), making.maker, kept=preloaded(settings))
+
+
+def caretaker_of(name: str, queue: Queue, roster: Roster, settings: Settings) -> Caretaker:
+    """Raises CheckpointInvalid for a model that cannot be read."""
+    registry, rules = Registry(settings.models_path, settings.models), Rules(settings)
+    fetcher = Fetcher(settings, rules)
+    return Caretaker(name, queue, registry, rules, roster, fetcher, idle_s=settings.model_idle_s)
 
 
 def open_queue(settings: Settings, redis_url: str) -> Queue:
@@ -100,11 +124,13 @@ async def check_store(store: Store) -> None:
         telemetry.warning("store.away_at_start", reason=error.detail)
 
 
-async def _until_drained(worker: Worker, queue: Queue, store: Store, parent: int | None) -> None:
+async def _until_drained(
+    worker: Worker, caretaker: Caretaker, queue: Queue, store: Store, parent: int | None
+) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.drain)
-    tasks = [asyncio.create_task(_sweep_store(queue, store))]
+    tasks = [asyncio.create_task(_sweep_store(queue, store)), asyncio.create_task(caretaker.run())]
     if parent is not None:
         tasks.append(asyncio.create_task(_watch_parent(parent, worker)))
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from muscgen import telemetry
 from muscgen.models.card import Card
 from muscgen.models.folder import read_folder
-from muscgen.models.footprint import slot_bytes
+from muscgen.models.footprint import slot_bytes, weight_bytes
 from muscgen.settings import Settings
 
 MOST_SLOTS = 8  # more songs at once are slower each, and hardly more in all
@@ -48,6 +49,11 @@ def song_bytes(card: Card, settings: Settings) -> int:
     return slot_bytes(config, positions=positions, number_bytes=_number_bytes(settings))
 
 
+def load_bytes(card: Card, settings: Settings) -> int:
+    """What the card's model takes before its first song."""
+    return weight_bytes(read_folder(card.path).config, settings.precision)
+
+
 def available_bytes() -> int | None:
     """Memory that can still be taken: of the machine, or of the container where that has less.
 
@@ -55,6 +61,19 @@ def available_bytes() -> int | None:
     """
     known = [found for found in (_of_machine(), *map(_of_group, _CGROUPS)) if found is not None]
     return min(known, default=None)
+
+
+def free_on(device: str) -> Callable[[], int | None]:
+    """What tells the free memory of a device: a GPU's own, or the machine's."""
+    if not device.startswith("cuda"):
+        return available_bytes
+
+    def free() -> int | None:
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+
+    return free
 
 
 def _number_bytes(settings: Settings) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import REGISTRY, start_http_server
@@ -22,7 +22,7 @@ class EngineMeters(Collector):
     `song_steps / steps` is how many songs share a step.
     """
 
-    def __init__(self, served: Mapping[str, Served]) -> None:
+    def __init__(self, served: Callable[[], Mapping[str, Served]]) -> None:
         self._served = served
 
     def describe(self) -> list[Metric]:
@@ -34,7 +34,7 @@ class EngineMeters(Collector):
         shared = CounterMetricFamily("muscgen_engine_song_steps", "Songs in those passes.", labels=_LABELS)
         slots = GaugeMetricFamily("muscgen_engine_slots", "Songs at once, at most.", labels=_LABELS)
         free = GaugeMetricFamily("muscgen_engine_slots_free", "Slots that nobody has.", labels=_LABELS)
-        for model, served in list(self._served.items()):
+        for model, served in self._served().items():
             steps.add_metric([model], served.engine.steps)
             shared.add_metric([model], served.engine.song_steps)
             slots.add_metric([model], served.slots)
@@ -57,7 +57,7 @@ def _gpu_memory() -> Iterator[Metric]:
 
 
 @contextmanager
-def metered(served: Mapping[str, Served], port: int) -> Iterator[None]:
+def metered(served: Callable[[], Mapping[str, Served]], port: int) -> Iterator[None]:
     """Count these engines; serve the process's metrics on a port, if not 0. Raises ConfigurationError."""
     meters = EngineMeters(served)
     REGISTRY.register(meters)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 from muscgen import telemetry
@@ -16,6 +17,7 @@ from muscgen.worker.counting import count_claim, count_end, job_span
 from muscgen.worker.duties import Duties
 from muscgen.worker.loader import Served
 from muscgen.worker.pace import Pace
+from muscgen.worker.roster import Roster
 from muscgen.worker.run import JobRun, Stop
 
 WAIT_S = 1.0  # the queue's own limit
@@ -38,7 +40,7 @@ class Worker:
         name: str,
         queue: Queue,
         store: Store,
-        served: Mapping[str, Served],
+        roster: Roster,
         keeper: KeeperOf,
         duties: Duties,
         *,
@@ -47,7 +49,7 @@ class Worker:
         self.name = name
         self._queue = queue
         self._store = store
-        self._served = served
+        self._roster = roster
         self._drain_s = drain_s
         self._duties = duties
         self._keeper = keeper(self._told(Stop.LOST), self._told(Stop.CANCEL))
@@ -79,7 +81,8 @@ class Worker:
                 beating.cancel()
                 await asyncio.gather(beating, *self._cancelled_tasks(), return_exceptions=True)
             with contextlib.suppress(QueueUnavailable):
-                await self._queue.goodbye(self.name, list(self._served))
+                models = [*self._roster.loaded, *(other.model for other in self._roster.others())]
+                await self._queue.goodbye(self.name, models)
         telemetry.event("worker.drained", worker=self.name)
 
     async def _claim_until_drain(self) -> None:
@@ -97,22 +100,35 @@ class Worker:
     async def _claim(self) -> int:
         """Take jobs one by one, since a job of n outputs takes n slots. How many."""
         taken = 0
-        for model, served in self._served.items():
-            while self._free(model) > 0 and not self._draining.is_set():
-                claims = await self._queue.claim(
-                    [model], self.name, 1, audio_s_per_s=self._pace.audio_s_per_s
-                )
-                for claim in claims:
-                    await self._begin(claim, served)
-                taken += len(claims)
-                if not claims:
-                    break
+        for model, served in self._roster.open().items():
+            with self._using(model):
+                taken += await self._claim_for(model, served)
         return taken
 
-    def _free(self, model: str) -> int:
+    async def _claim_for(self, model: str, served: Served) -> int:
+        taken = 0
+        while self._free(model, served) > 0 and not self._draining.is_set():
+            claims = await self._queue.claim([model], self.name, 1, audio_s_per_s=self._pace.audio_s_per_s)
+            for claim in claims:
+                await self._begin(claim, served)
+            taken += len(claims)
+            if not claims:
+                break
+        return taken
+
+    def _free(self, model: str, served: Served) -> int:
         """The engine's free slots, less those that jobs still want which listen to their sound."""
         wanted = sum(run.unseated for run in self._runs.values() if run.claim.model == model)
-        return max(0, self._served[model].engine.free - wanted)
+        return max(0, served.engine.free - wanted)
+
+    @contextlib.contextmanager
+    def _using(self, model: str) -> Iterator[None]:
+        """The model is not unloaded meanwhile."""
+        self._roster.use(model)
+        try:
+            yield
+        finally:
+            self._roster.done(model)
 
     async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)
@@ -120,6 +136,8 @@ class Worker:
         self._runs[claim.job_id] = run
         await run.start()
         count_claim(claim)
+        self._roster.use(claim.model)  # until it is seen through
+        self._roster.touch(claim.model)
         self._tasks[run] = asyncio.create_task(self._see_through(run))
 
     async def _see_through(self, run: JobRun) -> None:
@@ -133,6 +151,8 @@ class Worker:
                 telemetry.event("job.left", state=state or "lost")
             count_end(claim, state, run.audio_s, run.real_time_factor)
         finally:
+            self._roster.done(model)
+            self._roster.touch(model)
             telemetry.SONGS_RUNNING.labels(model).dec(outputs)
             self._pace.end(run.audio_s)
             self._keeper.remove(claim)
@@ -141,24 +161,26 @@ class Worker:
                 del self._runs[claim.job_id]
 
     async def _wait(self) -> None:
-        free = [model for model in self._served if self._free(model) > 0]
+        served = self._roster.open()
+        free = [model for model, one in served.items() if self._free(model, one) > 0]
         if free:
             await self._unless_draining(self._queue.wait_for_work(free, WAIT_S))
         else:
-            await self._unless_draining(asyncio.sleep(FULL_PAUSE_S))
+            await self._unless_draining(asyncio.sleep(FULL_PAUSE_S if served else WAIT_S))
 
     async def _unless_draining(self, waiting: Coroutine[Any, Any, object]) -> None:
-        """Wait, but no longer than until the drain begins. Raises what the waiting raises."""
+        """Wait, but only until the drain begins or a model comes. Raises what the waiting raises."""
         task = asyncio.ensure_future(waiting)
-        bell = asyncio.create_task(self._draining.wait())
+        bells = [asyncio.create_task(bell.wait()) for bell in (self._draining, self._roster.changed)]
         try:
-            await asyncio.wait({task, bell}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, *bells}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 task.result()
         finally:
-            task.cancel()
-            bell.cancel()
-            await asyncio.gather(task, bell, return_exceptions=True)
+            self._roster.changed.clear()
+            for waiter in (task, *bells):
+                waiter.cancel()
+            await asyncio.gather(task, *bells, return_exceptions=True)
 
     async def _finish_or_hand_back(self) -> None:
         telemetry.event("worker.draining", worker=self.name, running=self.running, grace_s=self._drain_s)
@@ -184,21 +206,21 @@ class Worker:
         """Say that we live, and see to jobs of models that nobody claims from."""
         while True:
             try:
-                for model, served in self._served.items():
-                    await self._queue.heartbeat(
-                        self.name,
-                        [model],
-                        slots=served.slots,
-                        free=self._free(model),
-                        audio_s_per_s=self._pace.audio_s_per_s,
-                        makers={model: served.maker},
-                    )
+                await self._say()
                 await self._queue.sweep()
             except QueueUnavailable:
                 telemetry.warning("worker.heartbeat_missed", worker=self.name)
             except Exception as error:  # noqa: BLE001 - it is said again in 5 s
                 _unforeseen("worker.heartbeat_failed", error)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _say(self) -> None:
+        beat = partial(self._queue.heartbeat, self.name, audio_s_per_s=self._pace.audio_s_per_s)
+        for model, served in self._roster.loaded.items():
+            free = self._free(model, served)
+            await beat([model], slots=served.slots, free=free, makers={model: served.maker})
+        for other in self._roster.others():
+            await beat([other.model], slots=0, free=0, makers={other.model: other.maker}, holds=other.holds)
 
     def _told(self, reason: Stop) -> Callable[[str], None]:
         """A callback for the keeper's thread."""
