@@ -78,9 +78,12 @@ async def codes_of(bench, job_id, frames, outputs=1):
 
 
 async def lose(bench, job_id):
-    """The lease ran out long ago."""
-    await bench.client.zadd(bench.queue._keys_of(job_id).leases, {job_id: 1})
-    await bench.queue.sweep()
+    """The lease ran out long ago; said again where the queue took a pause of this machine for an outage."""
+    keys = bench.queue._keys_of(job_id)
+    held = await bench.client.hmget(keys.job(job_id), "state", "token")
+    while await bench.client.hmget(keys.job(job_id), "state", "token") == held:
+        await bench.client.zadd(keys.leases, {job_id: 1})
+        await bench.queue.sweep()
 
 
 async def torn(bench, how, frames=20, **changes):
