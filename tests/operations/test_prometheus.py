@@ -115,7 +115,7 @@ def watched(tmp_path_factory):
 
 
 def _until_watching(client: httpx.Client) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while time.monotonic() < until:
         try:
             found = client.get("/api/v1/query", params={"query": 'up{job=~"muscgen.*"} == 1'}).json()
