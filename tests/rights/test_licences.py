@@ -100,13 +100,76 @@ def test_a_card_under_a_known_name_cannot_be_freer_than_the_shipped_one(tmp_path
 
 def test_an_adapted_model_stays_under_the_terms_of_its_base(tmp_path):
     put(tmp_path, "base", "CC-BY-NC-4.0")
-    folder = tmp_path / "models" / "tuned"
+    adapt(tmp_path)
+    assert licensed(Registry(tmp_path / "models").get("tuned")).policy == "noncommercial-only"
+
+
+def adapt(home: Path, base: str = "base") -> None:
+    folder = home / "models" / "tuned"
     (folder / "lora").mkdir(parents=True)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (folder / "lora" / name).write_text("{}")
     card = (MUSCGEN_TINY / "card.toml").read_text().replace('"muscgen-tiny"', '"tuned"')
-    (folder / "card.toml").write_text('base = "base"\nadapter = "lora"\n' + card)
+    (folder / "card.toml").write_text(f'base = "{base}"\nadapter = "lora"\n' + card)
+
+
+def test_an_adapted_model_stays_under_what_its_bases_card_states(tmp_path):
+    put(tmp_path, "base", "MIT", 'policy = "noncommercial-only"\npermitted_uses = ["research"]\n')
+    adapt(tmp_path)
+    tuned = licensed(Registry(tmp_path / "models").get("tuned"))
+    assert (tuned.policy, tuned.uses) == ("noncommercial-only", ("research",))
+
+
+def test_an_adapted_model_stays_under_the_shipped_card_of_its_base_whatever_its_folder_says(tmp_path):
+    put(tmp_path, SMALL, "MIT")
+    adapt(tmp_path, SMALL)
     assert licensed(Registry(tmp_path / "models").get("tuned")).policy == "noncommercial-only"
+
+
+def pinned(name: str, sha256: str) -> str:
+    return f'\n[[files]]\nname = "{name}"\nsha256 = "{sha256}"\n'
+
+
+def test_files_that_a_card_pins_are_those_or_the_model_is_not_loaded(tmp_path):
+    put(tmp_path, "mine", "MIT")
+    card = tmp_path / "models" / "mine" / "card.toml"
+    digests = {file.name: file.sha256 for file in shipped()["muscgen-tiny"].files}
+    plain = card.read_text()
+    card.write_text(plain + "".join(pinned(name, digest) for name, digest in digests.items()))
+    assert Registry(tmp_path / "models").get("mine").stated.files
+    (card.parent / "config.json").write_text((card.parent / "config.json").read_text() + " ")
+    with pytest.raises(CheckpointInvalid, match=r"config\.json is not the file that its card pins"):
+        Registry(tmp_path / "models")
+    for name, word in (
+        ("model.safetensors", "is not the file"),
+        ("no.bin", "cannot be read"),
+        ("../x", "not in"),
+    ):
+        card.write_text(plain + pinned(name, "0" * 64))
+        with pytest.raises(CheckpointInvalid, match=word):
+            Registry(tmp_path / "models")
+
+
+def test_the_shipped_model_is_the_one_whose_digests_its_card_names(tmp_path, monkeypatch):
+    builtin = tmp_path / "builtin"
+    shutil.copytree(MUSCGEN_TINY, builtin / "muscgen-tiny")
+    monkeypatch.setattr("muscgen.models.registry.BUILTIN", builtin)
+    assert Registry(tmp_path / "none").get("muscgen-tiny").revision == shipped()["muscgen-tiny"].revision
+    tokenizer = builtin / "muscgen-tiny" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")
+    with pytest.raises(CheckpointInvalid, match=r"tokenizer\.json is not the file"):
+        Registry(tmp_path / "none")
+
+
+def test_an_acceptance_holds_the_hash_of_the_licences_own_text(tmp_path):
+    """The text is that which audiocraft ships with its weights, byte for byte."""
+    terms = licensed(shipped()[SMALL])
+    assert terms.license_sha256 == "336255dc30193e8e15d689d9481bb05673d89055718f3a96923a7ffb99adbbaf"
+    assert terms.license_sha256 in terms.text
+    words = ["models", "accept", SMALL, "--yes", "--text", "--home", str(tmp_path)]
+    assert "Attribution-NonCommercial 4.0 International" in CliRunner().invoke(app, words).stdout
+    [line] = (tmp_path / "licences" / "accepted.jsonl").read_text().splitlines()
+    assert json.loads(line)["license_sha256"] == terms.license_sha256
 
 
 def test_a_card_of_ones_own_may_state_its_terms(tmp_path):

@@ -36,6 +36,11 @@ def wish(**fields: Any) -> GenerateRequest:
         "Beyonce",
         "something in the style of an unknown person",
         "smells like teen spirit, slower",
+        "ᴛᴀʏʟᴏʀ ꜱᴡɪꜰᴛ",  # small capitals
+        "ⓉⓐⓎⓛⓞⓡ Ⓢⓦⓘⓕⓣ",
+        "Ηans Ζimmer",  # Greek capitals
+        "a Somebody type beat",
+        "in style of somebody",
     ],
 )
 def test_a_name_is_found_however_it_is_written(prompt):
@@ -53,6 +58,9 @@ def test_a_name_is_found_however_it_is_written(prompt):
         "in the style of bossa nova, 120 bpm",
         "a metallic drone and a play of light",
         "80s synthwave in A minor, 3/4",
+        "a type beat",
+        "a trap type beat, 140 bpm",
+        "piano. type beat",
     ],
 )
 def test_ordinary_words_are_left_alone(prompt):
@@ -80,6 +88,19 @@ def test_a_rewritten_prompt_describes_instead_of_naming():
     made, warnings = Prompts("rewrite").apply(wish(prompt="a slow theme by Hans Zimmer, 60 bpm"))
     assert made.prompt == "a slow theme by epic film music with ostinato strings and low brass, 60 bpm"
     assert warnings == ("prompt was rewritten: 'Hans Zimmer' left out or described",)
+
+
+def test_a_name_before_a_phrase_goes_with_it():
+    made, _ = Prompts("rewrite").apply(wish(prompt="slow, a Somebody type beat, 60 bpm"))
+    assert made.prompt == "slow, a, 60 bpm"
+    made, _ = Prompts("rewrite").apply(wish(prompt="a Taylor Swift type beat, 60 bpm"))
+    assert made.prompt == "a bright acoustic pop with guitars type beat, 60 bpm"
+
+
+def test_names_in_other_scripts_are_listed_and_found_in_any_case():
+    names = Names.of([Entry("artist", "Земфира"), Entry("artist", "Νίκος Παπάζογλου")])
+    for said in ("песня Земфиры", "ЗЕМФИРА", "νίκος παπάζογλου", "ΝΙΚΟΣ ΠΑΠΑΖΟΓΛΟΥ"):
+        assert bool(names.find(said)) == ("фиры" not in said), said
 
 
 def test_a_prompt_of_which_nothing_would_be_left_is_refused():

@@ -87,6 +87,7 @@ def accept(
     below_cap: Annotated[
         bool, typer.Option("--below-cap", help="Confirm to stay below the licence's revenue cap.")
     ] = False,
+    whole_text: Annotated[bool, typer.Option("--text", help="Show the licence's whole text.")] = False,
     home: Home = None,
 ) -> None:
     """Accept the terms of a model for this installation; they are shown first, and kept."""
@@ -96,6 +97,7 @@ def accept(
         from muscgen.models.terms import Said
         from muscgen.rights import Acceptances, licensed
         from muscgen.rights.acceptance import digest
+        from muscgen.rights.gate import text_of
         from muscgen.rights.policies import NEEDS_ACCEPTANCE
         from muscgen.settings import load
 
@@ -103,6 +105,8 @@ def accept(
         said = Said(license_, license_url, attribution)
         terms = licensed(terms_of(model, settings.models_path, said))
         typer.echo(terms.text, nl=False)
+        if (path := text_of(terms.license)) is not None:
+            typer.echo(path.read_text("utf-8") if whole_text else f"The whole text: {path}")
         if terms.policy == "unknown":
             raise LicenceRefused(
                 f"{model} has a licence that is not known here",
@@ -114,11 +118,17 @@ def accept(
         if not yes and not typer.confirm("Do you accept these terms?"):
             raise LicenceRefused("not accepted", suggestion="--yes")
         person = by or getpass.getuser()
+        whole = terms.license_sha256
         audit_of(settings).note(
-            "accept", person, model=model, license=terms.license, text_sha256=digest(terms.text)
+            "accept",
+            person,
+            model=model,
+            license=terms.license,
+            text_sha256=digest(terms.text),
+            license_sha256=whole or None,
         )
         line = Acceptances(settings.acceptances_path).add(
-            model, terms.license, terms.text, person=person, below_cap=below_cap
+            model, terms.license, terms.text, person=person, below_cap=below_cap, license_sha256=whole
         )
         typer.echo(f"Accepted by {line.person}; written down in {settings.acceptances_path}")
 

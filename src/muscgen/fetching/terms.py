@@ -43,7 +43,7 @@ def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:
         return None
     card = read_card(folder)
     return Terms(
-        **card.stated.model_dump(),
+        **card.stated.model_dump(exclude={"files"}),
         id=card.id,
         revision="",
         license=card.license,
@@ -51,7 +51,7 @@ def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:
         attribution=card.attribution,
         modes=card.modes,
         parameters=0,
-        files=(),
+        files=card.stated.files,
         description=card.description,
         sample_rate=card.sample_rate_hz,
         channels=card.channels,

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
-from muscgen.models.folder import Folder, read_folder
+from muscgen.models.folder import Folder, read_folder, weights_of
 from muscgen.models.layout import HEARING
+from muscgen.models.pins import check_pins
 from muscgen.models.record import Record, read_record
 from muscgen.models.terms import Stated
 from muscgen.request import MAX_DURATION_S, Sampling
@@ -41,6 +42,15 @@ _NO_BASES: Mapping[str, Path] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """What the card of the adapted weights says."""
+
+    id: str
+    license: str
+    stated: Stated
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One model. `revision` is the SHA-256 of its weights, `license` an SPDX expression."""
 
@@ -59,7 +69,7 @@ class Card:
     adapter: Path | None = None
     stated: Stated = NOTHING_STATED
     record: Record | None = None  # of how it came here; None for a folder made by hand
-    base_license: str = ""  # of the weights that are adapted: it binds the adapted model too
+    base: Base | None = None  # the model that is adapted: its terms bind the adapted one too
 
     def to_public(self) -> dict[str, Any]:
         """The card as clients see it: everything but where it lies on this machine."""
@@ -102,9 +112,12 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
     config = weights.config
     _check_modes(path, fields["modes"], weights)
     try:
+        stated, revision = _stated(fields), sha256(checkpoint, adapter)
+        own = [] if adapted else weights_of(folder)
+        check_pins(str(fields["id"]), stated, folder, own, revision)
         return Card(
             id=str(fields["id"]),
-            revision=sha256(checkpoint, adapter),
+            revision=revision,
             license=str(fields["license"]),
             license_url=str(fields["license_url"]),
             attribution=str(fields["attribution"]),
@@ -116,9 +129,9 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
             sampling=Sampling.model_validate(fields["sampling"]),
             path=checkpoint,
             adapter=adapter,
-            stated=Stated.model_validate({name: fields[name] for name in _STATED & set(fields)}),
+            stated=stated,
             record=read_record(folder),
-            base_license=_license_in(checkpoint) if adapted else "",
+            base=_base_in(checkpoint) if adapted else None,
         )
     except (ValidationError, ValueError, TypeError) as error:
         raise CheckpointInvalid(f"{path}: {error}") from error
@@ -142,9 +155,16 @@ def card_fields(folder: Path) -> dict[str, Any]:
         raise CheckpointInvalid(f"{path}: {error}") from error
 
 
-def _license_in(checkpoint: Path) -> str:
-    """Empty where the weights lie without a card."""
-    return str(card_fields(checkpoint).get("license", "")) if (checkpoint / CARD).is_file() else ""
+def _stated(fields: Mapping[str, Any]) -> Stated:
+    return Stated.model_validate({name: fields[name] for name in _STATED & set(fields)})
+
+
+def _base_in(checkpoint: Path) -> Base | None:
+    """None where the weights lie without a card."""
+    if not (checkpoint / CARD).is_file():
+        return None
+    fields = card_fields(checkpoint)
+    return Base(str(fields.get("id")), str(fields.get("license", "")), _stated(fields))
 
 
 def _base(folder: Path, base: str, bases: Mapping[str, Path]) -> Path:

@@ -26,6 +26,15 @@ Policy = Literal["allow", "allow-with-attribution", "revenue-capped", "noncommer
 POLICIES: tuple[Policy, ...] = get_args(Policy)  # from the freest to the strictest
 
 
+class WeightFile(BaseModel):
+    """A file of a model; its digest where it was computed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
 class Stated(BaseModel):
     """What a card may say beyond its licence. Empty and 0 are: not said."""
 
@@ -39,15 +48,7 @@ class Stated(BaseModel):
     manifests: tuple[str, ...] = Field(
         default=(), description="SHA-256 of the manifests of the data that it was trained on here."
     )
-
-
-class WeightFile(BaseModel):
-    """A file of a model; its digest where it was computed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    files: tuple[WeightFile, ...] = Field(default=(), description="With a digest: only these are loaded.")
 
 
 class Terms(Stated):

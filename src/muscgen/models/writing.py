@@ -21,10 +21,16 @@ def card_text(terms: Terms, folder: Path) -> str:
         "modes": terms.modes or modes_of(folder),
         "max_duration_s": terms.window,
     }
-    fields |= {name: said for name in Stated.model_fields if (said := getattr(terms, name))}
+    stated = [name for name in Stated.model_fields if name != "files"]
+    fields |= {name: said for name in stated if (said := getattr(terms, name))}
     lines = [f"{name} = {_toml(value)}" for name, value in fields.items()]
     sampling = [f"{name} = {_toml(value)}" for name, value in terms.sampling.model_dump().items()]
-    return "\n".join([*lines, "", "[sampling]", *sampling, ""])
+    pinned = [
+        f"\n[[files]]\nname = {_toml(file.name)}\nsha256 = {_toml(file.sha256)}"
+        for file in terms.files
+        if file.sha256 is not None
+    ]
+    return "\n".join([*lines, "", "[sampling]", *sampling, *pinned, ""])
 
 
 def modes_of(folder: Path) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class Accepted:
     text_sha256: str
     text: str
     below_cap: bool = False
+    license_sha256: str = ""  # of the licence's whole text, where it was at hand
 
 
 class Acceptances:
@@ -42,11 +43,20 @@ class Acceptances:
         self._refresh()
         return self._known.get((model, digest(text)))
 
-    def add(self, model: str, license_: str, text: str, *, person: str, below_cap: bool = False) -> Accepted:
+    def add(
+        self,
+        model: str,
+        license_: str,
+        text: str,
+        *,
+        person: str,
+        below_cap: bool = False,
+        license_sha256: str = "",
+    ) -> Accepted:
         """Write an acceptance down; durable on return. Raises OSError."""
         if self._path is None:
             raise ValueError("nowhere to write an acceptance to")
-        line = Accepted(model, license_, person, time.time(), digest(text), text, below_cap)
+        line = Accepted(model, license_, person, time.time(), digest(text), text, below_cap, license_sha256)
         make_private(self._path.parent)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:

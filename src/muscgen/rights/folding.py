@@ -8,9 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _HIDDEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff\u0300-\u036f"
-_WORD = re.compile(rf"(?:[^\W_]|[@$|{_HIDDEN}]|(?<=\w)!(?=\w))+")
+_CIRCLED = "\u249c-\u24e9\U0001f110-\U0001f189"  # letters in circles and squares are signs to `re`
+_WORD = re.compile(rf"(?:[^\W_]|[@$|{_HIDDEN}{_CIRCLED}]|(?<=\w)!(?=\w))+")
 _AGAIN = re.compile(r"(.)\1+")
 _SPELT_OUT = 3  # single letters in a row, from which on they are one word
+_SMALL_CAPITALS = str.maketrans("ʙɢʜɪʟɴʀʏᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜰꜱ", "bghilnryacdejkmoptuvwzfs")
+# Greek capitals that look Latin where their small letters do not: in words that have Latin letters too.
+_GREEK = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "abezhikmnoptyx")
+_LATIN = re.compile("[a-zA-Z]")
 # Cyrillic and Greek letters that look Latin; digits and signs that stand for letters; l and i are one.
 _LOOKALIKE = str.maketrans(
     "аеорсухіјѕһԁԛԝкмтвнοανρτυικχεβ0134578@$|!l",
@@ -29,7 +34,11 @@ class Word:
 
 def fold(text: str) -> str:
     """One word, folded."""
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = unicodedata.normalize("NFKC", text)
+    if not text.isascii():
+        text = text.translate(_SMALL_CAPITALS)
+        text = text.translate(_GREEK) if _LATIN.search(text) else text
+    text = text.casefold()
     if not text.isascii():
         parts = unicodedata.normalize("NFKD", text)
         text = "".join(letter for letter in parts if unicodedata.category(letter) not in ("Mn", "Cf"))

@@ -10,17 +10,27 @@ unknown                   no         no              no
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from muscgen.errors import LicenceRefused
 from muscgen.models.card import Card
-from muscgen.models.terms import Policy, Terms, shipped
+from muscgen.models.terms import Policy, Stated, Terms, shipped
 from muscgen.request import Use
 from muscgen.rights.acceptance import Acceptances
 from muscgen.rights.policies import NEEDS_ACCEPTANCE, REACH, farther, policy_of, strictest
 
 NOTHING_ACCEPTED = Acceptances(None)
+_TEXTS = Path(__file__).parent / "licences"
+
+
+def text_of(license_: str) -> Path | None:
+    """The licence's whole text, where it comes with the package: of an SPDX id."""
+    path = _TEXTS / f"{license_}.txt"
+    return path if re.fullmatch(r"[A-Za-z0-9.-]+", license_) and path.is_file() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,18 @@ class Licensed:
             "allow-with-attribution": "Any use, with attribution.",
             "unknown": "This licence is not known here.",
         }[self.policy]
+        digest = self.license_sha256
         return (
             f"Model: {self.id}\nLicence: {self.license}\nText: {self.license_url}\n"
-            f"Attribution: {self.attribution}\n{words}\n"
+            + (f"SHA-256 of the text: {digest}\n" if digest else "")
+            + f"Attribution: {self.attribution}\n{words}\n"
         )
+
+    @property
+    def license_sha256(self) -> str:
+        """Of the licence's own text; empty where it does not come with the package."""
+        path = text_of(self.license)
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def licensed(model: Card | Terms) -> Licensed:
@@ -59,13 +77,14 @@ def licensed(model: Card | Terms) -> Licensed:
     A card cannot free what is stricter elsewhere: the weights it adapts, or the shipped card of its name.
     """
     stated = model.stated if isinstance(model, Card) else model
-    policies = [policy_of(model.license, stated.policy)]
-    uses = set(stated.permitted_uses or REACH)
-    if isinstance(model, Card) and model.base_license:
-        policies.append(policy_of(model.base_license))
-    if known := shipped().get(model.id):
-        policies.append(policy_of(known.license, known.policy))
-        uses &= set(known.permitted_uses or REACH)
+    bound: list[tuple[str, Stated]] = [(model.license, stated)]
+    names = [model.id]
+    if isinstance(model, Card) and model.base is not None:
+        bound.append((model.base.license, model.base.stated))
+        names.append(model.base.id)
+    bound += [(known.license, known) for name in names if (known := shipped().get(name))]
+    policies = [policy_of(license_, each.policy) for license_, each in bound]
+    uses = set(REACH).intersection(*(each.permitted_uses or REACH for _, each in bound))
     return Licensed(
         model.id,
         model.license,

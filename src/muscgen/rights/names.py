@@ -5,10 +5,11 @@ A list is a text file, one entry a line; `#` begins a comment:
     artist: Hans Zimmer => epic film music with ostinato strings
     work: Bohemian Rhapsody
     phrase: in the style of
+    phrase: ... type beat
     allow: bossa nova
 
 What follows `=>` is what a rewritten prompt says instead. A phrase counts unless what comes after it is
-allowed.
+allowed; what comes before it, where it begins with dots.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ RUN_TOGETHER_CHARS = 6  # shorter names count only with the spaces where they be
 FUZZY_CHARS = 8  # shorter names have real words next to them
 _END_CHARS = 3  # with one fault in 8 letters, the first or the last 3 are whole
 _CLAUSE_ENDS = ",.;:\n"
+_BEFORE = "..."
+_ARTICLE_CHARS = 3  # a type beat, the type beat
 
 Kind = Literal["artist", "work", "phrase", "allow"]
 
@@ -73,15 +76,22 @@ class Names:
 
     def find(self, text: str) -> list[Found]:
         """What the text names, from left to right, longest first."""
-        said, found, at = words(text), list[Found](), 0
+        said, found, at, allowed = words(text), list[Found](), 0, -1  # where the last allowed words end
         while at < len(said):
             entry, count = self._at(said, at)
-            if entry is not None and entry.kind == "phrase":
+            last = said[at + count - 1]
+            if entry is not None and entry.name.startswith(_BEFORE):
+                before = said[at - 1] if at else None
+                if before is not None and before.end != allowed and _names(text, before, said[at], found):
+                    found.append(Found(entry, before.start, last.end))
+            elif entry is not None and entry.kind == "phrase":
                 after, _ = self._at(said, at + count)
                 if after is None:
-                    found.append(Found(entry, said[at].start, _clause_end(text, said[at + count - 1].end)))
-            elif entry is not None and entry.kind != "allow":
-                found.append(Found(entry, said[at].start, said[at + count - 1].end))
+                    found.append(Found(entry, said[at].start, _clause_end(text, last.end)))
+            elif entry is not None and entry.kind == "allow":
+                allowed = last.end
+            elif entry is not None:
+                found.append(Found(entry, said[at].start, last.end))
             at += count
         return found
 
@@ -125,6 +135,13 @@ def read(path: Path) -> Iterator[Entry]:
                 suggestion=f"KIND: NAME => WORDS, where the kind is {', '.join(get_args(Kind))}",
             )
         yield Entry(kind, name, instead)  # type: ignore[arg-type]
+
+
+def _names(text: str, word: Word, phrase: Word, found: Sequence[Found]) -> bool:
+    """Whether the word before a phrase, in its clause, may be a name that was not found already."""
+    apart = any(mark in text[word.end : phrase.start] for mark in _CLAUSE_ENDS)
+    known = bool(found) and found[-1].end >= word.end
+    return not apart and not known and len(word.text) > _ARTICLE_CHARS
 
 
 def _clause_end(text: str, start: int) -> int:

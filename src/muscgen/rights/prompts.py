@@ -77,4 +77,4 @@ def _rewritten(text: str, found: Sequence[Found]) -> str:
     for each in found:
         parts += [text[at : each.start], each.entry.instead]
         at = each.end
-    return " ".join("".join([*parts, text[at:]]).split()).strip(" ,;")
+    return " ".join("".join([*parts, text[at:]]).split()).replace(" ,", ",").strip(" ,;")
