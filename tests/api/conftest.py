@@ -11,6 +11,7 @@ import httpx
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
+from queues import audit
 
 from muscgen.api import create_app
 from muscgen.artifacts import DirectoryStore
@@ -99,20 +100,22 @@ async def client(server: EmbeddedServer) -> AsyncIterator[redis.asyncio.Redis]:
 async def make_service(
     client: redis.asyncio.Redis, registry: Registry, tmp_path: Path
 ) -> AsyncIterator[Callable[..., Service]]:
-    """Services with settings of the test's own; queue rules go to the queue."""
-    opened: list[httpx.AsyncClient] = []
+    """Services with settings of the test's own; queue rules go to the queue, which must be left in order."""
+    opened: list[Service] = []
 
     def make(rules: dict[str, Any] | None = None, **settings: Any) -> Service:
         queue = Queue(client, prefix=f"api{next(_numbers)}", **(rules or {}))
         store = DirectoryStore(tmp_path / "artifacts")
         app = create_app(Settings(home=tmp_path, **settings), queue=queue, store=store, registry=registry)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://muscgen")
-        opened.append(http)
-        return Service(app, queue, store, http)
+        opened.append(Service(app, queue, store, http))
+        return opened[-1]
 
     yield make
-    for http in opened:
-        await http.aclose()
+    for service in opened:
+        await service.http.aclose()
+    for service in opened:
+        await audit(client, service.queue.prefix)
 
 
 @pytest.fixture

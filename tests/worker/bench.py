@@ -128,8 +128,10 @@ class Bench:
             worker.drain()
             worker.drain()
             await task
+            occupied = sum(served.slots - served.engine.free for served in roster.loaded.values())
             for served in roster.loaded.values():
                 served.engine.close()  # the backend is the test's
+        assert not occupied, f"{occupied} slots are still occupied"
 
     def _load(self, card: Card, slots: int) -> Served:
         engine = Engine(self.organ, slots=slots, chunk_s=0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench import Bench
+from queues import audited
 
 from muscgen.jobs import EmbeddedServer
 
@@ -22,5 +23,6 @@ def embedded() -> Iterator[EmbeddedServer]:
 @pytest.fixture
 async def bench(embedded: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Bench]:
     bench = Bench(embedded.url, f"worker{next(_numbers)}", tmp_path / "artifacts", lease_s=1.0)
-    yield bench
+    async with audited(bench.client, bench.prefix):
+        yield bench
     await bench.client.aclose()
