@@ -173,7 +173,7 @@ def revoke(
             typer.echo(json.dumps({"tracks": found.tracks, "models": models, "again": found.again}, indent=2))
             return
         what = "had been taken back before" if found.again else "is taken back"
-        typer.echo(f"{consent or track} {what}; {len(found.tracks)} tracks leave the next manifest")
+        typer.echo(f"{consent or track} {what}; tracks that leave the next manifest: {len(found.tracks)}")
         for name in found.tracks[:10]:
             typer.echo(f"  {name}")
         if len(found.tracks) > 10:

@@ -6,6 +6,7 @@ Every machine of the cluster sees the data set and the output folder under the s
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -17,6 +18,7 @@ from muscgen.data.work import Order
 from muscgen.errors import ConfigurationError
 
 WAVE = 4_096  # orders in one data set of Ray's: bounds what the driver holds
+_ANSWER_S = 10.0
 _BLOCK = 4  # orders that a worker takes at once
 Record = dict[str, Any]
 
@@ -71,6 +73,7 @@ def _connected(address: str) -> Any:  # noqa: ANN401  (the module, which may not
         raise ConfigurationError(
             "--ray needs Ray, which is not installed", param="ray", suggestion="pip install 'muscgen[ray]'"
         ) from error
+    _look(address)
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -82,3 +85,21 @@ def _connected(address: str) -> Any:  # noqa: ANN401  (the module, which may not
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     return ray
+
+
+def _look(address: str) -> None:
+    """Ray itself would try for minutes. Raises ConfigurationError where nobody listens at HOST:PORT."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        except (OSError, OverflowError) as error:
+            raise _silent(address, error) from error
+
+
+def _silent(address: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"no Ray cluster answers at {address}: {error}",
+        param="ray",
+        suggestion="ray start --head; then HOST:6379",
+    )
