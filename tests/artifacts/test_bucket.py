@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import pairwise
 
 import httpx
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from places import SONG, bucket_of, everybody, put
 
@@ -139,6 +143,46 @@ def test_a_bucket_that_is_away_is_said_so_soon(tmp_path, monkeypatch):
         with pytest.raises(StoreUnavailable):
             ask()
     assert time.monotonic() - began < 30
+
+
+def test_a_bucket_that_hangs_holds_no_more_than_one_thread_for_long(tmp_path, monkeypatch):
+    from muscgen.artifacts import opening
+
+    client = opening._CLIENT | {"read_timeout": timedelta(seconds=1)}
+    monkeypatch.setattr(opening, "_CLIENT", client)
+    monkeypatch.setattr(opening, "_RETRIES", {"max_retries": 0})
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as hung:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{hung.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        store = open_store(Settings(home=tmp_path, artifacts_url="s3://bucket"))
+
+        def ask(_):
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                store.look("a" * 64)
+            return time.monotonic() - began
+
+        ask(0)
+        with ThreadPoolExecutor(8) as pool:
+            took = sorted(pool.map(ask, range(8)))
+    assert took[6] < 0.5
+    assert 0.9 < took[7] < 5
+
+
+def test_a_bucket_that_was_away_is_trusted_again_at_its_first_answer(memory, tmp_path, monkeypatch):
+    store = of(memory, tmp_path)
+    artifact = put(store)
+
+    def away(*_, **__):
+        raise GenericError("reset by peer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("obstore.get", away)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                store.look(artifact.id)
+    assert store.verify(artifact.id)
 
 
 def test_a_full_bucket_is_said_so(tmp_path, monkeypatch):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -14,6 +15,7 @@ import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    GenericError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore, S3Store
 
 BLOCK_BYTES = 1 << 20  # of a range read: 30 ms away, that is 30 MB/s for one listener
-PART_BYTES = 8 << 20
+PART_BYTES = 5 << 20  # S3's least: each is sent and answered within the limit of opening.py
 PARTS_AT_ONCE = 2  # what an upload holds in memory
 RETRY_S = 5.0
+_AWAY = "the store of files does not answer"
 # How MinIO, Ceph and Google say that the disk or the quota is full.
 _FULL = re.compile(r"StorageFull|QuotaExceeded|quotaExceeded|507 Insufficient Storage")
 
@@ -68,10 +71,12 @@ class Objects:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._away = False
+        self._trying = threading.Lock()
 
     def read(self, key: str) -> tuple[bytes, Version] | None:
         """The object, whole; None where there is none."""
-        with outages():
+        with self._asked():
             try:
                 answer = obstore.get(self._store, key)
                 return bytes(answer.bytes()), Version.of(answer.meta)
@@ -80,7 +85,7 @@ class Objects:
 
     def create(self, key: str, content: bytes) -> Version | None:
         """None where something is there already."""
-        with outages():
+        with self._asked():
             try:
                 return Version.of(obstore.put(self._store, key, content, mode="create"))
             except AlreadyExistsError:
@@ -88,7 +93,7 @@ class Objects:
 
     def replace(self, key: str, content: bytes, version: Version) -> Version | None:
         """None where it is no longer that version."""
-        with outages():
+        with self._asked():
             try:
                 return Version.of(obstore.put(self._store, key, content, mode=version.condition()))
             except PreconditionError:
@@ -102,7 +107,7 @@ class Objects:
             "Content-Type": content_type,
             "Content-Disposition": f'inline; filename="{filename}"',
         }
-        with outages():
+        with self._asked():
             obstore.put(
                 self._store,
                 key,
@@ -114,31 +119,59 @@ class Objects:
 
     def delete(self, key: str) -> None:
         """What is not there needs no deleting."""
-        with outages(), contextlib.suppress(FileNotFoundError):
+        with self._asked(), contextlib.suppress(FileNotFoundError):
             obstore.delete(self._store, key)
 
     def list(self, prefix: str | None = None) -> Iterator[Found]:
         """Everything below the prefix, which ends at a slash of the keys; in the order of the keys."""
-        with outages():
-            for page in obstore.list(self._store, prefix, chunk_size=1000):
-                for each in page:
-                    yield Found(
-                        each["path"], each["size"], Version.of(each), each["last_modified"].timestamp()
-                    )
+        pages = iter(obstore.list(self._store, prefix, chunk_size=1000))  # asks nothing yet
+        while True:
+            with self._asked():
+                page = next(pages, None)
+            if page is None:
+                return
+            for each in page:
+                changed_at = each["last_modified"].timestamp()
+                yield Found(each["path"], each["size"], Version.of(each), changed_at)
 
     def file(self, key: str, size: int) -> BinaryIO:
         """The object as a file that reads what it is asked for, a block at a time."""
-        return io.BufferedReader(_Blocks(self._store, key, size), BLOCK_BYTES)
+
+        def block(start: int, end: int) -> memoryview:
+            with self._asked():
+                return memoryview(obstore.get_range(self._store, key, start=start, end=end))
+
+        return io.BufferedReader(_Blocks(block, size), BLOCK_BYTES)
 
     def url(self, key: str, expires_in_s: float) -> str:
         """Where anybody may get the object for that long."""
         with outages():
             return obstore.sign(cast("S3Store", self._store), "GET", key, timedelta(seconds=expires_in_s))
 
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Around each request. While the bucket does not answer, one at a time tries whether it does again.
+
+        So one that hangs does not hold all threads of a service, each for as long as it takes to be sure.
+        """
+        trying = self._away
+        if trying and not self._trying.acquire(blocking=False):
+            raise StoreUnavailable(_AWAY, retry_after_s=RETRY_S)
+        try:
+            with outages():
+                yield
+            self._away = False
+        except StoreUnavailable as error:
+            self._away = isinstance(error.__cause__, GenericError) and not isinstance(error, StoreFull)
+            raise
+        finally:
+            if trying:
+                self._trying.release()
+
 
 class _Blocks(io.RawIOBase):
-    def __init__(self, store: ObjectStore, key: str, size: int) -> None:
-        self._store, self._key, self._size, self._place = store, key, size, 0
+    def __init__(self, block: Callable[[int, int], memoryview], size: int) -> None:
+        self._block, self._size, self._place = block, size, 0
 
     def readable(self) -> bool:
         return True
@@ -160,8 +193,7 @@ class _Blocks(io.RawIOBase):
         end = min(self._place + len(buffer), self._size)
         if self._place >= end:
             return 0
-        with outages():
-            block = memoryview(obstore.get_range(self._store, self._key, start=self._place, end=end))
+        block = self._block(self._place, end)
         buffer[: len(block)] = block
         self._place += len(block)
         return len(block)
@@ -179,7 +211,7 @@ def outages() -> Iterator[None]:
         telemetry.warning("store.away", kind=type(error).__name__, reason=reason)
         if _FULL.search(str(error)):
             raise StoreFull("no space is left for files", retry_after_s=60.0) from error
-        raise StoreUnavailable("the store of files does not answer", retry_after_s=RETRY_S) from error
+        raise StoreUnavailable(_AWAY, retry_after_s=RETRY_S) from error
 
 
 @contextlib.contextmanager

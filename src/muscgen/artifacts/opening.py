@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CLIENT: ClientConfig = {
     "allow_http": True,  # where an endpoint says http://
     "connect_timeout": timedelta(seconds=3),
-    "timeout": timedelta(seconds=60),  # a part of 8 MB at 1 Mbit/s
+    "read_timeout": timedelta(seconds=10),  # for an answer: a part of 5 MB goes there at 4 Mbit/s
 }
 _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
