@@ -286,3 +286,25 @@ def test_a_damaged_record_is_reported_and_left_to_be_looked_at(memory, tmp_path,
     assert "artifact.record_damaged" in caplog.text
     store.sweep(everybody)
     assert len(place.names()) == 2
+
+
+@pytest.mark.parametrize("method", ["create", "replace"])
+def test_a_write_whose_answer_was_lost_counts_all_the_same(memory, tmp_path, method):
+    """As when the connection breaks, and the client of the bucket asks again by itself."""
+
+    class Forgetful(Objects):
+        def create(self, key, content):
+            version = super().create(key, content)
+            return None if method == "create" else version
+
+        def replace(self, key, content, version):
+            version = super().replace(key, content, version)
+            return None if method == "replace" else version
+
+    store = BucketStore(Forgetful(memory), tmp_path)
+    artifact = put(store, owner="a")
+    put(store, owner="b")
+    store.share(artifact.id, "c")
+    assert store.owners(artifact.id) == {"a", "b", "c"}
+    assert [store.release(artifact.id, owner) for owner in "abc"] == [False, False, True]
+    assert list(Objects(memory).list()) == []

@@ -77,7 +77,7 @@ class Lives:
         key = f"{record.artifact.id}/{secrets.token_hex(8)}"
         self.write_content(key, record.artifact, content)
         version = self._objects.create(record_key(key), record.to_json())
-        # An answer that was lost on its way makes the client of the bucket ask twice.
+        # None may be an answer to a second asking, too: the record says whether it is ours.
         return self.read(key) if version is None else Life(key, record, version)
 
     def write_content(self, key: str, artifact: Artifact, content: bytes | BinaryIO) -> None:
@@ -86,19 +86,24 @@ class Lives:
 
     def change(self, life: Life, change: Callable[[Record], Record]) -> Life | None:
         """The life, with what `change` makes of its record as it is by then; None where it is over."""
-        now: Life | None = life
+        record, version = life.record, life.version
         for turn in range(TURNS):
-            if now is None:
-                return None
-            record = change(now.record)
-            if record == now.record:
-                return now
-            version = self._objects.replace(record_key(life.key), record.to_json(), now.version)
-            if version is not None:
-                return replace(now, record=record, version=version)
+            wanted = change(record)
+            written = version if wanted == record else self._write(life.key, wanted, version)
+            if written is not None:
+                return replace(life, record=wanted, version=written)
             time.sleep(_DICE.uniform(0.0, min(LONGEST_PAUSE_S, 0.005 * 2**turn)))
-            now = self.read(life.key)
+            found = self.record(life.key)
+            if found is not None and found[0] == wanted:
+                # An answer was lost on its way, and the client of the bucket asked twice.
+                return replace(life, record=wanted, version=found[1])
+            if found is None or not found[0].owners:
+                return None
+            record, version = found
         raise StoreUnavailable("too many change that file at once", retry_after_s=1.0)
+
+    def _write(self, key: str, record: Record, version: Version) -> Version | None:
+        return self._objects.replace(record_key(key), record.to_json(), version)
 
     def drop(self, life: Life, owners: Collection[str]) -> bool:
         """Strike owners; True where none was left, and the content went."""
@@ -132,9 +137,10 @@ def check_conditions(objects: Objects) -> None:
     """Raises ConfigurationError for a bucket that is missing, not ours, or ignores conditions."""
     key = f"{CHECKS}/{secrets.token_hex(8)}"
     with refusals():
-        first, again = objects.create(key, b"1"), objects.create(key, b"1")
-    second = first and objects.replace(key, b"2", first)
-    stale = first and objects.replace(key, b"3", first)
+        first = objects.create(key, b"1") or _version_of(objects, key, b"1")
+    again = objects.create(key, b"2")
+    second = first and (objects.replace(key, b"3", first) or _version_of(objects, key, b"3"))
+    stale = first and objects.replace(key, b"4", first)
     objects.delete(key)
     if first is None or again is not None or second is None or stale is not None:
         raise ConfigurationError(
@@ -142,3 +148,9 @@ def check_conditions(objects: Objects) -> None:
             param="artifacts_url",
             suggestion="S3, MinIO, R2, Ceph, Google Cloud Storage and Azure do, in versions of 2025",
         )
+
+
+def _version_of(objects: Objects, key: str, content: bytes) -> Version | None:
+    """Of what we wrote, whatever became of the answer."""
+    found = objects.read(key)
+    return found[1] if found is not None and found[0] == content else None
