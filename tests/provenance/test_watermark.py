@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from muscgen.audio import Audio
 from muscgen.finishing.encode import decode, encode
 from muscgen.provenance.watermark import Embedder, Payload, code, detect, embed
+from muscgen.provenance.watermark.detect import THRESHOLD
+from muscgen.provenance.watermark.embed import Writer
+from muscgen.provenance.watermark.pattern import begins, round_of, seal, spoken
 from muscgen.provenance.watermark.payload import job_hash
 
 SECRET, OTHER = b"a deployment's secret", b"somebody else's"
@@ -66,7 +69,8 @@ def test_the_payload_comes_back(marked: Audio) -> None:
     found = detect(marked, KEYS)
     assert found is not None
     assert (found.key, found.payload) == ("ours", PAYLOAD)
-    assert found.likeness > 8
+    assert found.likeness > 2 * THRESHOLD
+    assert found.chance < 1e-20
     assert found.bit_errors < 0.1
 
 
@@ -75,11 +79,56 @@ def test_ten_seconds_from_anywhere_are_enough(marked: Audio, start_s: float) -> 
     assert payload_in(excerpt(marked, start_s, 10)) == PAYLOAD
 
 
-@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("rate", [8_000, 12_000, 16_000, 24_000, 44_100, 48_000])
 def test_every_sample_rate_carries_it_to_every_other(rate: int) -> None:
-    marked = embed(song(10, rate), SECRET, PAYLOAD)
+    marked = embed(song(10, rate, channels=1), SECRET, PAYLOAD)
     assert payload_in(marked) == PAYLOAD
     assert payload_in(at_rate(marked, RATE)) == PAYLOAD
+
+
+@given(
+    rate=st.sampled_from([16_000, 32_000, 44_100, 48_000]),
+    channels=st.sampled_from([1, 2]),
+    start_s=st.floats(0, 3.9),
+    payload=st.builds(Payload, st.integers(0, 2**16 - 1), st.integers(0, 255), st.integers(0, 2**24 - 1)),
+)
+@settings(deadline=None, max_examples=6)
+def test_any_excerpt_of_any_song_is_read(rate: int, channels: int, start_s: float, payload: Payload) -> None:
+    marked = embed(song(14, rate, channels=channels, seed=payload.job), SECRET, payload)
+    assert payload_in(excerpt(marked, start_s, 10)) == payload
+
+
+SPEEDS = {"1 % faster": 1.01, "5 % slower": 0.95, "6 % faster": 1.06}
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_a_changed_speed_is_found_and_told(marked: Audio, speed: str) -> None:
+    faster = Audio(at_rate(marked, round(RATE / SPEEDS[speed])).samples, RATE)
+    found = detect(excerpt(faster, 1, 10), KEYS)
+    assert found is not None
+    assert found.payload == PAYLOAD
+    assert found.tempo == pytest.approx(SPEEDS[speed], abs=0.011)  # 1 % is still heard as it is
+
+
+def test_a_changed_tempo_alone_is_found_and_told(marked: Audio) -> None:
+    """Frames of 64 ms that overlap by three quarters, laid 5 % closer."""
+    hop, size = 512, 2_048
+    starts = range(0, marked.samples.shape[1] - size, round(hop * 1.05))
+    stretched = np.zeros((2, len(starts) * hop + size), np.float32)
+    for at, start in enumerate(starts):
+        stretched[:, at * hop : at * hop + size] += marked.samples[:, start : start + size] * np.hanning(size)
+    found = detect(Audio(stretched, RATE), KEYS)
+    assert found is not None
+    assert found.payload == PAYLOAD
+    assert (found.tempo, found.pitch) == (pytest.approx(1.05, abs=0.005), 1)
+
+
+def test_speech_in_the_middle_leaves_it_between_the_channels(marked: Audio) -> None:
+    part = excerpt(marked, 2, 10)
+    talk = np.random.default_rng(3).standard_normal(part.samples.shape[1]).cumsum()
+    talk = 3 * part.samples.std() * talk / np.abs(talk).max()
+    covered = Audio((part.samples + talk).astype(np.float32), RATE)
+    assert payload_in(covered) == PAYLOAD
 
 
 @pytest.mark.parametrize(
@@ -105,7 +154,7 @@ def test_it_survives(marked: Audio, attack: str) -> None:
     assert payload_in(ATTACKS[attack](excerpt(marked, 2.2, 10))) == PAYLOAD
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_is_not_marked_has_no_mark(seed: int) -> None:
     assert detect(song(10, seed=seed), KEYS) is None
 
@@ -121,12 +170,12 @@ def test_of_several_keys_the_one_that_was_used_is_named(marked: Audio) -> None:
 
 
 def test_a_marked_part_of_a_long_file_is_found_and_placed() -> None:
-    rest = song(150, channels=1, seed=3).samples
+    rest = song(50, channels=1, seed=3).samples
     marked = embed(song(14, channels=1, seed=4), SECRET, PAYLOAD).samples
     found = detect(Audio(np.concatenate([rest, marked, rest], axis=1), RATE), KEYS)
     assert found is not None
     assert found.payload == PAYLOAD
-    assert 130 <= found.start_s <= 164
+    assert 30 <= found.start_s <= 64
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 1.0, 2.9])
@@ -134,11 +183,54 @@ def test_what_is_too_short_to_tell_has_no_mark(seconds: float) -> None:
     assert detect(song(seconds), KEYS) is None
 
 
-def test_silence_and_constant_tones_have_no_mark() -> None:
-    silent = np.zeros((1, 10 * RATE), np.float32)
-    tone = np.sin(np.arange(10 * RATE) * 0.1, dtype=np.float32)[None]
-    assert detect(Audio(silent, RATE), KEYS) is None
-    assert detect(Audio(tone, RATE), KEYS) is None
+AGE = np.arange(6 * RATE) / RATE
+STRANGE = {
+    "silence": 0 * AGE,
+    "a sine": np.sin(2 * np.pi * 440 * AGE),
+    "a square wave": np.sign(np.sin(2 * np.pi * 220 * AGE)),
+    "clicks": (np.arange(AGE.size) % 4_000 == 0).astype(float),
+    "noise switched every cell": np.random.default_rng(8).standard_normal(AGE.size) * (AGE % 0.128 < 0.064),
+}
+
+
+@pytest.mark.parametrize("sound", STRANGE)
+def test_what_is_no_music_has_no_mark(sound: str) -> None:
+    assert detect(Audio(STRANGE[sound].astype(np.float32)[None], RATE), KEYS) is None
+
+
+@pytest.mark.parametrize("gain_db", [-60, 20])
+def test_how_loud_it_is_does_not_matter(gain_db: float) -> None:
+    level = np.float32(10 ** (gain_db / 20))
+    marked = embed(Audio(song(8).samples * level, RATE), SECRET, PAYLOAD)
+    assert payload_in(marked) == PAYLOAD
+
+
+def test_music_with_long_rests_carries_it() -> None:
+    music = song(12)
+    music.samples[:, (np.arange(12 * RATE) // RATE) % 3 == 2] = 0
+    assert payload_in(embed(music, SECRET, PAYLOAD)) == PAYLOAD
+
+
+def test_songs_do_not_share_a_pattern() -> None:
+    songs = [Payload.of(7, 1, f"job_{number}").to_bytes() for number in range(40)]
+    assert len({begins(SECRET, payload)[0] for payload in songs}) > 20
+    one, other = (spoken(SECRET, payload)[0] for payload in songs[:2])
+    assert abs(float((one * other).mean())) < 0.05
+
+
+def test_a_song_does_not_repeat_itself_within_a_round() -> None:
+    first, second = spoken(SECRET, PAYLOAD.to_bytes())[0].reshape(8, 64, 72)[:2]
+    assert abs(float((first * second).mean())) < 0.1
+
+
+def test_who_changes_what_a_mark_says_breaks_its_seal() -> None:
+    """He knows all cells but the seal of the payload that he wants."""
+    wanted = Payload(PAYLOAD.deployment, PAYLOAD.key_version, PAYLOAD.job ^ 1)
+    number, first = begins(SECRET, wanted.to_bytes())
+    plan = round_of(SECRET, number)
+    signs = np.where(plan.sealed, seal(SECRET, PAYLOAD.to_bytes()), spoken(SECRET, wanted.to_bytes())[0])
+    writer = Writer(signs, first, sample_rate=RATE, channels=2)
+    assert detect(Audio(writer.push(song(10).samples, last=True), RATE), KEYS, warped=False) is None
 
 
 def test_silence_stays_silence() -> None:
@@ -185,16 +277,11 @@ def test_what_is_changed_lies_well_below_the_music(marked: Audio) -> None:
 
 @given(st.binary(min_size=6, max_size=6), st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None)
-def test_the_code_corrects_a_tenth_of_its_symbols(payload: bytes, seed: int) -> None:
+def test_the_code_corrects_a_fifth_of_its_symbols(payload: bytes, seed: int) -> None:
     dice = np.random.default_rng(seed)
     symbols = code.encode(payload)
-    symbols[dice.choice(symbols.size, symbols.size // 10, replace=False)] *= -1
+    symbols[dice.choice(symbols.size, symbols.size // 5, replace=False)] *= -1
     assert code.decode(symbols) == payload
-
-
-def test_noise_is_no_payload() -> None:
-    dice = np.random.default_rng(6)
-    assert [code.decode(dice.standard_normal(code.SYMBOLS)) for _ in range(20)] == [None] * 20
 
 
 @given(st.integers(0, 2**16 - 1), st.integers(0, 255), st.integers(0, 2**24 - 1))

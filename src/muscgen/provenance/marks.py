@@ -40,7 +40,7 @@ class Mark:
 
     def found(self, audio: Audio) -> dict[str, str | bool | float | None]:
         """What a job's output says of its mark: whether it is heard in this sound, and how clearly."""
-        heard = detect(audio, {"": self.secret})
+        heard = detect(audio, {"": self.secret}, warped=False)
         detected = heard is not None and heard.payload == self.payload
         confidence = round(heard.likeness, 2) if heard is not None and detected else None
         return {

@@ -1,12 +1,11 @@
-"""Payload to symbols and back: a checksum, then a convolutional code of rate 1/6, read by soft Viterbi.
+"""Payload to symbols and back: a convolutional code of rate 1/6, read by soft Viterbi.
 
-Constraint length 9, the generators of the rate 1/6 code in Proakis' table (octal 557 663 711 651 537 725 are
-its kin for rate 1/3 taken twice). Zeros flush the register, so every path ends where it began.
+Constraint length 9, the generators of the rate 1/3 code in Proakis' table (octal 557 663 711) and three of
+their kin. Zeros flush the register, so every path ends where it began. The code has no checksum: whether a
+payload was read right, the seal says (pattern.py).
 """
 
 from __future__ import annotations
-
-import binascii
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +14,16 @@ from muscgen.provenance.watermark.payload import BITS
 
 _MEMORY = 8
 _GENERATORS = (0o557, 0o663, 0o711, 0o651, 0o537, 0o725)
-_CHECK_BITS = 16
 _RATE = len(_GENERATORS)
 _STATES = 1 << _MEMORY
-MESSAGE_BITS = BITS + _CHECK_BITS
-SYMBOLS = (MESSAGE_BITS + _MEMORY) * _RATE
+SYMBOLS = (BITS + _MEMORY) * _RATE
 
 Floats = NDArray[np.float64]
 
 
 def encode(payload: bytes) -> Floats:
     """Six bytes -> symbols [SYMBOLS], each -1 or 1."""
-    bits = np.unpackbits(np.frombuffer(_checked(payload), np.uint8)).tolist()
+    bits = np.unpackbits(np.frombuffer(payload, np.uint8)).tolist()
     register, symbols = 0, []
     for bit in [*bits, *[0] * _MEMORY]:
         register = (register << 1 | bit) & (2 * _STATES - 1)
@@ -34,8 +31,8 @@ def encode(payload: bytes) -> Floats:
     return np.concatenate(symbols)
 
 
-def decode(symbols: Floats) -> bytes | None:
-    """The likeliest payload for soft symbols [SYMBOLS]; None where its checksum is wrong."""
+def decode(symbols: Floats) -> bytes:
+    """The likeliest payload for soft symbols [SYMBOLS]."""
     metric = np.full(_STATES, -np.inf)
     metric[0] = 0.0
     choices = []
@@ -48,13 +45,7 @@ def decode(symbols: Floats) -> bytes | None:
     for choice in reversed(choices):
         bits.append(state & 1)
         state = int(_BEFORE[state, choice[state]])
-    message = np.packbits(bits[: _MEMORY - 1 : -1]).tobytes()
-    payload = message[: BITS // 8]
-    return payload if _checked(payload) == message else None
-
-
-def _checked(payload: bytes) -> bytes:
-    return payload + binascii.crc_hqx(payload, 0xFFFF).to_bytes(_CHECK_BITS // 8)
+    return np.packbits(bits[: _MEMORY - 1 : -1]).tobytes()
 
 
 def _outputs(register: int) -> Floats:

@@ -1,60 +1,69 @@
 """Finding a watermark again: blind, in any excerpt of some seconds.
 
-The loudness of every cell (in dB, against the cells around it) is folded over the period and compared with
-the key's known cells at every place where the period could begin. Where the likeness stands out, the payload
-is read, and its checksum says whether it was there.
+First the places are sought where a round most likely lies (search.py): as the sound is and, if that is
+in vain, as if it had been played faster or slower. There the payload is read, and from key and payload
+follow the signs of the sealed cells, which nothing before has looked at. How like they are to what is heard
+is the `likeness`.
 
-False alarms: without a mark the likeness z is normal (a sum over 1,152 cells), and the best of 512 places
-passes THRESHOLD in about 1 of 600 excerpts; the checksum lets 1 of 65,536 of those pass, for each of the
-places that are read. docs/trust.md has the measured tails.
+False alarms: to a sound without a mark, whatever it is, the seal's signs are dice. By Hoeffding's
+inequality a sum of numbers with random signs passes t times the root of the sum of their squares with a
+probability of at most exp(-t² / 2), and in one of 64 cases the payload names the round that it was read
+from. At most READINGS are made, over all keys, places and warps together. So no sound of any kind gives a
+false alarm with more than
+
+    READINGS / ROUNDS exp(-THRESHOLD² / 2) = 5e-7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from muscgen.audio import Audio
 from muscgen.provenance.watermark import code
-from muscgen.provenance.watermark.grid import (
-    BAND_BINS,
-    BANDS,
-    BINS,
-    CELL_FRAMES,
-    CELLS,
-    FRAME,
-    HOP,
-    RATE,
-    Cells,
-    Pattern,
-    at_grid_rate,
-    pattern,
-    spectra,
-)
+from muscgen.provenance.watermark.grid import ROUNDS
+from muscgen.provenance.watermark.levels import STEP_S, STEPS, Levels, views
+from muscgen.provenance.watermark.pattern import begins, round_of, seal
 from muscgen.provenance.watermark.payload import Payload
+from muscgen.provenance.watermark.search import WINDOW, Place, Warp, heard_at, places, refined, warps
 
-THRESHOLD = 4.5  # of the likeness, in standard deviations
-MIN_S = 3.0  # less is not looked at
-_SHIFTS = 8  # places a cell's beginning is sought at: every 8 ms
-_READ = 4  # places whose payload is read
-_NEAR_CELLS, _NEAR_BANDS = 3, 5  # what a cell is compared with, on each side
-_CLIP_DB = 6.0
-_FLOOR = 1e-7  # of the loudest bin
-_EXCERPT_S, _STRIDE_S = 20.5, 10.0
+THRESHOLD = 5.25  # of the likeness, in standard deviations
+MIN_S = 2.0  # less is not looked at
+WARPS = warps(reach=0.06, step=0.005)
+WORTH_READING = 5.0  # likeness of the sync cells: chance's best of five million is about as high
+_AROUND_S = 15.0  # on each side of a window's middle
 
-Levels = NDArray[np.float64]
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """warps: under which to look. shifts: beginnings in a cell. stride: cells between windows, at most.
+
+    count: places to be read.
+    """
+
+    warps: tuple[Warp, ...]
+    shifts: int
+    stride: int
+    count: int
+
+
+_AS_IS = _Search((Warp(),), shifts=8, stride=WINDOW // 2, count=4)
+_WARPED = _Search(WARPS, shifts=4, stride=WINDOW, count=8)
+# As it is in two views, and warped; of what lies around a window, and of the window.
+READINGS = 2 * (2 * _AS_IS.count + _WARPED.count)
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """A watermark that was found.
 
-    key: the name of the key that found it. likeness: of the known cells, in standard deviations of chance.
-    start_s: where the excerpt begins in which it was found; 0 for the sound as a whole. bit_errors: share of
-    the symbols that were heard wrong, before correction.
+    key: the name of the key that found it. likeness: of the seal, in standard deviations of chance.
+    start_s: where the excerpt begins in which it was found. bit_errors: share of the symbols that were heard
+    wrong, before correction. tempo, pitch: what the sound is played at; 1 is as it was made.
     """
 
     key: str
@@ -62,120 +71,86 @@ class Detection:
     likeness: float
     bit_errors: float
     start_s: float
+    tempo: float = 1.0
+    pitch: float = 1.0
+
+    @property
+    def chance(self) -> float:
+        """Of any sound without this mark to be taken for one with it: at most this."""
+        return min(1.0, READINGS / ROUNDS * math.exp(-(max(self.likeness, 0.0) ** 2) / 2))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What was found at one place: the likeness there, and the folded cells from the period's first on."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read at a place. named: the payload names the round that it was read from."""
 
-    likeness: float
-    cells: Cells
+    detection: Detection
+    place: Place
+    named: bool
+
+    @property
+    def passes(self) -> bool:
+        return self.named and self.detection.likeness >= THRESHOLD
 
 
-def detect(audio: Audio, secrets: Mapping[str, bytes]) -> Detection | None:
-    """The clearest mark of any of the keys (name -> secret) in the sound; None if there is none.
+def detect(audio: Audio, secrets: Mapping[str, bytes], *, warped: bool = True) -> Detection | None:
+    """The mark of one of the keys (name -> secret) in the sound; None if there is none.
 
-    Looked for in the sound as a whole and in excerpts of 20 s: a file may hold a song only in part.
+    warped: also look for what was played faster or slower, or at another pitch, which takes longer.
     """
-    levels = levels_of(audio)
-    found = [
-        detection
-        for start, stop in _excerpts(len(levels))
-        for name, secret in secrets.items()
-        if (detection := _in_excerpt(levels, start, stop, name, secret)) is not None
-    ]
-    return max(found, key=lambda detection: detection.likeness, default=None)
+    heard = views(audio)
+    if len(heard[0]) * STEP_S < MIN_S:
+        return None
+    found = readings(heard, secrets, warped=warped)
+    return next((reading.detection for reading in found if reading.passes), None)
 
 
-def likeness(audio: Audio, secret: bytes) -> float:
-    """The largest likeness of the whole sound: what the threshold is compared with."""
-    return likeness_in(levels_of(audio), secret)
+def readings(
+    heard: Sequence[Levels],
+    secrets: Mapping[str, bytes],
+    *,
+    warped: bool = True,
+    worth: float = WORTH_READING,
+) -> Iterator[Reading]:
+    """What is read at the likeliest places, as long as it is asked for; most of it is chance.
+
+    heard: the sound's views. worth: the likeness of the sync cells from which on a place is read.
+    """
+    searches = [(levels, _AS_IS) for levels in heard] + [(heard[0], _WARPED)] * warped
+    for levels, search in searches:
+        found = (
+            place
+            for window in _windows(len(levels), search.stride)
+            for place in places(levels, secrets, window, search.warps, search.shifts)
+        )
+        for place in heapq.nlargest(search.count, found, key=lambda place: place.likeness):
+            if place.likeness >= worth:
+                yield from _read(levels, secrets[place.key], place)
 
 
-def likeness_in(levels: Levels, secret: bytes) -> float:
-    """The same, of a sound's levels."""
-    places = _places(levels, pattern(secret), 1)
-    return places[0].likeness if places else 0.0
+def _windows(steps: int, stride: int) -> list[tuple[int, int]]:
+    """Of WINDOW cells and a shift, evenly over the sound."""
+    length = (WINDOW + 1) * STEPS
+    count = 1 + max(0, math.ceil((steps - length) / (stride * STEPS)))
+    starts = [round(at) for at in np.linspace(0, max(0, steps - length), count)]
+    return [(start, min(start + length, steps)) for start in starts]
 
 
-def levels_of(audio: Audio) -> Levels:
-    """Decibels of every band, every 8 ms [frames, BANDS]; the channels' powers are added up."""
-    step = CELL_FRAMES * HOP // _SHIFTS
-    channels = [
-        np.abs(spectra(channel, step)[:, BINS]).astype(np.float64) ** 2 for channel in at_grid_rate(audio)
-    ]
-    power: Levels = np.sum(channels, axis=0).reshape(-1, BANDS, BAND_BINS)
-    floor = 1e-12 + _FLOOR * power.max(initial=0.0)
-    decibels: Levels = (10 * np.log10(power + floor)).mean(axis=2)
-    return decibels
+def _read(levels: Levels, secret: bytes, place: Place) -> Iterator[Reading]:
+    middle, reach = sum(place.window) // 2, round(_AROUND_S / STEP_S)
+    around = max(0, middle - reach), min(len(levels), middle + reach)
+    for span in dict.fromkeys((around, place.window)):
+        near = place if place.warp == Warp() else refined(levels, secret, place, span)
+        yield _payload_at(levels, secret, near, span)
 
 
-_STEP_S = CELL_FRAMES * HOP / _SHIFTS / RATE
-
-
-def _excerpts(frames: int) -> list[tuple[int, int]]:
-    if frames * _STEP_S < MIN_S:
-        return []
-    length, stride = round(_EXCERPT_S / _STEP_S), round(_STRIDE_S / _STEP_S)
-    parts = [(start, start + length) for start in range(0, max(frames - length // 2, 0), stride)]
-    return [(0, frames), *(parts if frames > length else [])]
-
-
-def _in_excerpt(levels: Levels, start: int, stop: int, name: str, secret: bytes) -> Detection | None:
-    plan = pattern(secret)
-    for heard in _places(levels[start:stop], plan, _READ):
-        if heard.likeness < THRESHOLD:
-            return None
-        symbols = plan.soft_symbols(heard.cells)
-        if (payload := code.decode(symbols)) is not None:
-            errors = float(np.mean(np.sign(symbols) != code.encode(payload)))
-            return Detection(name, Payload.from_bytes(payload), heard.likeness, errors, start * _STEP_S)
-    return None
-
-
-def _places(levels: Levels, plan: Pattern, count: int) -> list[Heard]:
-    """The `count` places where the period most likely begins, the likeliest first."""
-    if len(levels) < CELLS * _SHIFTS // 2:
-        return []
-    known = np.conj(np.fft.fft(plan.sync, axis=0))
-    weight = np.sqrt(np.count_nonzero(plan.sync))
-    folds, scores = [], []
-    for shift in range(_SHIFTS):
-        fold = _folded(_cells(levels, shift))
-        matches = np.fft.ifft(np.fft.fft(fold, axis=0) * known, axis=0).real.sum(axis=1)
-        folds.append(fold)
-        scores.append(matches / (fold.std() * weight + 1e-12))
-    ranking = np.argsort(np.array(scores), axis=None)[::-1][:count]
-    return [
-        Heard(float(scores[at // CELLS][at % CELLS]), np.roll(folds[at // CELLS], -(at % CELLS), axis=0))
-        for at in ranking.tolist()
-    ]
-
-
-def _cells(levels: Levels, shift: int) -> Levels:
-    """Each cell against its neighbours [cells, BANDS]; the cells' first begins at frame `shift`."""
-    count = (len(levels) - shift) // _SHIFTS
-    cells = levels[shift : shift + count * _SHIFTS].reshape(count, _SHIFTS, BANDS)
-    # The last frame of a cell lies mostly in the next one.
-    inner = cells[:, : _SHIFTS - FRAME // (2 * HOP)].mean(axis=1)
-    flat = inner - _local_mean(inner, _NEAR_CELLS)
-    flat = flat - _local_mean(flat.T, _NEAR_BANDS).T
-    clipped: Levels = flat.clip(-_CLIP_DB, _CLIP_DB)
-    return clipped
-
-
-def _local_mean(values: Levels, reach: int) -> Levels:
-    """Of each row and up to `reach` on either side."""
-    sums = np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
-    at = np.arange(len(values))
-    low, high = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(values))
-    mean: Levels = (sums[high] - sums[low]) / (high - low)[:, None]
-    return mean
-
-
-def _folded(cells: Levels) -> Cells:
-    periods = -(-len(cells) // CELLS)
-    padded = np.zeros((periods * CELLS, BANDS))
-    padded[: len(cells)] = cells
-    folded: Cells = padded.reshape(periods, CELLS, BANDS).sum(axis=0)
-    return folded
+def _payload_at(levels: Levels, secret: bytes, place: Place, span: tuple[int, int]) -> Reading:
+    plan, heard = round_of(secret, place.round), heard_at(levels, place, span)
+    symbols = plan.soft_symbols(heard)
+    payload = code.decode(symbols)
+    errors = float(np.mean(np.sign(symbols) != code.encode(payload)))
+    ours, signs = heard[plan.sealed], seal(secret, payload)[plan.sealed]
+    likeness = float(ours @ signs / (np.linalg.norm(ours) + 1e-9))
+    says, warp = Payload.from_bytes(payload), place.warp
+    found = Detection(place.key, says, likeness, errors, span[0] * STEP_S, warp.tempo, warp.pitch)
+    return Reading(found, place, begins(secret, payload)[0] == place.round)

@@ -10,15 +10,15 @@ from muscgen.provenance.watermark.grid import (
     BAND_BINS,
     BINS,
     CELL_FRAMES,
-    CELLS,
     FRAME,
     HOP,
     RATE,
+    ROUND,
     WINDOW,
     Floats,
-    pattern,
     spectra,
 )
+from muscgen.provenance.watermark.pattern import spoken
 from muscgen.provenance.watermark.payload import Payload
 from muscgen.provenance.watermark.strength import Strength
 
@@ -29,16 +29,16 @@ def embed(audio: Audio, secret: bytes, payload: Payload) -> Audio:
     return Audio(embedder.push(audio.samples, last=True), audio.sample_rate)
 
 
-class Embedder:
+class Writer:
     """A stream: sound goes in, and comes out marked about 0.1 s later. Any rate, any number of channels.
 
     The changes are made on a copy at the grid's rate and only they come back, so that what lies beyond the
     grid's band stays as it was, and nothing is filtered twice.
     """
 
-    def __init__(self, secret: bytes, payload: Payload, *, sample_rate: int, channels: int) -> None:
-        signs = pattern(secret).with_payload(payload.to_bytes())
-        self._signs = np.repeat(signs, BAND_BINS, axis=1).astype(np.float32)  # [CELLS, bins]
+    def __init__(self, signs: Floats, first: int, *, sample_rate: int, channels: int) -> None:
+        """signs [ROUND, BANDS]: -1 or 1, what becomes softer or louder. first: the song's first cell."""
+        self._first, self._signs = first, np.repeat(signs, BAND_BINS, axis=1)  # [ROUND, bins]
         same = sample_rate == RATE
         self._down = None if same else soxr.ResampleStream(sample_rate, RATE, channels, "float32", "HQ")
         self._up = None if same else soxr.ResampleStream(RATE, sample_rate, channels, "float32", "HQ")
@@ -68,7 +68,8 @@ class Embedder:
         count = spectrum.shape[1]
         if count == 0:
             return np.zeros((self._channels, 0), np.float32)
-        signs = self._signs[np.arange(self._frame, self._frame + count) // CELL_FRAMES % CELLS]
+        cells = np.arange(self._frame, self._frame + count) // CELL_FRAMES + self._first
+        signs = self._signs[cells % ROUND]
         difference = np.zeros_like(spectrum)
         for at, strength in enumerate(self._strengths):
             gain = np.power(10, strength.of(np.abs(spectrum[at])) * signs / 20) - 1
@@ -105,3 +106,11 @@ class Embedder:
             return samples
         resampled = stream.resample_chunk(np.ascontiguousarray(samples.T), last=last)
         return np.ascontiguousarray(resampled.reshape(-1, self._channels).T)
+
+
+class Embedder(Writer):
+    """A writer of what a key says."""
+
+    def __init__(self, secret: bytes, payload: Payload, *, sample_rate: int, channels: int) -> None:
+        signs, first = spoken(secret, payload.to_bytes())
+        super().__init__(signs, first, sample_rate=sample_rate, channels=channels)
