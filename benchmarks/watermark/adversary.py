@@ -78,7 +78,7 @@ def measure(tracks: Sequence[Track], counts: Sequence[int], tried: int) -> list[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Marked:
-    """heard: its cells from its beginning on [ROUND, BANDS]. first: which of the round's its first cell is."""
+    """heard: its cells from its beginning on [ROUND, BANDS]. first: the place of the first in the round."""
 
     clean: Audio
     audio: Audio

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-
 _BEGIN, _END = "<!-- measured: by benchmarks.watermark -->", "<!-- measured: end -->"
 
 
