@@ -16,6 +16,7 @@ from muscgen.cli import (
     generate,
     jobs,
     keys,
+    mcp,
     models,
     serve,
     webhooks,
@@ -44,6 +45,7 @@ app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("worker", epilog=worker.EPILOG)(worker.worker)
 app.command("generate", epilog=generate.EPILOG)(generate.generate)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
 app.add_typer(models.app, name="models")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")

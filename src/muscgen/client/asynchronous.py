@@ -18,7 +18,7 @@ from muscgen.client.events import EventReader
 from muscgen.client.flows import Ask, Flow, T
 from muscgen.client.problems import problem_of
 from muscgen.client.retries import Retries
-from muscgen.client.songs import Writing, format_of, opened, output_of, source_of
+from muscgen.client.songs import Writing, checked, format_of, opened, output_of, source_of
 
 
 class AsyncClient:
@@ -201,6 +201,16 @@ class AsyncJob:
                     yield chunk
         except httpx.TransportError as error:
             raise connection_error(error, self._client._base) from error
+
+    async def read(self, output: int = 0) -> bytes:
+        """The finished song's file, as the job asked for it."""
+        artifact = output_of(self.now, output).artifact
+        answer = await self._client._run(flows.content(artifact.url))
+        return checked(answer, artifact.sha256)
+
+    def address(self, url: str) -> str:
+        """One of the service's addresses, in full."""
+        return str(self._client._base.join(url))
 
     async def save(self, path: str | Path, output: int = 0) -> Path:
         """The finished song as the file that the path's ending names; there when it is whole."""

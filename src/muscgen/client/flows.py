@@ -102,6 +102,11 @@ def verify(path: Path) -> Flow[dict[str, Any]]:
     return dict(found)
 
 
+def content(url: str) -> Flow[bytes]:
+    answer = yield from answered(Ask("GET", url))
+    return answer.content
+
+
 def models() -> Flow[list[dict[str, Any]]]:
     found = yield from document(Ask("GET", "v1/models"))
     return list(found["data"])

@@ -44,6 +44,14 @@ def source_of(job: JobDocument, output: Output, wanted: str) -> tuple[str, dict[
     return output.stream_url, {"format": wanted}, None
 
 
+def checked(content: bytes, sha256: str) -> bytes:
+    """Raises InternalError for a content that is not what the job says."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise InternalError(f"the file's sha256 is {found}, and the job says {sha256}")
+    return content
+
+
 class Writing:
     """Writes beside the path; only a whole file, of the right digest, takes its place."""
 
