@@ -233,7 +233,6 @@ async def test_every_reference_of_the_schema_leads_somewhere(service):
     known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
     assert set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(schema))) <= known
     assert {"/generate", "/jobs/{job_id}/events", "/artifacts/{artifact_id}"} <= set(schema["paths"])
-    assert (await service.http.get("/docs/openapi.json")).json()["openapi"] == "3.0.3"
 
 
 async def test_the_docs_load_nothing_from_elsewhere(service):

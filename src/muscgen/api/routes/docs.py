@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse
-from swagger_ui_bundle import swagger_ui_path
 
 from muscgen.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
+_FOLDER = Path(__file__).parent.parent / "swagger"  # swagger-ui-dist 5.35.0 from npm, Apache-2.0
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -33,7 +33,7 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 _START = """window.onload = () => {
-  window.ui = SwaggerUIBundle({url: "docs/openapi.json", dom_id: "#swagger-ui", validatorUrl: null});
+  window.ui = SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", validatorUrl: null});
 };
 """
 
@@ -48,14 +48,8 @@ async def start() -> Response:
     return Response(_START, media_type="text/javascript")
 
 
-@router.get("/docs/openapi.json")
-async def schema(request: Request) -> dict[str, Any]:
-    """The same schema under an older name: the bundled viewer shows nothing that calls itself 3.1."""
-    return {**request.app.openapi(), "openapi": "3.0.3"}
-
-
 @router.get("/docs/{name}")
 async def asset(name: str) -> FileResponse:
     if name not in _ASSETS:
         raise NotFound(f"there is no /docs/{name[:80]}")
-    return FileResponse(swagger_ui_path / name, headers={"Cache-Control": "public, max-age=86400"})
+    return FileResponse(_FOLDER / name, headers={"Cache-Control": "public, max-age=86400"})
