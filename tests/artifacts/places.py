@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import obstore
 from obstore.store import MemoryStore, S3Store
 
-from muscgen.artifacts import Artifact, DirectoryStore, Store
+from muscgen.artifacts import Artifact, DirectoryStore, HotStore, Store
 from muscgen.artifacts.bucket import BucketStore
 from muscgen.artifacts.lives import Lives
 from muscgen.artifacts.objects import Objects
 from muscgen.artifacts.sweeping import Sweeper
+from muscgen.jobs.connect import Blocking
 
 SONG = b"a song" * 1_000
 SOUND = {
@@ -86,3 +87,15 @@ def bucket_of(store: MemoryStore | S3Store, spool: Path, clock: list[float]) -> 
         obstore.delete(store, key)
 
     return Place(again, names, damage, lose_record, clock, Objects(store))
+
+
+def hot(place: Place, client: Blocking) -> Place:
+    """The same with its small files in Redis."""
+
+    def again() -> Store:
+        clock = place.clock
+        return HotStore(
+            place.again(), client, largest_bytes=100_000, total_bytes=1_000_000, clock=lambda: clock[0]
+        )
+
+    return replace(place, again=again)

@@ -11,7 +11,6 @@ import uvicorn
 
 from muscgen import __version__, telemetry
 from muscgen.api import create_app
-from muscgen.artifacts import open_store
 from muscgen.audit import audit_of
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
@@ -21,7 +20,7 @@ from muscgen.errors import ConfigurationError, QueueUnavailable
 from muscgen.jobs import EmbeddedServer, Queue
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
-from muscgen.worker.main import check_store, open_queue, patiently_check
+from muscgen.worker.main import check_store, open_files, open_queue, patiently_check
 
 START_POLL_S = 0.02
 SWEEP_S = 2.0  # workers sweep too, but deadlines pass without any
@@ -58,7 +57,7 @@ class Service:
             await patiently_check(queue)
             if self._embedded is not None:
                 watching.append(asyncio.create_task(take_over(self._embedded, queue)))
-            store = open_store(self._settings)
+            store = open_files(self._settings, self._url)
             await check_store(store)
             registry = Registry(self._settings.models_path, self._settings.models)
             registry.get(self._settings.default_model)

@@ -85,16 +85,15 @@ def deliver(home: Home = None, redis_url: RedisUrl = None) -> None:
 
 async def _deliver(settings: Settings, url: str) -> None:
     from muscgen.api import create_app
-    from muscgen.artifacts import open_store
     from muscgen.cli.telling import deliver as telling
     from muscgen.cli.telling import signing, until_stopped
     from muscgen.models.registry import Registry
-    from muscgen.worker.main import open_queue, patiently_check
+    from muscgen.worker.main import open_files, open_queue, patiently_check
 
     queue = open_queue(settings, url)
     try:
         await patiently_check(queue)
-        store, registry = open_store(settings), Registry(settings.models_path)
+        store, registry = open_files(settings, url), Registry(settings.models_path)
         house = create_app(settings, queue=queue, store=store, registry=registry).state.house
         await until_stopped(telling(settings, house, signing(settings)))
     finally:

@@ -159,6 +159,13 @@ class Settings(Places):
     cache_bytes: int = Field(
         default=2_000_000_000, ge=0, description="Of the files that results of one model keep, at most."
     )
+    hot_file_bytes: int = Field(
+        default=0,
+        ge=0,
+        le=8_000_000,
+        description="The largest file of which Redis keeps a copy, for five minutes after a read; 0: none.",
+    )
+    hot_total_bytes: int = Field(default=64_000_000, ge=0, description="Of all such copies, at most.")
     max_body_bytes: int = Field(default=1_000_000, ge=1_024)
     max_upload_bytes: int = Field(default=50_000_000, ge=1_024, description="Of one sound file.")
     max_upload_s: float = Field(default=600.0, gt=0, le=3_600, description="Seconds of sound in one file.")

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 
 from muscgen import telemetry
-from muscgen.artifacts import Store, is_upload, open_store, upload_expires_at
+from muscgen.artifacts import HotStore, Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
+from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.keys import born_at
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
@@ -33,6 +34,7 @@ from muscgen.worker.worker import KeeperOf, Worker
 PARENT_POLL_S = 0.5
 SWEEP_S = 600.0
 YOUNG_S = 300.0
+HOT_TIMEOUT_S = 0.5  # the store itself is not much slower
 SERVER_PATIENCE_S = 30.0
 SERVER_PAUSE_S = 0.25
 
@@ -46,7 +48,7 @@ async def serve(settings: Settings, redis_url: str, *, parent: int | None = None
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     duties = duties_of(settings)
     queue = open_queue(settings, redis_url)
-    store = open_store(settings)
+    store = open_files(settings, redis_url)
     roster = await asyncio.to_thread(roster_of, settings)
     caretaker = await asyncio.to_thread(caretaker_of, name, queue, roster, settings)
     try:
@@ -62,6 +64,16 @@ async def serve(settings: Settings, redis_url: str, *, parent: int | None = None
     finally:
         await queue.close()
         await asyncio.to_thread(roster.close)
+
+
+def open_files(settings: Settings, redis_url: str) -> Store:
+    """The store as the settings want it; API and workers must agree on it."""
+    store = open_store(settings)
+    if not settings.hot_file_bytes:
+        return store
+    client = connect_blocking(redis_url, timeout_s=HOT_TIMEOUT_S)
+    largest, total = settings.hot_file_bytes, settings.hot_total_bytes
+    return HotStore(store, client, largest_bytes=largest, total_bytes=total)
 
 
 def roster_of(settings: Settings) -> Roster:
