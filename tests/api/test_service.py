@@ -167,7 +167,7 @@ async def test_readiness_goes_from_starting_to_ready_to_degraded(service):
 
 async def test_starting_ends_even_if_nobody_comes(service):
     now = 0.0
-    readiness = Readiness(service.queue, service.store, [MODEL], clock=lambda: now)
+    readiness = Readiness(service.queue, service.store, lambda: [MODEL], clock=lambda: now)
     assert (await readiness.report()).status == "starting"
     now = START_GRACE_S
     assert (await readiness.report()).status == "degraded"
@@ -188,7 +188,7 @@ async def test_a_store_that_is_away_degrades_the_service_until_it_is_back(servic
 
     store = Store()
     await service.queue.heartbeat("w1", [MODEL], slots=4, free=4)
-    readiness = Readiness(service.queue, store, [MODEL], clock=lambda: now)
+    readiness = Readiness(service.queue, store, lambda: [MODEL], clock=lambda: now)
     for now, status in (  # noqa: B007  the clock's
         (0.0, "ready"), (4.0, "ready"), (5.0, "degraded"), (9.0, "degraded"), (10.0, "degraded"),
     ):  # fmt: skip

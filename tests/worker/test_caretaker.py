@@ -17,10 +17,11 @@ from muscgen.errors import LicenceRefused, ModelNotFound
 from muscgen.fetching.patience import Patience
 from muscgen.jobs import State
 from muscgen.models.terms import shipped
-from muscgen.rights import Acceptances, licensed
+from muscgen.rights import Acceptances, Rules, licensed
 from muscgen.settings import load
 from muscgen.worker import Worker, caretaker
 from muscgen.worker.duties import duties_of
+from muscgen.worker.fetcher import Fetcher
 from muscgen.worker.main import caretaker_of, roster_of
 
 TINY = "muscgen-tiny"
@@ -52,7 +53,8 @@ class Home:
     async def worker(self, **settings):
         chosen = load({}, home=self.path, slots=2, **settings)
         roster = roster_of(chosen)
-        care = caretaker_of("w1", self.queue, roster, chosen)
+        fetcher = Fetcher(chosen, Rules(chosen))
+        care = caretaker_of("w1", self.queue, roster, fetcher, chosen)
         await care.preload(chosen)
         store = DirectoryStore(chosen.artifacts_path)
         worker = Worker("w1", self.queue, store, roster, self.bench._keeper, duties_of(chosen), drain_s=5.0)
@@ -279,7 +281,7 @@ async def test_jobs_of_a_model_that_is_refused_elsewhere_end_with_the_reason(hom
 async def test_jobs_of_a_model_whose_place_is_away_are_tried_again_and_then_end(home, hub, monkeypatch):
     hub.troubles["/revision/main"].extend([Trouble(503)] * 100)
     monkeypatch.setattr(caretaker, "PAUSE_S", 0.01)
-    monkeypatch.setattr("muscgen.worker.fetcher.Patience", lambda: Patience(tries=1))
+    monkeypatch.setattr("muscgen.worker.fetcher.Patience", lambda stop: Patience(tries=1, stop=stop))
     accept(home)
     async with home.worker():
         job = await home.bench.ended(await home.ask(SMALL), limit_s=30)

@@ -20,10 +20,11 @@ from muscgen.admission.reading import read
 from muscgen.admission.sounds import shared, sound_of
 from muscgen.admission.work import still_kept, work_of
 from muscgen.artifacts import Store
-from muscgen.errors import InvalidRequest, ModelNotFound, UnknownModel
+from muscgen.errors import InvalidRequest, ModelNotFetched, ModelNotFound, UnknownModel
 from muscgen.jobs.queue import Queue
-from muscgen.models.card import Card
+from muscgen.models.card import Card, expected
 from muscgen.models.registry import Registry
+from muscgen.models.terms import shipped
 from muscgen.request import GenerateRequest
 from muscgen.rights import Rules
 from muscgen.webhooks.addresses import check_hook
@@ -67,7 +68,7 @@ class Gate:
         wish = read(body)
         _check_connection(wish, stays=stays)
         self._check_webhook(wish)
-        card = self._card(wish)
+        card = await self._card(wish)
         models = self.registry.list()
         wish, warnings = self.rules.permit(wish, card, models)
         check_mode(wish, card, models)
@@ -100,11 +101,22 @@ class Gate:
         if wish.delivery.webhook is not None:
             check_hook(wish.delivery.webhook.url, allow_private=self.private_webhooks)
 
-    def _card(self, wish: GenerateRequest) -> Card:
+    async def _card(self, wish: GenerateRequest) -> Card:
+        """The model's card; of one that a worker would fetch for this job, the one it will have."""
+        model = wish.model or self.default_model
         try:
-            return self.registry.get(wish.model or self.default_model)
+            return self.registry.get(model)
         except ModelNotFound as error:
-            raise UnknownModel(error.detail, param="model", suggestion=error.suggestion) from None
+            if (terms := shipped().get(model)) is None:
+                raise UnknownModel(error.detail, param="model", suggestion=error.suggestion) from None
+        self.rules.allow(terms, wish.rights.intended_use, self.registry.list())
+        if await self.queue.workers(model):
+            return expected(terms)
+        raise ModelNotFetched(
+            f"{model} is known here, and its weights are not: no worker has them or would fetch them",
+            param="model",
+            suggestion=f"muscgen models pull {model}, or POST /v1/models/{model}/pull, where the workers are",
+        )
 
 
 def _check_key(key: str | None) -> None:

@@ -9,6 +9,7 @@ from muscgen.admission import Keyring, links_of
 from muscgen.api import openapi, problems
 from muscgen.api.crowd import Crowd
 from muscgen.api.house import House
+from muscgen.api.lookout import Lookout
 from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
@@ -37,8 +38,12 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     rules = Rules(settings)
     audit, uploads = audit_of(settings), uploads_of(settings)
     links = links_of(settings.link_keys, settings.link_path)
-    app.state.house = House(settings, queue, store, registry, rules, keyring, audit, uploads, links)
-    app.state.readiness = Readiness(queue, store, [card.id for card in rules.usable(registry.list())])
+    app.state.house = House(
+        settings, queue, store, registry, rules, keyring, audit, uploads, links, Lookout(registry)
+    )
+    app.state.readiness = Readiness(
+        queue, store, lambda: [card.id for card in registry.list() if rules.permits(card)]
+    )
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

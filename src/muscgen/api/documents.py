@@ -27,6 +27,7 @@ from muscgen.api.schemas import (
 from muscgen.errors import ModelNotFound, QueueUnavailable
 from muscgen.jobs.job import Job
 from muscgen.jobs.states import State
+from muscgen.models.terms import shipped
 
 
 def job_url(job_id: str, root: str = "") -> str:
@@ -35,10 +36,16 @@ def job_url(job_id: str, root: str = "") -> str:
 
 
 async def document(job: Job, house: House, root: str = "") -> JobDocument:
-    """The job with the time it will take, which costs two more looks at the queue."""
-    waiting = job.state == State.QUEUED
-    eta_s = await house.queue.eta_s(job.model, position=job.position) if waiting else None
-    return describe(job, house, root, eta_s=eta_s)
+    """The job with the time it will take and whether its model comes: a few more looks at the queue."""
+    if job.state != State.QUEUED:
+        return describe(job, house, root)
+    eta_s = await house.queue.eta_s(job.model, position=job.position)
+    coming = await house.queue.coming(job.model)
+    told = describe(job, house, root, eta_s=eta_s)
+    if coming is None:
+        return told
+    progress = told.progress.model_copy(update={"stage": coming.stage})
+    return told.model_copy(update={"status": "loading", "progress": progress})
 
 
 def describe(job: Job, house: House, root: str = "", *, eta_s: float | None = None) -> JobDocument:
@@ -119,8 +126,9 @@ def _model(job: Job, result: Mapping[str, Any], house: House) -> ModelUsed:
         return ModelUsed(**{name: result["model"].get(name) or None for name in ModelUsed.model_fields})
     try:
         card = house.registry.get(job.model)
-    except ModelNotFound:  # another replica knows it
-        return ModelUsed(id=job.model)
+    except ModelNotFound:  # it is still to be fetched, or another replica knows it
+        terms = shipped().get(job.model)
+        return ModelUsed(id=job.model, license=terms.license if terms else None)
     commit = card.record.commit if card.record else None
     return ModelUsed(id=card.id, revision=card.revision, commit=commit or None, license=card.license)
 

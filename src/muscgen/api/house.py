@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from muscgen.admission import Desk, Gate, Keyring, Links, Principal
+from muscgen.api.lookout import Lookout
 from muscgen.artifacts import Store
 from muscgen.artifacts.files import outages
 from muscgen.audit import Audit
@@ -39,6 +40,7 @@ class House:
     audit: Audit
     uploads: Uploads
     links: Links
+    lookout: Lookout
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
 
     @property
@@ -78,6 +80,7 @@ class House:
 
 async def _house(request: Request) -> House:
     house: House = request.app.state.house
+    await house.lookout.look()
     return house
 
 
@@ -90,11 +93,12 @@ def _with(scope: str) -> Callable[[Request, House], Awaitable[Principal]]:
     return principal
 
 
-reader = _with("read")
+reader, operator = _with("read"), _with("admin")
 Parts = Annotated[House, Depends(_house)]
 Maker = Annotated[Principal, Depends(_with("generate"))]
 Reader = Annotated[Principal, Depends(reader)]
-OPERATORS = Depends(_with("admin"))
+Operator = Annotated[Principal, Depends(operator)]
+OPERATORS = Depends(operator)
 KNOWN = Depends(reader)  # for routers whose routes do not care who asks
 
 

@@ -46,7 +46,7 @@ class Readiness:
         self,
         queue: Queue,
         store: Store,
-        models: Sequence[str],
+        models: Callable[[], Sequence[str]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,7 +60,7 @@ class Readiness:
     async def report(self) -> Report:
         try:
             async with asyncio.timeout(LOOK_S):
-                workers = {model: len(await self._queue.workers(model)) for model in self._models}
+                workers = {model: len(await self._queue.workers(model)) for model in self._models()}
         except (QueueUnavailable, TimeoutError):
             return Report("failed", ["Redis does not answer"], redis=False)
         return self._judge(workers, store=await self._store.answers())

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from muscgen.jobs.job import Cached
 from muscgen.jobs.states import State
+from muscgen.jobs.tasks import TaskKind, TaskState
 from muscgen.request import Scope, SongRequest, Statement
 
 
@@ -124,7 +125,9 @@ class JobDocument(_Wire):
     """A job as clients see it."""
 
     id: str
-    status: State
+    status: State | Literal["loading"] = Field(
+        description="loading: queued, while a worker fetches or loads the model."
+    )
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -199,3 +202,38 @@ class ConsentRevoked(ConsentDocument):
 class JobList(_Wire):
     jobs: list[JobDocument]
     next_cursor: str | None
+
+
+class TaskProgress(_Wire):
+    """Of a fetch, in bytes."""
+
+    stage: str | None = None
+    bytes_done: int = 0
+    bytes_total: int = 0
+
+
+class TaskPart(_Wire):
+    """One place's share, or one worker's."""
+
+    name: str
+    state: TaskState
+    worker: str | None
+    progress: TaskProgress
+    error: ProblemDocument | None
+    ended_at: datetime | None
+
+
+class TaskDocument(_Wire):
+    """What workers were asked to do with a model."""
+
+    id: str
+    kind: TaskKind
+    model: str
+    state: TaskState
+    wish: dict[str, Any]
+    created_at: datetime
+    cancel_requested: bool
+    fraction: float
+    parts: list[TaskPart]
+    error: ProblemDocument | None
+    url: str

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from muscgen.artifacts.files import make_private, sync
+from muscgen.artifacts.files import locked, make_private, sync, write
 from muscgen.errors import InvalidRequest, StoreFull
 from muscgen.fetching.patience import Patience
 
@@ -47,6 +47,15 @@ class Shelf:
         """Where the model lies once it is whole."""
         check_id(model)
         return self.path / model.replace("/", "--")
+
+    def name(self) -> str:
+        """What tells this folder from those of other machines: made up once, and kept in it."""
+        make_private(self._workshop)
+        path = self._workshop / "place"
+        with locked(self._workshop):
+            if not path.is_file():
+                write(path, secrets.token_hex(8).encode())
+        return path.read_text("ascii")
 
     def workbench(self, model: str, commit: str) -> Path:
         """Where that version of the model grows; those of its other versions go."""

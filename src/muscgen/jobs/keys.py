@@ -98,6 +98,13 @@ class Keys:
         return self._name("coming")
 
     @property
+    def recent(self) -> str:
+        return self._name("recent")
+
+    def task(self, task_id: str) -> str:
+        return self._name(f"task:{task_id}")
+
+    @property
     def dead(self) -> str:
         return self._name("dead")
 

@@ -21,7 +21,7 @@ from muscgen.models.folder import Folder, read_folder, weights_of
 from muscgen.models.layout import HEARING
 from muscgen.models.pins import check_pins
 from muscgen.models.record import Record, read_record
-from muscgen.models.terms import Stated
+from muscgen.models.terms import Stated, Terms
 from muscgen.request import MAX_DURATION_S, Sampling
 
 CARD = "card.toml"
@@ -38,6 +38,7 @@ _FIELDS = {
 _ADAPTED = {"base", "adapter"}
 NOTHING_STATED = Stated()
 _STATED = frozenset(Stated.model_fields)  # each may be left out
+_NOWHERE = Path("not-here")
 _NO_BASES: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -90,6 +91,25 @@ class Card:
             "sampling": self.sampling.model_dump(),
             "origin": self.record and self.record.to_public(),
         }
+
+
+def expected(terms: Terms) -> Card:
+    """The card that a known model will have once it is here: no revision yet, and no files."""
+    return Card(
+        id=terms.id,
+        revision="",
+        license=terms.license,
+        license_url=terms.license_url,
+        attribution=terms.attribution,
+        description=terms.description,
+        modes=terms.modes,
+        sample_rate_hz=terms.sample_rate,
+        channels=terms.channels,
+        max_duration_s=terms.window,
+        sampling=terms.sampling,
+        path=_NOWHERE,
+        stated=Stated.model_validate({name: getattr(terms, name) for name in _STATED}),
+    )
 
 
 def is_adapted(folder: Path) -> bool:

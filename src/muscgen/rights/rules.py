@@ -47,6 +47,10 @@ class Rules:
                 telemetry.warning("model.refused", model=card.id, rule=rule)
         return able
 
+    def permits(self, card: Card | Terms) -> bool:
+        """Whether it may be used here, as it is accepted now."""
+        return verdict(licensed(card), self.deployment_use, self.acceptances) is None
+
     def standing(self, card: Card | Terms) -> dict[str, Any]:
         """What clients are told of a model's rights."""
         terms = licensed(card)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 from muscgen import telemetry
-from muscgen.errors import InternalError, ModelNotFound, MuscgenError, QueueUnavailable
+from muscgen.errors import InternalError, MuscgenError, QueueUnavailable
 from muscgen.jobs import Coming, Queue
 from muscgen.models.card import Card
 from muscgen.models.registry import Registry
@@ -49,11 +48,12 @@ class Caretaker:
         self._bringing: asyncio.Task[None] | None = None
         self._wanted_since: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
+        self._loading = asyncio.Lock()
 
     async def look(self) -> None:
         """What may be served, of what is here and of what can be fetched."""
         cards = await asyncio.to_thread(self._cards)
-        usable = {card.id: card for card in cards if self._rules.standing(card)["usable"]}
+        usable = {card.id: card for card in cards if self._rules.permits(card)}
         if usable.keys() != self._roster.offers.keys():
             self._rules.usable(cards)  # says in the log which may not, and why
         self._roster.offers = usable
@@ -128,20 +128,47 @@ class Caretaker:
                 async with self._announced(model, "fetching"):
                     await self._fetcher.fetch(model)
                 await self.look()
-            await self._load(model)
+            if not await self.load(model) and self._waited_s(model) > PATIENCE_S:
+                self._roster.rest()
         except QueueUnavailable:
             telemetry.warning("caretaker.queue_away")
         except Exception as error:  # noqa: BLE001  whatever a model meets is told to its jobs
             await self._give_up(model, error)
 
-    async def _load(self, model: str) -> None:
+    async def load(self, model: str, *, keep: bool = False) -> bool:
+        """Load a model that may be used here; False where songs of others leave no room for now.
+
+        keep: it stays, however long nobody uses it. Raises ModelNotFound, LicenceRefused, what loading does.
+        """
         if model not in self._roster.offers:
-            raise ModelNotFound(f"{model} may not be used here any more", param="model")
-        if await self._roster.make_room(model):
+            await self.look()
+        if model not in self._roster.offers:
+            self._rules.allow(self._registry.get(model))
+        async with self._loading:
+            if keep:
+                self._roster.keep(model)
+            if model in self._roster.loaded:
+                return True
+            if not await self._roster.make_room(model):
+                return False
             async with self._announced(model, "loading"):
                 await self._roster.load(model)
-        elif self._clock() - self._wanted_since.get(model, math.inf) > PATIENCE_S:
-            self._roster.rest()
+            return True
+
+    async def unload(self, model: str) -> bool:
+        """Give its memory back, until a job wants it; False while songs go on, and no more are begun then."""
+        self._roster.keep(model, kept=False)
+        if model not in self._roster.loaded:
+            return True
+        self._roster.leaving.add(model)
+        return await self._roster.unload(model, "asked")
+
+    def stay(self, model: str) -> None:
+        """It is not to go after all."""
+        self._roster.leaving.discard(model)
+
+    def _waited_s(self, model: str) -> float:
+        return self._clock() - self._wanted_since.get(model, self._clock())
 
     @contextlib.asynccontextmanager
     async def _announced(self, model: str, stage: Literal["fetching", "loading"]) -> AsyncIterator[None]:

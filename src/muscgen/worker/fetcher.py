@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Container
 from functools import partial
 
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.places import is_offline, origin_of
-from muscgen.fetching.pull import Pulled, Stage, Wish, pull
+from muscgen.fetching.pull import Pulled, Stage, Tell, Wish, pull
 from muscgen.models.terms import shipped
 from muscgen.rights import Rules
 from muscgen.settings import Settings
@@ -19,12 +20,12 @@ class Fetcher:
 
     def __init__(self, settings: Settings, rules: Rules) -> None:
         self._settings, self._rules = settings, rules
-        self._patience = Patience()
+        self._stop = threading.Event()
         self._stage = Stage("waiting")
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Bytes that are here, and of all."""
+        """Bytes that are here, and of all, of what is fetched for its first job."""
         return self._stage.bytes_done, self._stage.bytes_total
 
     def able(self, here: Container[str]) -> list[str]:
@@ -35,21 +36,22 @@ class Fetcher:
         return [
             model
             for model, terms in shipped().items()
-            if model not in here and (not only or model in only) and self._rules.standing(terms)["usable"]
+            if model not in here and (not only or model in only) and self._rules.permits(terms)
         ]
 
-    async def fetch(self, model: str) -> Pulled:
+    async def fetch(self, model: str) -> None:
         """Raises what `pull` does."""
-        return await self.pull(Wish(shipped()[model], origin=origin_of(model, self._settings.models_from)))
-
-    async def pull(self, wish: Wish) -> Pulled:
-        """Any wish. Raises what `pull` does."""
         self._stage = Stage("waiting")
-        work = partial(pull, wish, self._settings.models_path, self._rules, self._patience, self._tell)
+        wish = Wish(shipped()[model], origin=origin_of(model, self._settings.models_from))
+        await self.pull(wish, stop=self._stop, tell=self._tell)
+
+    async def pull(self, wish: Wish, *, stop: threading.Event, tell: Tell) -> Pulled:
+        """Any wish. Raises what `muscgen.fetching.pull` does."""
+        work = partial(pull, wish, self._settings.models_path, self._rules, Patience(stop=stop), tell)
         return await asyncio.to_thread(work)
 
     def stop(self) -> None:
-        self._patience.stop.set()
+        self._stop.set()
 
     def _tell(self, stage: Stage) -> None:
         self._stage = stage

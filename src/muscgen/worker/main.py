@@ -8,11 +8,13 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from muscgen import telemetry
 from muscgen.artifacts import HotStore, Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
+from muscgen.fetching.shelf import Shelf
 from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
 from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.keys import born_at
@@ -22,6 +24,7 @@ from muscgen.rights import Rules
 from muscgen.settings import Settings
 from muscgen.worker.caretaker import Caretaker, preloaded
 from muscgen.worker.duties import duties_of
+from muscgen.worker.errands import Errands
 from muscgen.worker.fetcher import Fetcher
 from muscgen.worker.keeping import shown_by
 from muscgen.worker.loader import Served, load_model, making_of
@@ -50,7 +53,9 @@ async def serve(settings: Settings, redis_url: str, *, parent: int | None = None
     queue = open_queue(settings, redis_url)
     store = open_files(settings, redis_url)
     roster = await asyncio.to_thread(roster_of, settings)
-    caretaker = await asyncio.to_thread(caretaker_of, name, queue, roster, settings)
+    fetcher = Fetcher(settings, Rules(settings))
+    caretaker = await asyncio.to_thread(caretaker_of, name, queue, roster, fetcher, settings)
+    errands = await asyncio.to_thread(errands_of, name, queue, caretaker, fetcher, settings)
     try:
         await caretaker.preload(settings)
         await patiently_check(queue)
@@ -60,7 +65,7 @@ async def serve(settings: Settings, redis_url: str, *, parent: int | None = None
         slots = sum(model.slots for model in roster.loaded.values())
         telemetry.event("worker.ready", worker=name, models=",".join(roster.loaded), slots=slots)
         with metered(lambda: roster.loaded, settings.metrics_port):
-            await _until_drained(worker, caretaker, queue, store, parent)
+            await _until_drained(worker, queue, store, parent, (caretaker.run(), errands.run()))
     finally:
         await queue.close()
         await asyncio.to_thread(roster.close)
@@ -86,11 +91,22 @@ def roster_of(settings: Settings) -> Roster:
     return Roster(load, Room(settings, free_on(making.choice.device)), making.maker, kept=preloaded(settings))
 
 
-def caretaker_of(name: str, queue: Queue, roster: Roster, settings: Settings) -> Caretaker:
+def caretaker_of(name: str, queue: Queue, roster: Roster, fetcher: Fetcher, settings: Settings) -> Caretaker:
     """Raises CheckpointInvalid for a model that cannot be read."""
     registry, rules = Registry(settings.models_path, settings.models), Rules(settings)
-    fetcher = Fetcher(settings, rules)
     return Caretaker(name, queue, registry, rules, roster, fetcher, idle_s=settings.model_idle_s)
+
+
+def errands_of(
+    name: str, queue: Queue, caretaker: Caretaker, fetcher: Fetcher, settings: Settings
+) -> Errands:
+    """Whoever cannot write to the models' folder is a place of its own, at which every fetch fails."""
+    try:
+        place = Shelf(settings.models_path).name()
+    except OSError as error:
+        telemetry.warning("models.read_only", folder=settings.models_path, reason=error.strerror)
+        place = name
+    return Errands(name, place, queue, settings, caretaker, fetcher)
 
 
 def open_queue(settings: Settings, redis_url: str) -> Queue:
@@ -137,12 +153,16 @@ async def check_store(store: Store) -> None:
 
 
 async def _until_drained(
-    worker: Worker, caretaker: Caretaker, queue: Queue, store: Store, parent: int | None
+    worker: Worker,
+    queue: Queue,
+    store: Store,
+    parent: int | None,
+    beside: Sequence[Coroutine[Any, Any, None]],
 ) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.drain)
-    tasks = [asyncio.create_task(_sweep_store(queue, store)), asyncio.create_task(caretaker.run())]
+    tasks = [asyncio.create_task(_sweep_store(queue, store)), *map(asyncio.create_task, beside)]
     if parent is not None:
         tasks.append(asyncio.create_task(_watch_parent(parent, worker)))
     try:

@@ -12,6 +12,7 @@ from muscgen.api.routes import (
     models,
     page,
     papers,
+    tasks,
 )
 
 ROUTERS = (
@@ -21,7 +22,9 @@ ROUTERS = (
     artifacts.router,
     papers.router,
     consents.router,
+    models.operators,
     models.router,
+    tasks.router,
     admin.router,
     health.router,
     docs.router,
