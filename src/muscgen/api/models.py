@@ -8,6 +8,7 @@ from typing import Any
 from muscgen.api.house import House
 from muscgen.api.parameters import model_document
 from muscgen.errors import ModelNotFound, QueueUnavailable
+from muscgen.jobs.job import Holding
 from muscgen.models.card import Card
 from muscgen.models.terms import Terms, shipped
 
@@ -19,26 +20,12 @@ async def listed(house: House) -> dict[str, Any]:
     """What is here, and what is known by name beside it."""
     here = house.registry.list()
     ids = {card.id for card in here}
-    absent = [terms for terms in shipped().values() if terms.id not in ids]
     return {
         "object": "list",
         "default": house.settings.default_model,
-        "data": [_document(card, house) | {"state": await state_of(card.id, house)} for card in here],
-        "known": [_known(terms, house) | {"state": await state_of(terms.id, house)} for terms in absent],
+        "data": [await told(card, house) for card in here],
+        "known": [await told(terms, house) for terms in shipped().values() if terms.id not in ids],
     }
-
-
-async def shown(model: str, house: House) -> dict[str, Any]:
-    """One model, with the workers that have to do with it. Raises ModelNotFound."""
-    found = found_in(model, house)
-    document = _document(found, house) if isinstance(found, Card) else _known(found, house)
-    try:
-        workers = [asdict(worker) for worker in await house.queue.workers(model)]
-        coming = await house.queue.coming(model)
-    except QueueUnavailable:
-        workers, coming = [], None
-    state = {"state": await state_of(model, house)}
-    return document | state | {"workers": workers, "coming": coming and asdict(coming)}
 
 
 def found_in(model: str, house: House) -> Card | Terms:
@@ -51,24 +38,24 @@ def found_in(model: str, house: House) -> Card | Terms:
         raise
 
 
-async def state_of(model: str, house: House) -> str:
-    """In one word."""
+async def told(model: Card | Terms, house: House) -> dict[str, Any]:
+    """One model, its state, and the workers that have to do with it."""
+    is_here = isinstance(model, Card)
+    document = model_document(model) if isinstance(model, Card) else model.to_public() | {"object": "model"}
+    document |= {"rights": house.rules.standing(model)}
     try:
-        if (coming := await house.queue.coming(model)) is not None:
-            return coming.stage
-        holds = {worker.holds for worker in await house.queue.workers(model)}
+        workers = await house.queue.workers(model.id)
+        coming = await house.queue.coming(model.id)
     except QueueUnavailable:
-        return "unknown"
+        return document | {"state": "unknown", "workers": [], "coming": None}
+    state = coming.stage if coming else _state({worker.holds for worker in workers}, is_here=is_here)
+    shown = [{"id": worker.id, "holds": worker.holds, "slots": worker.slots} for worker in workers]
+    return document | {"state": state, "workers": shown, "coming": coming and asdict(coming)}
+
+
+def _state(holds: set[Holding], *, is_here: bool) -> str:
     if "loaded" in holds:
         return "loaded"
-    if "here" in holds or any(card.id == model for card in house.registry.list()):
+    if "here" in holds or is_here:
         return "here"
     return "on_use" if "absent" in holds else "absent"
-
-
-def _document(card: Card, house: House) -> dict[str, Any]:
-    return model_document(card) | {"rights": house.rules.standing(card)}
-
-
-def _known(terms: Terms, house: House) -> dict[str, Any]:
-    return terms.to_public() | {"object": "model", "rights": house.rules.standing(terms)}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from muscgen.api.house import KNOWN, OPERATORS, House, Operator, Parts, query
-from muscgen.api.models import found_in, listed, shown
+from muscgen.api.models import found_in, listed, told
 from muscgen.api.schemas import TaskDocument
 from muscgen.api.tasks import task_accepted
 from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFetched
@@ -51,7 +51,7 @@ async def list_models(house: Parts) -> dict[str, Any]:
 @router.get("/{model_id:path}")
 async def get_model(model_id: str, house: Parts) -> dict[str, Any]:
     """One model, here or known, and the workers that have to do with it."""
-    return await shown(model_id, house)
+    return await told(found_in(model_id, house), house)
 
 
 @operators.post("/{model_id:path}/pull", **_ACCEPTED)
