@@ -37,6 +37,7 @@ async def tour(queue: Queue) -> None:
         name = {"idempotency_key": str(number), "body_hash": "b"}
         await queue.enqueue(song(seed=number // 2, deadline=60.0, webhook=hook), **rules, **name)
         rules["work"] = f"w{number // 2}"
+    await queue.promise((await queue.list()).jobs[0].id, 9.0)
     await queue.heartbeat("w", [MODEL], slots=4, free=4, makers={MODEL: "m"})
     first, second, third = await queue.claim([MODEL], "w", 3)
     await queue.listen(first.job_id, 0)
