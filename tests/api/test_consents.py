@@ -266,16 +266,51 @@ async def test_words_that_were_taken_back_do_not_count_again(service):
     assert (await go_on(service, artifact, {"id": fresh["id"]})).status_code == 202
 
 
+async def song_made_with(service, made):
+    """A song that goes on from the tone, its consent written down as the worker does it."""
+    job = (await go_on(service, await upload(service), {"id": made["id"]})).json()
+    song = await service.play(SONG)
+    await service.app.state.house.consents.use(made["id"], job["id"], [song])
+    return song
+
+
+SONG = sound(0.09, 6.0)
+
+
 async def test_a_song_goes_by_what_it_was_made_with(service):
-    artifact, made = await upload(service), await consent(service, scope={"inputs": [artifact_of(TONE)]})
-    await go_on(service, artifact, {"id": made["id"]})
-    song = await service.play(sound(0.09, 6.0))
+    made = await consent(service, scope={"inputs": [artifact_of(TONE)]})
+    song = await song_made_with(service, made)
     second = (await go_on(service, song, None, duration=9.0)).json()
     assert second["request"]["rights"]["input_audio_consent"]["sha256"] == made["sha256"]
+    again = await service.http.post("/generate", json=second["request"])
+    assert again.json()["request"] == second["request"]
     await revoke(service, made["id"])
     for told in (None, {"basis": "own"}, {"id": (await consent(service))["id"]}):
         refused = await go_on(service, song, told, duration=9.0, seed=9)
         assert_problem(refused, 403, "consent_revoked", PARAM)
+
+
+async def test_a_song_that_is_brought_again_as_a_file_still_goes_by_what_it_was_made_with(service):
+    made = await consent(service)
+    song = await song_made_with(service, made)
+    assert await upload(service, SONG) == song
+    assert (await go_on(service, song, {"basis": "own"}, duration=9.0)).status_code == 202
+    await revoke(service, made["id"])
+    refused = await go_on(service, song, {"basis": "own"}, duration=9.0, seed=9)
+    assert_problem(refused, 403, "consent_revoked", PARAM)
+
+
+async def test_no_other_tenant_saves_a_song_whose_consent_was_revoked(make_service):
+    service = make_service(api_keys=("one", "two"))
+    mine, theirs = [{"Authorization": f"Bearer {key}"} for key in ("one", "two")]
+    made = await consent(service, headers=mine)
+    await service.app.state.house.consents.use(made["id"], "job_of_another_time", [artifact_of(SONG)])
+    song = await upload(service, SONG, headers=theirs)
+    assert (await go_on(service, song, {"basis": "own"}, duration=9.0, headers=theirs)).status_code == 202
+    await revoke(service, made["id"], headers=mine)
+    refused = await go_on(service, song, {"basis": "own"}, duration=9.0, seed=9, headers=theirs)
+    problem = assert_problem(refused, 403, "consent_revoked", PARAM)
+    assert made["id"] not in problem["detail"]
 
 
 def artifact_of(content):

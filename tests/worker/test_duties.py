@@ -97,6 +97,18 @@ async def test_a_job_that_waited_while_its_consent_ended_is_not_begun(bench, con
     await refused(bench, ended, "consent_refused")
 
 
+async def test_a_job_is_not_begun_from_a_song_whose_own_consent_was_revoked_meanwhile(bench, consents):
+    behind = RECORD.model_copy(update={"id": f"consent_{'cd' * 16}"})
+    for record in (RECORD, behind):
+        await consents.put(record)
+    await consents.use(behind.id, "job_of_another_time", ["ab" * 32])
+    await consents.revoke(behind.id)
+    clip = {"mode": "continuation", "conditioning": {"prompt_audio": {"artifact_id": "ab" * 32, "end": 0.5}}}
+    async with bench.worker():
+        job = await bench.ended(await bench.ask(**by(RECORD), **clip))
+    assert job.error["code"] == "consent_revoked"
+
+
 async def test_a_job_whose_consent_is_gone_is_not_begun(bench):
     await refused(bench, RECORD, "consent_refused")
 

@@ -22,14 +22,10 @@ _ROUNDING_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A kept file that the asker may use. ours: a song of this service, for which nobody is to be asked.
-
-    consents: those that it was made with, one of which must stand; none, if it is of words alone.
-    """
+    """A kept file that the asker may use. ours: a song of this service, for which nobody is to be asked."""
 
     duration_s: float
     ours: bool
-    consents: tuple[str, ...] = ()
 
 
 def clip_of(wish: GenerateRequest) -> Clip | None:

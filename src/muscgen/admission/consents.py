@@ -17,12 +17,13 @@ from muscgen.admission.conditioning import Sound
 from muscgen.admission.principals import Principal
 from muscgen.admission.records import note_consent, told_record
 from muscgen.audit import Audit
-from muscgen.errors import ConsentNotFound, ConsentRefused, ConsentRevoked, InvalidRequest, QueueUnavailable
+from muscgen.errors import ConsentNotFound, ConsentRefused, InvalidRequest, QueueUnavailable
 from muscgen.jobs.consents import Consents, Held
 from muscgen.request import Consent, Sensitive, SongRequest, Use
 from muscgen.rights.consent import (
     PARAM,
     check_covers,
+    check_origin,
     check_standing,
     check_taken_on,
     clip_in,
@@ -49,12 +50,14 @@ class Desk:
         if clip is None or sound is None:
             _refuse_idle(request)
             return request
+        behind = await self.consents.behind(clip.artifact_id)
+        check_origin(behind)
         told = request.rights.input_audio_consent
         if told is None:
-            return await self._inherited(request, sound, principal)
-        await self._check_origin(sound, principal)
+            return self._inherited(request, [held for held in behind if held.record.tenant == principal.id])
         held = await self._held(told, clip.artifact_id, principal)
-        check_covers(held, purpose_of(request, self.deployment_use, time.time()))
+        inherited = held.record.id in {each.record.id for each in behind}
+        check_covers(held, purpose_of(request, self.deployment_use, time.time(), inherited=inherited))
         return _with(request, held)
 
     @asynccontextmanager
@@ -110,15 +113,13 @@ class Desk:
             await asyncio.to_thread(note_consent, self.audit, record)
         return await self.consents.put(record)
 
-    async def _inherited(self, request: SongRequest, sound: Sound, principal: Principal) -> SongRequest:
-        """One of the consents that the song was made with, if it was made with any."""
+    def _inherited(self, request: SongRequest, behind: Sequence[Held]) -> SongRequest:
+        """By one of the consents that the song was made with, if it was made with any."""
+        purpose = purpose_of(request, self.deployment_use, time.time(), inherited=True)
         refusal: ConsentRefused | None = None
-        for consent_id in sound.consents:
+        for held in behind:
             try:
-                held = await self.consents.get(consent_id, principal.id)
-                check_covers(held, purpose_of(request, self.deployment_use, time.time(), inherited=True))
-            except ConsentNotFound:
-                refusal = ConsentRefused("what this song was made with is no longer there", param=PARAM)
+                check_covers(held, purpose)
             except ConsentRefused as error:
                 refusal = error
             else:
@@ -126,21 +127,6 @@ class Desk:
         if refusal is not None:
             raise refusal
         return request
-
-    async def _check_origin(self, sound: Sound, principal: Principal) -> None:
-        """A song that was made with a consent that is revoked is not saved by another word for it."""
-        refusal: ConsentRevoked | None = None
-        for consent_id in sound.consents:
-            try:
-                check_standing(await self.consents.get(consent_id, principal.id))
-            except ConsentNotFound:
-                continue
-            except ConsentRevoked as error:
-                refusal = error
-            else:
-                return
-        if refusal is not None:
-            raise refusal
 
 
 def _with(request: SongRequest, held: Held) -> SongRequest:

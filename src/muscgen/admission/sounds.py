@@ -52,12 +52,11 @@ async def sound_of(wish: GenerateRequest, principal: Principal, store: Store, qu
         return None
     with _named(wish.mode):
         artifact = await find(clip.artifact_id, principal, store, queue)
-        owners = await asyncio.to_thread(store.owners, artifact.id)
-        told = wish.rights.input_audio_consent is not None
-        if told and _uploaded(owners, principal):  # then it does not matter whose song it is
+        if wish.rights.input_audio_consent is not None:  # then it does not matter whose song it is
             return Sound(artifact.duration_s, ours=False)
-    made = [job for job in await _jobs(owners, principal, queue) if _made(job, artifact.id)]
-    return Sound(artifact.duration_s, ours=bool(made) and not told, consents=_consents(made))
+        owners = await asyncio.to_thread(store.owners, artifact.id)
+    jobs = await _jobs(owners, principal, queue)
+    return Sound(artifact.duration_s, ours=any(_made(job, artifact.id) for job in jobs))
 
 
 @asynccontextmanager
@@ -135,17 +134,6 @@ async def _jobs(owners: Iterable[str], principal: Principal, queue: Queue) -> li
         if job.tenant == principal.id:
             jobs.append(job)
     return jobs
-
-
-def _consents(made: Iterable[Job]) -> tuple[str, ...]:
-    """What the makers of a song went by; nothing where one of them needed no consent."""
-    found: list[str] = []
-    for job in made:
-        consent = job.request.rights.input_audio_consent
-        if consent is None or consent.id is None:
-            return ()
-        found.append(consent.id)
-    return tuple(dict.fromkeys(found))
 
 
 def _lives(artifact: Artifact) -> bool:

@@ -1,7 +1,7 @@
 """Consents, kept beside the queue so that every replica and worker knows at once of one that is revoked.
 
     <prefix>:{<id>}:consent   HASH: record, revoked       <prefix>:consents:<tenant>   ZSET: ids by time
-    <prefix>:{<id>}:made      ZSET: what it was used for
+    <prefix>:{<id>}:made      ZSET: what it was used for     <prefix>:behind:<sha256>     SET: ids, of a song
 
 A use is written down in the same step that reads whether the consent still stands. So whatever was begun
 before a revocation is among what the revocation lists, and nothing begins after it.
@@ -24,6 +24,14 @@ from muscgen.request import ConsentRecord
 INLINE_KEPT_S = 90 * 86_400  # after its last use, for a consent that was only told in requests
 MOST_RECORDS = 100_000  # of one tenant: about 100 MB
 _PRUNED = 1_000
+# The members are put among what was made, unless the consent is gone or revoked; how it stands.
+_USE = """
+local kept = redis.call('HMGET', KEYS[1], 'record', 'revoked')
+if kept[1] and not kept[2] then
+  for at = 2, #ARGV do redis.call('ZADD', KEYS[2], 'NX', ARGV[1], ARGV[at]) end
+end
+return kept
+"""
 _ALIKE = 64  # places of the same microsecond, at most
 
 Place = tuple[float, str]
@@ -117,16 +125,21 @@ class Consents:
         """
         members = [f"{job_id} {artifact}" for artifact in artifacts] or [job_id]
         with outages():
-            async with self._redis.pipeline(transaction=True) as steps:
-                steps.zadd(self._made(consent_id), dict.fromkeys(members, time.time()), nx=True)
-                steps.hmget(self._record(consent_id), "record", "revoked")
-                _, kept = await steps.execute()
+            for artifact in artifacts:  # first, so that no song is ever without what is behind it
+                await self._redis.sadd(self._behind(artifact), consent_id)
+            keys = (self._record(consent_id), self._made(consent_id))
+            kept = await self._redis.eval(_USE, len(keys), *keys, time.time(), *members)
         held = _held(kept)
-        if held is None or held.revoked is not None:
-            await self.unuse(consent_id, members)
-        elif held.record.inline:
+        if held is not None and held.record.inline and held.revoked is None:
             await self._prolong(consent_id)
         return held
+
+    async def behind(self, artifact: str) -> list[Held]:
+        """The consents, of whomever, that a song was made with; none for another file."""
+        with outages():
+            ids = sorted(await self._redis.smembers(self._behind(artifact)))
+            kept = [await self._redis.hmget(self._record(name.decode()), "record", "revoked") for name in ids]
+        return [held for held in map(_held, kept) if held is not None]
 
     async def unuse(self, consent_id: str, members: Sequence[str]) -> None:
         """Strike what was not begun after all."""
@@ -176,6 +189,9 @@ class Consents:
 
     def _made(self, consent_id: str) -> str:
         return f"{self._prefix}:{{{consent_id}}}:made"
+
+    def _behind(self, artifact: str) -> str:
+        return f"{self._prefix}:behind:{artifact}"
 
     def _index(self, tenant: str) -> str:
         return f"{self._prefix}:consents:{tenant}"

@@ -55,6 +55,17 @@ def check_standing(held: Held) -> None:
         )
 
 
+def check_origin(behind: Sequence[Held]) -> None:
+    """Raises ConsentRevoked for a song of ours that was made with consents none of which stands any more.
+
+    Another word for it does not save it, nor another tenant.
+    """
+    if behind and all(held.revoked is not None for held in behind):
+        raise ConsentRevoked(
+            "this sound is a song of this service, made with a consent that was revoked since", param=PARAM
+        )
+
+
 def check_covers(held: Held, purpose: Purpose) -> None:
     """Raises ConsentRevoked, and ConsentRefused naming what of its scope does not cover the purpose."""
     check_standing(held)

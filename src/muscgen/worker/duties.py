@@ -18,7 +18,7 @@ from muscgen.errors import ConsentNotFound, ConsentRefused, QueueUnavailable
 from muscgen.jobs import Claim, Queue
 from muscgen.jobs.consents import Consents, Held
 from muscgen.request import Use
-from muscgen.rights.consent import PARAM, check_covers, check_standing, clip_in, purpose_of
+from muscgen.rights.consent import PARAM, check_covers, check_origin, check_standing, clip_in, purpose_of
 from muscgen.settings import Settings
 
 ASK_S = 2.0
@@ -38,6 +38,7 @@ class Leave:
         if self._id is not None:
             purpose = purpose_of(self._claim.request, self._use, time.time(), inherited=True)
             check_covers(await self._held(self._id), purpose)
+            await self._ask_origin()
 
     async def watch(self, refuse: Callable[[Exception], None]) -> None:
         """While the song is made: until cancelled, or told `refuse` that the consent was revoked."""
@@ -45,6 +46,7 @@ class Leave:
             await asyncio.sleep(ASK_S)
             try:
                 check_standing(await self._held(self._id))
+                await self._ask_origin()
             except QueueUnavailable:
                 telemetry.warning("consent.not_asked", job=self._claim.job_id)
             except ConsentRefused as error:
@@ -55,10 +57,16 @@ class Leave:
         """After it: write the files down. Raises ConsentRevoked, ConsentRefused, QueueUnavailable."""
         if self._id is None:
             return
+        await self._ask_origin()
         held = await self._consents.use(self._id, self._claim.job_id, artifacts)
         if held is None:
             raise _gone(self._id)
         check_standing(held)
+
+    async def _ask_origin(self) -> None:
+        """The sound may be a song itself, made with a consent of its own."""
+        if (clip := clip_in(self._claim.request)) is not None:
+            check_origin(await self._consents.behind(clip.artifact_id))
 
     async def _held(self, consent_id: str) -> Held:
         try:
