@@ -18,7 +18,7 @@ MODEL = "muscgen-tiny"
 OPEN = ("queued", "running")
 # Bookkeeping of constant size, what sweep() prunes, and what only an operator takes away.
 KEPT = re.compile(
-    r":(models|apikeys|apikey:\w+|consents:[^:]*|(\{\w+\}:(seq|clock|tick|jobs|expiring|dead|paused|cache\w*|consent|made)))$"
+    r":(models|apikeys|apikey:\w+|consents:[^:]*|behind:\w+|(\{\w+\}:(seq|clock|tick|jobs|expiring|dead|paused|cache\w*|consent|made)))$"
 )
 IN_LINE = re.compile(r":(q|delayed|leases|deadlines|(open|busy):[^:]*)$")
 OF_A_JOB = re.compile(r":(job|ev|codes|snd:\d+|hook|hook:out|hook:job|fans):(job_\w+)$")
