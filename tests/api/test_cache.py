@@ -90,3 +90,15 @@ async def test_a_file_stays_for_another_job_that_shows_it(service):
 async def test_a_policy_nobody_knows_names_the_field(service):
     answer = await service.post(cache="always")
     assert (answer.status_code, answer.json()["param"]) == (422, "cache")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+async def test_a_file_goes_with_the_last_job_that_shows_it_and_not_before(service, order):
+    jobs = [await service.job(**SAME), await service.job(**SAME)]
+    artifact = await service.finish(await service.claim())
+    jobs.append((await service.post(**SAME)).json())
+    for number in order:
+        assert (await service.http.get(f"/artifacts/{artifact}")).status_code == 200
+        await service.http.delete(jobs[number]["urls"]["self"])
+    assert (await service.http.get(f"/artifacts/{artifact}")).status_code == 404
+    assert service.store.sweep(lambda _: True) == 0  # it went at once

@@ -98,6 +98,18 @@ async def test_what_a_cached_song_is_evicted_from_stays_for_jobs_that_point_to_i
     assert await queue.holder(claim.job_id) is None
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+async def test_files_are_nobodys_once_all_jobs_that_show_them_are_deleted(queue, order):
+    maker, fan = await submit(queue), await submit(queue)
+    [claim] = await take(queue)
+    await queue.finish(claim, RESULT)
+    jobs = [maker, fan, await submit(queue)]
+    for number in order:
+        assert await queue.holder(maker) == "t"
+        await queue.delete(jobs[number])
+    assert await queue.holder(maker) is None
+
+
 async def test_no_cache_keeps_nothing_but_equal_jobs_still_share(make_queue):
     queue = make_queue(cache_s=0)
     first, second = await submit(queue), await submit(queue)

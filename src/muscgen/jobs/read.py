@@ -63,8 +63,8 @@ class Reading(QueueBase):
     async def holder(self, owner: str) -> str | None:
         """The tenant whose jobs, or whose cache, still point to what this job made; None: nobody's do."""
         with outages():
-            tenant = await self.redis.hget(self._keys_of(owner).uses(owner), "tenant")
-        return None if tenant is None else tenant.decode()
+            users = await self.redis.zrange(self._keys_of(owner).uses(owner), -1, -1)
+        return users[0].decode().rpartition(" ")[0] if users else None
 
     async def cached(self, model: str, work: str) -> dict[str, Any] | None:
         """The kept result of equal work."""

@@ -13,7 +13,7 @@ from muscgen.api.house import House, Maker, Parts, Reader, query
 from muscgen.api.preferences import MAX_WAIT_S
 from muscgen.api.schemas import JobDocument, JobList
 from muscgen.api.sse import follow
-from muscgen.errors import InvalidRequest
+from muscgen.errors import InvalidRequest, JobExpired, JobNotFound
 from muscgen.jobs.read import MAX_PAGE
 from muscgen.jobs.states import State
 
@@ -66,11 +66,21 @@ async def delete_job(job_id: str, house: Parts, asker: Maker) -> Response:
     """Remove the record and what nobody else owns of its artifacts; a running job is cancelled first."""
     await house.job_of(asker, job_id)
     job = await house.queue.delete(job_id)
-    if job.leader is not None or await house.queue.holder(job.id) is not None:
-        return Response(status_code=204)  # the sweep lets them go with the last job that shows them
-    for output in (job.result or {}).get("outputs", []):
-        await asyncio.to_thread(house.store.release, output["artifact"]["id"], job.id)
+    maker = job.leader or job.id
+    if not await _shown_by_others(house, job_id, maker):
+        for output in (job.result or {}).get("outputs", []):
+            await asyncio.to_thread(house.store.release, output["artifact"]["id"], maker)
     return Response(status_code=204)
+
+
+async def _shown_by_others(house: House, job_id: str, maker: str) -> bool:
+    """Whether the job that made the files, equal ones, or the cache still point to them."""
+    if await house.queue.holder(maker) is not None:
+        return True
+    try:
+        return maker != job_id and await house.queue.get(maker) is not None
+    except (JobNotFound, JobExpired):
+        return False
 
 
 @router.get(

@@ -2,7 +2,7 @@
 -- others are its fans: full jobs that stand as it stands. Afterwards its result is kept, within bounds.
 --   work:<key>     the leader, while it is not final       fans:<leader>  who waits for what it makes
 --   cached:<key>   the result of a leader that succeeded   cache          keys by last use; cachebytes: their size
---   uses:<leader>  whose its files are, for as long as a job or the cache points to them
+--   uses:<leader>  who points to its files, each as "<tenant> <job, or cache>", until when
 
 local conclude, requeue  -- the moves of one job, below
 
@@ -29,26 +29,32 @@ local function follow(id, leader)
   redis.call('SADD', key('fans:' .. leader), id)
 end
 
--- A result's files stay until `till` for the tenant; the cache alone may shorten that to what jobs need.
-local function use(leader, tenant, till)
+-- A result's files stay for as long as somebody uses them: jobs that got it, each until it expires, and the cache.
+local function uses_end(uses)
+  local last = redis.call('ZREVRANGE', uses, 0, 0, 'WITHSCORES')[2]
+  if last then redis.call('PEXPIREAT', uses, math.max(now, tonumber(last))) end
+end
+
+local function use(leader, tenant, user, till)
   local uses = key('uses:' .. leader)
-  local jobs = math.max(tonumber(redis.call('HGET', uses, 'jobs') or 0), till)
-  local cache = tonumber(redis.call('HGET', uses, 'cache') or 0)
-  redis.call('HSET', uses, 'tenant', tenant, 'jobs', jobs)
-  redis.call('PEXPIREAT', uses, math.max(jobs, cache))
+  redis.call('ZADD', uses, till, tenant .. ' ' .. user)
+  uses_end(uses)
+end
+
+local function use_no_more(leader, tenant, user)
+  local uses = key('uses:' .. leader)
+  redis.call('ZREM', uses, tenant .. ' ' .. user)
+  uses_end(uses)
 end
 
 local function forget(work)
-  local kept = redis.call('HMGET', key('cached:' .. work), 'job', 'bytes')
+  local kept = redis.call('HMGET', key('cached:' .. work), 'job', 'bytes', 'tenant')
   redis.call('ZREM', key('cache'), work)
   redis.call('ZREM', key('cacheages'), work)
   redis.call('DEL', key('cached:' .. work))
   if not kept[1] then return end
   if redis.call('DECRBY', key('cachebytes'), kept[2]) <= 0 then redis.call('DEL', key('cachebytes')) end
-  local uses = key('uses:' .. kept[1])
-  if redis.call('HDEL', uses, 'cache') == 1 then
-    redis.call('PEXPIREAT', uses, math.max(now, tonumber(redis.call('HGET', uses, 'jobs') or now)))
-  end
+  use_no_more(kept[1], kept[3] or '', 'cache')
 end
 
 -- What is too old goes, then the longest unused until the rest fits.
@@ -63,14 +69,14 @@ end
 
 local function remember(id, work, result, maker, bytes, age, most)
   forget(work)
-  redis.call('HSET', key('cached:' .. work), 'job', id, 'result', result, 'maker', maker, 'bytes', bytes)
+  local tenant = get(id, 'tenant') or ''
+  redis.call('HSET', key('cached:' .. work), 'job', id, 'result', result, 'maker', maker, 'bytes', bytes,
+    'tenant', tenant)
   redis.call('PEXPIRE', key('cached:' .. work), age + WEEK)  -- longer than it serves: its size is taken off first
   redis.call('ZADD', key('cache'), redis.call('INCR', key('seq')), work)
   redis.call('ZADD', key('cacheages'), now + age, work)
   redis.call('INCRBY', key('cachebytes'), bytes)
-  local uses = key('uses:' .. id)
-  redis.call('HSET', uses, 'tenant', get(id, 'tenant') or '', 'cache', now + age)
-  redis.call('PEXPIREAT', uses, math.max(now + age, tonumber(redis.call('HGET', uses, 'jobs') or 0)))
+  use(id, tenant, 'cache', now + age)
   bound_cache(most)
 end
 
@@ -135,6 +141,6 @@ local function settle_fans(id, state, result, problem)
   redis.call('DEL', key('fans:' .. id))
   for _, fan in ipairs(waiting) do
     conclude(fan, state, result, problem)
-    if state == 'succeeded' then use(id, get(fan, 'tenant') or '', tonumber(get(fan, 'expires'))) end
+    if state == 'succeeded' then use(id, get(fan, 'tenant') or '', fan, get(fan, 'expires')) end
   end
 end

@@ -11,6 +11,8 @@ end
 local last = snapshot(id)
 local work = get(id, 'work')
 if work and redis.call('HGET', key('cached:' .. work), 'job') == id then forget(work) end
+local leader = get(id, 'leader')
+if leader then use_no_more(leader, get(id, 'tenant') or '', id) end
 hush(id, 0)
 local idem = get(id, 'idem')
 if idem ~= '' then redis.call('DEL', key('idem:' .. idem)) end

@@ -51,7 +51,7 @@ if kept then
   redis.call('HSET', job(id), 'cache', 'hit', 'leader', kept, 'started', now)
   move(id, 'running')
   conclude(id, 'succeeded', result)
-  use(kept, tenant, now + tonumber(ttl))
+  use(kept, tenant, id, now + tonumber(ttl))
   return { 'created', id, -1 }
 end
 
