@@ -5,6 +5,8 @@ SECONDS ?= 10
 OUT     ?= out
 PYTEST  ?= -n 2
 
+CHAOS_OUT ?= .chaos
+
 export PROMPT OUT  # by the environment, so that quotes in them stay quotes
 
 BIN  := .venv/bin
@@ -12,7 +14,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench load audit format wheel-test web web-check e2e clean
+.PHONY: help demo serve test check bench load chaos audit format wheel-test web web-check e2e clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,9 @@ bench: $(DEV)  ## speed against transformers at musicgen-small's shapes (an hour
 
 load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
 	@ulimit -n 8192 && $(BIN)/python -m load $(LOAD)
+
+chaos: $(DEV)  ## songs while everything dies: MINUTES=60 SEED=7 (drawn without); results in CHAOS_OUT, or .chaos
+	$(BIN)/python -m chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED)) --out $(CHAOS_OUT)
 
 audit: $(DEV)  ## known faults of what is installed; needs the advisory service, so CI does not run it
 	$(BIN)/python -m pip install --quiet pip-audit
