@@ -31,8 +31,8 @@ def table(found: dict[str, Any]) -> str:
 def _verdict(faults: list[str]) -> list[str]:
     if not faults:
         return [
-            "No fault: every accepted job ended once, as its client was told, and told of it once; every song",
-            "and every live sound was that of an undisturbed run; no key, file or slot was left.",
+            "No fault: every accepted job ended once, as its client was told, and told of it once; every",
+            "song and every live sound was that of an undisturbed run; no key, file or slot was left.",
         ]
     shown = [f"- {fault}" for fault in faults[:MOST_FAULTS]]
     return [f"**{len(faults)} faults:**", "", *shown, *(["- ..."] if len(faults) > MOST_FAULTS else [])]
