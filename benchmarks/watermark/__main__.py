@@ -104,7 +104,7 @@ def _lengths(tracks: list[Track], asked: argparse.Namespace) -> object:
 
 def _chance(tracks: list[Track], asked: argparse.Namespace) -> object:
     excerpts, keys = (2, 10) if asked.short else (5, 50)
-    return chance.measure(tracks, excerpts, keys, searched=1).to_dict()
+    return chance.measure(tracks, excerpts, keys).to_dict()
 
 
 def _strange(_: list[Track], asked: argparse.Namespace) -> object:
@@ -112,7 +112,7 @@ def _strange(_: list[Track], asked: argparse.Namespace) -> object:
     sounds = chance.strange_sounds()
     if (talk := material.speech(asked.work)) is not None:
         sounds["speech"] = talk
-    secrets = {str(number): f"a wrong key, number {number:04}".encode() for number in range(20)}
+    secrets = {str(number): f"a wrong key, number {number:04}".encode() for number in range(10)}
     return {name: int(detect(sound, secrets) is not None) for name, sound in sounds.items()}
 
 

@@ -26,6 +26,7 @@ from muscgen.provenance.watermark.levels import views
 EXCERPT_S = 10.0
 TAIL = 0.01  # of the likenesses, by which the Pareto distribution is fitted
 TARGET = 1e-6  # false alarms an excerpt
+_TOGETHER = 12  # tracks, whose excerpts fit into memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,19 @@ class Chance:
         return asdict(self)
 
 
-def measure(tracks: Sequence[Track], excerpts: int, keys: int, searched: int) -> Chance:
-    """excerpts: of each track; keys: wrong ones; searched: excerpts of each track for `detect` as a whole."""
+def measure(tracks: Sequence[Track], excerpts: int, keys: int) -> Chance:
+    """excerpts: of each track; keys: wrong ones. `detect` as a whole is given one excerpt of each track."""
     dice = np.random.default_rng(7)
     secrets = {str(number): f"a wrong key, number {number:04}".encode() for number in range(keys)}
     read: list[Reading] = []
-    alarms = searches = worth = 0
-    for track in tracks:
-        for number in range(excerpts):
-            part = excerpt(track.audio, EXCERPT_S, dice)
-            if number < searched:
-                alarms += detect(part, secrets) is not None
-                searches += 1
-            heard = views(part)
-            for name, secret in secrets.items():
-                found = list(readings(heard, {name: secret}, warped=False, worth=-math.inf))
+    alarms = worth = 0
+    for group in (tracks[first : first + _TOGETHER] for first in range(0, len(tracks), _TOGETHER)):
+        parts = [excerpt(track.audio, EXCERPT_S, dice) for track in group for _ in range(excerpts)]
+        alarms += sum(detect(part, secrets) is not None for part in parts[::excerpts])
+        heard = [views(part) for part in parts]
+        for secret in secrets.values():
+            for sounds in heard:
+                found = list(readings(sounds, {"": secret}, warped=False, worth=-math.inf))
                 worth += found[0].place.likeness >= WORTH_READING
                 read += found
     pairs = excerpts * len(tracks) * keys
@@ -89,7 +88,7 @@ def measure(tracks: Sequence[Track], excerpts: int, keys: int, searched: int) ->
         excerpts * len(tracks),
         keys,
         pairs,
-        searches,
+        len(tracks),
         alarms,
         worth / pairs,
         len(read),

@@ -137,7 +137,7 @@ def _speed(found: Mapping[str, float]) -> str:
 def _strange(found: Mapping[str, int]) -> str:
     alarms = [name for name, count in found.items() if count]
     return (
-        f"## What is no music\n\n{', '.join(found)}: with 20 wrong keys each, alarms in "
+        f"## What is no music\n\n{', '.join(found)}: with 10 wrong keys each, alarms in "
         f"{', '.join(alarms) or 'none'}.\n"
     )
 

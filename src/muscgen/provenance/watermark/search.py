@@ -63,9 +63,10 @@ def places(
 ) -> Iterator[Place]:
     """The likeliest place for each key, warp and shift. shifts: beginnings that are tried in a cell."""
     together = _TOGETHER // shifts
-    for first in range(0, len(warps), together):
-        columns = _columns(levels, window, warps[first : first + together], shifts)
-        for key, secret in secrets.items():
+    parts = [warps[first : first + together] for first in range(0, len(warps), together)]
+    heard = [_columns(levels, window, part, shifts) for part in parts]
+    for key, secret in secrets.items():
+        for columns in heard:
             yield from _best(key, secret, columns, window)
 
 
@@ -107,7 +108,7 @@ def _best(key: str, secret: bytes, columns: _Columns, window: tuple[int, int]) -
         yield Place(likeness, key, number, -late % ROUND, begin, warp, window)
 
 
-@lru_cache(8)
+@lru_cache(12)  # of 9 MB
 def _known(secret: bytes) -> NDArray[np.complex64]:
     """The transforms of a key's sync cells, conjugate [bins, ROUNDS, BANDS]."""
     sync = np.stack([round_of(secret, number).sync.T for number in range(ROUNDS)])
