@@ -14,6 +14,7 @@ from muscgen.audio import Audio
 from muscgen.finishing import finish
 from muscgen.provenance.marks import Mark
 from muscgen.provenance.watermark import Detection, Payload, detect
+from muscgen.provenance.watermarkers import Ours
 from muscgen.request import Format, Output
 
 SECRET = b"a key for measuring, of 32 bytes"
@@ -45,7 +46,7 @@ class Row:
 
 def mark_of(number: int) -> Mark:
     """Every track has a payload, and so a round, of its own."""
-    return Mark(SECRET, Payload.of(4_711, 1, f"track {number}"))
+    return Mark(Ours({1: SECRET}), Payload.of(4_711, 1, f"track {number}"))
 
 
 def finished(tracks: Sequence[Track], group: str, encoding: Format = "wav") -> list[Audio]:

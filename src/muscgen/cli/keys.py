@@ -116,14 +116,14 @@ def _signing(settings: Settings) -> dict[str, Any]:
 
 
 def _watermark(settings: Settings) -> dict[str, Any]:
-    from muscgen.provenance.marks import METHOD, marks_of
+    from muscgen.provenance.marks import marks_by
 
     if not settings.watermark:
         return _OFF
     if not settings.watermark_keys and not settings.watermark_path.exists():
         return _NONE_YET
-    marks = marks_of(settings.watermark_keys, settings.watermark_path)
-    return {"method": METHOD, "deployment": marks.deployment, "versions": sorted(marks.secrets)}
+    marks = marks_by(settings)
+    return {"method": marks.method, "deployment": marks.deployment, "versions": sorted(marks.secrets)}
 
 
 def _settings(what: str, home: Path | None) -> Settings:

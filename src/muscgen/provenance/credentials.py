@@ -14,13 +14,17 @@ from typing import Any, Literal
 
 import muscgen
 from muscgen.errors import ConfigurationError, Unavailable
-from muscgen.provenance.marks import METHOD
 from muscgen.provenance.origin import Origin
 from muscgen.provenance.signing import Signer
 from muscgen.request import Format
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-SOFT_BINDING = "org.muscgen.1"  # METHOD by C2PA's rules for names; it is not on C2PA's list of algorithms
+# Watermarks by C2PA's rules for names; only audioseal's is on C2PA's list of algorithms.
+SOFT_BINDINGS = {
+    "muscgen-1": "org.muscgen.1",
+    "audioseal-16": "com.aiwatermark.audioseal.1",
+    "silentcipher-40": "org.muscgen.silentcipher-40",
+}
 OWN_ASSERTION = "org.muscgen.inputs"
 _MINING = ("cawg.ai_training", "cawg.ai_generative_training", "cawg.ai_inference", "cawg.data_mining")
 _TYPES: Mapping[Format, tuple[str, Literal["embedded", "sidecar"]]] = {
@@ -94,9 +98,14 @@ def _manifest(origin: Origin, encoding: Format) -> dict[str, Any]:
         created["parameters"] = {"ingredientIds": used}
     actions, assertions = [created], []
     if origin.payload is not None:
-        actions.append({"action": "c2pa.watermarked.bound", "description": METHOD})
+        actions.append({"action": "c2pa.watermarked.bound", "description": origin.by})
         blocks = [{"scope": {}, "value": origin.payload}]
-        assertions.append({"label": "c2pa.soft-binding", "data": {"alg": SOFT_BINDING, "blocks": blocks}})
+        assertions.append(
+            {
+                "label": "c2pa.soft-binding",
+                "data": {"alg": SOFT_BINDINGS[origin.by], "blocks": blocks},
+            }
+        )
     mining = {"entries": {name: {"use": "notAllowed"} for name in _MINING}}
     assertions.append({"label": "cawg.training-mining", "data": mining})
     if origin.inputs:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from muscgen.audio import Audio
 from muscgen.errors import ConfigurationError
-from muscgen.provenance.watermark import Embedder, Payload, detect, embed
+from muscgen.provenance.watermark import Payload
+from muscgen.provenance.watermarkers import Heard, Ours, Stream, Watermarker, watermarker
+from muscgen.provenance.watermarkers.ours import METHOD
 from muscgen.request import SongRequest
+from muscgen.settings import Settings
 from muscgen.settings.made import kept_secret
 
-METHOD = "muscgen-1"
 ENOUGH_S = 5.0  # a shorter song may be too short to find the mark in
 MAX_VERSION = 255
 _SECRET_BYTES = 32
@@ -27,24 +29,26 @@ _NO_PART = {"n", "seed", "output", "delivery", "metadata", "rights", "cache"}
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One song's watermark."""
+    """One song's watermark. by: what writes it."""
 
-    secret: bytes
+    by: Watermarker
     payload: Payload
 
     def write(self, audio: Audio) -> Audio:
-        return embed(audio, self.secret, self.payload)
+        """The sound with its mark; as long as before, to the sample."""
+        stream = self.stream(sample_rate=audio.sample_rate, channels=audio.channels)
+        return Audio(stream.push(audio.samples, last=True), audio.sample_rate)
 
-    def stream(self, *, sample_rate: int, channels: int) -> Embedder:
-        return Embedder(self.secret, self.payload, sample_rate=sample_rate, channels=channels)
+    def stream(self, *, sample_rate: int, channels: int) -> Stream:
+        return self.by.stream(self.payload, sample_rate=sample_rate, channels=channels)
 
     def found(self, audio: Audio) -> dict[str, str | bool | float | None]:
         """What a job's output says of its mark: whether it is heard in this sound, and how clearly."""
-        heard = detect(audio, {"": self.secret}, warped=False)
-        detected = heard is not None and heard.payload == self.payload
-        confidence = round(heard.likeness, 2) if heard is not None and detected else None
+        heard = self.by.find(audio, warped=False)
+        detected = heard is not None and heard.agrees(self.payload)
+        confidence = round(heard.confidence, 2) if heard is not None and detected else None
         return {
-            "method": METHOD,
+            "method": self.by.method,
             "payload": self.payload.hex(),
             "detected": detected,
             "confidence": confidence,
@@ -53,9 +57,18 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The keys of a deployment by version; the newest writes, all are looked for."""
+    """The keys of a deployment by version; the newest writes, all are looked for.
+
+    other: what marks songs in place of our own watermark; both are looked for.
+    """
 
     secrets: Mapping[int, bytes]
+    other: Watermarker | None = None
+
+    @property
+    def method(self) -> str:
+        """Of what writes."""
+        return METHOD if self.other is None else self.other.method
 
     @property
     def deployment(self) -> int:
@@ -66,16 +79,28 @@ class Marks:
     @property
     def name(self) -> str:
         """What tells these keys from others, and nothing of them."""
-        return f"{self.deployment}:{max(self.secrets)}"
+        return f"{self.deployment}:{max(self.secrets)}" + ("" if self.other is None else f":{self.method}")
 
     def of(self, request: SongRequest, output: int, revision: str) -> Mark:
         """The mark of one output of a request, made by the model of that revision."""
         version = max(self.secrets)
         song = f"{revision} {request.seed_of(output)} {request.model_dump_json(exclude=_NO_PART)}"
-        return Mark(self.secrets[version], Payload.of(self.deployment, version, song))
+        by = self.other or Ours({version: self.secrets[version]})
+        return Mark(by, Payload.of(self.deployment, version, song))
+
+    def find(self, audio: Audio) -> list[Heard]:
+        """The marks that are heard in any sound, by every method and key that this deployment has."""
+        methods = [Ours(self.secrets), *([] if self.other is None else [self.other])]
+        return [heard for method in methods if (heard := method.find(audio)) is not None]
 
 
-def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
+def marks_by(settings: Settings) -> Marks:
+    """Whose marks the settings want written and looked for. Raises ConfigurationError."""
+    other = watermarker(settings.watermark_method, settings.watermark_weights)
+    return marks_of(settings.watermark_keys, settings.watermark_path, other)
+
+
+def marks_of(keys: tuple[str, ...], file: Path, other: Watermarker | None = None) -> Marks:
     """The keys that the settings give ("version:hexadecimal digits"), else those in the file.
 
     A file that is not there is made, with one key, readable by its owner alone. Raises ConfigurationError.
@@ -92,7 +117,7 @@ def marks_of(keys: tuple[str, ...], file: Path) -> Marks:
         found[int(version)] = bytes.fromhex(digits)
     if len(found) != len(lines) or not found:
         raise ConfigurationError("every watermark key has a version of its own", param="watermark_keys")
-    return Marks(found)
+    return Marks(found, other)
 
 
 def _first() -> str:

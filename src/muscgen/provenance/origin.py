@@ -39,13 +39,14 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What credentials say. payload: the watermark's, in hex; None where there is no watermark."""
+    """What credentials say. payload: the watermark's, in hex, by that method; None without a watermark."""
 
     title: str
     model: str
     revision: str
     payload: str | None = None
     inputs: tuple[Input, ...] = ()
+    by: str = "muscgen-1"
 
     @property
     def source_type(self) -> str:

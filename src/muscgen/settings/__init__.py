@@ -14,6 +14,7 @@ from muscgen.settings.fields import (
     Sensitive,
     Settings,
     UploadPolicy,
+    WatermarkName,
 )
 from muscgen.settings.reading import PREFIX, load
 
@@ -28,5 +29,6 @@ __all__ = [
     "Sensitive",
     "Settings",
     "UploadPolicy",
+    "WatermarkName",
     "load",
 ]

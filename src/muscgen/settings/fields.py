@@ -13,6 +13,7 @@ DeploymentUse = Literal["research", "noncommercial", "commercial"]
 UploadPolicy = Literal["inference", "any", "keep"]
 Sensitive = Literal["voice", "likeness"]
 PromptPolicy = Literal["reject", "rewrite", "warn", "off"]
+WatermarkName = Literal["muscgen", "audioseal", "silentcipher"]
 AuditPolicy = Literal["require", "warn", "off"]
 BackendName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8", "fp16", "bf16"]
@@ -92,6 +93,12 @@ class Settings(Places):
         default=(),
         repr=False,
         description="Comma-separated version:hex; the newest writes. None: one is made and kept in home.",
+    )
+    watermark_method: WatermarkName = Field(
+        default="muscgen", description="muscgen, audioseal or silentcipher: what marks songs."
+    )
+    watermark_weights: Path | None = Field(
+        default=None, description="The folder of audioseal's or silentcipher's weights; nothing is fetched."
     )
     audit: AuditPolicy = Field(
         default="require",

@@ -11,7 +11,7 @@ from muscgen.backends import Choice
 from muscgen.backends.base import Backend
 from muscgen.engine import Engine
 from muscgen.models.card import Card
-from muscgen.provenance.marks import Mark, Marks, marks_of
+from muscgen.provenance.marks import Mark, Marks, marks_by
 from muscgen.provenance.origin import Input, Origin
 from muscgen.provenance.papers import Papers, Seal, papers_of
 from muscgen.request import SongRequest
@@ -70,8 +70,8 @@ class Served:
     def origin(self, request: SongRequest, output: int, inputs: tuple[Input, ...] = ()) -> Origin:
         """Where one output of a request comes from. inputs: the sound that the request brings."""
         mark, title = self.mark(request, output), f"{self.card.id}, seed {request.seed_of(output)}"
-        payload = None if mark is None else mark.payload.hex()
-        return Origin(title, self.card.id, self.card.revision, payload, inputs)
+        origin = Origin(title, self.card.id, self.card.revision, inputs=inputs)
+        return origin if mark is None else replace(origin, payload=mark.payload.hex(), by=mark.by.method)
 
     def seal(self, origin: Origin) -> Seal | None:
         """What signs its file; None where the settings want no credentials."""
@@ -115,7 +115,7 @@ class Making:
 def making_of(settings: Settings) -> Making:
     """Raises ConfigurationError where the settings do not go together."""
     choice = backends.choose(settings.backend, settings.device, settings.precision, settings.kv_precision)
-    marks = marks_of(settings.watermark_keys, settings.watermark_path) if settings.watermark else None
+    marks = marks_by(settings) if settings.watermark else None
     return Making(choice, marks, papers_of(settings))
 
 

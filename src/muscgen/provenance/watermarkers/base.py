@@ -1,0 +1,63 @@
+"""What every watermark can do: be written while sound streams, and be found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muscgen.audio import Audio
+from muscgen.provenance.watermark import Payload
+
+Floats = NDArray[np.float32]
+
+
+class Stream(Protocol):
+    """Sound goes in, and comes out marked a little later."""
+
+    def push(self, samples: Floats, *, last: bool = False) -> Floats:
+        """Samples [C, T] -> those [C, T'] that are marked by now; with `last` all that are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A watermark that was found, as its method tells it.
+
+    confidence: the larger the surer, by a scale of the method's own. deployment, key_version, job: what the
+    payload says; None for what the method has no room for. key: version of the key that found it; chance: of
+    any sound to be taken for one with this mark, at most; None for a method without. tempo, pitch: what the
+    sound is played at, 1 as it was made. start_s: where the excerpt begins in which it was found.
+    """
+
+    method: str
+    confidence: float
+    deployment: int | None = None
+    key_version: int | None = None
+    job: int | None = None
+    key: int | None = None
+    chance: float | None = None
+    tempo: float = 1.0
+    pitch: float = 1.0
+    start_s: float = 0.0
+
+    def agrees(self, payload: Payload) -> bool:
+        """Nothing of what was heard speaks against the payload."""
+        said = self.deployment, self.key_version, self.job
+        meant = payload.deployment, payload.key_version, payload.job
+        return all(one is None or one == other for one, other in zip(said, meant, strict=True))
+
+
+class Watermarker(Protocol):
+    """A method with its keys or weights."""
+
+    @property
+    def method(self) -> str:
+        """As results, receipts and credentials call it."""
+
+    def stream(self, payload: Payload, *, sample_rate: int, channels: int) -> Stream:
+        """Marks one song; what goes in piece by piece comes out as the whole would."""
+
+    def find(self, audio: Audio, *, warped: bool = True) -> Heard | None:
+        """warped: also look for what is played at another speed, where the method can; it takes longer."""
