@@ -30,6 +30,20 @@ async def test_a_finished_job_shows_its_song(service):
     assert (await service.http.get(output["artifact"]["url"])).content == SONG
 
 
+async def test_a_job_that_was_done_before_its_first_report_is_done_all_the_same(service):
+    job = await service.job()
+    claim = await service.claim()
+    await service.queue.report(
+        claim, {"fraction": 0.0, "stage": "waiting", "steps_done": 1, "steps_total": 8}
+    )
+    await service.finish(claim)
+    progress = (await service.http.get(job["urls"]["self"])).json()["progress"]
+    assert progress == {
+        "fraction": 1.0, "stage": "finishing", "steps_done": 8, "steps_total": 8, "audio_seconds_done": 4.0,
+        "eta_seconds": 0.0,
+    }  # fmt: skip
+
+
 async def test_a_running_job_shows_its_progress(service):
     job = await service.job()
     await service.queue.report(

@@ -75,6 +75,13 @@ def test_one_channel_becomes_both_of_demucs(demucs):
     np.testing.assert_array_equal(kept.samples[0], kept.samples[1])
 
 
+def test_more_channels_than_demucs_has_are_mixed(demucs):
+    mix = sound(channels=6)
+    kept, _ = without_rhythm(mix)
+    assert demucs.mixes[0].shape == (1, 2, mix.samples.shape[1])
+    np.testing.assert_allclose(kept.samples[0], 12 * mix.samples.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
 def test_other_rates_are_brought_to_that_of_demucs(demucs):
     kept, _ = without_rhythm(sound(rate=32_000))
     assert kept.sample_rate == 44_100

@@ -112,6 +112,20 @@ def test_what_a_killed_process_left_behind_is_cleared_after_an_hour(tmp_path):
     assert young.exists()
 
 
+def test_what_nobody_asked_for_in_a_month_makes_room(tmp_path):
+    SessionCache(tmp_path, "old").session(linear_graph(), 1)
+    SessionCache(tmp_path, "used").session(linear_graph(), 1)
+    for manifest in tmp_path.glob("*/manifest.json"):
+        os.utime(manifest, (0, 0))
+    SessionCache(tmp_path, "used").session(linear_graph(), 1)
+    SessionCache(tmp_path, "new").session(linear_graph(), 1)
+    names = {path.parent.name for path in tmp_path.glob("*/manifest.json")}
+    assert len(names) == 2
+    before = set(tmp_path.rglob("*"))
+    SessionCache(tmp_path, "used").session(linear_graph(), 1)
+    assert set(tmp_path.rglob("*")) == before
+
+
 def race(directory: Path) -> list[float]:
     return outcome(SessionCache(directory, "a").session(linear_graph(), 1)).ravel().tolist()
 

@@ -6,11 +6,13 @@ import json
 import logging
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
 import muscgen
+import muscgen.cli
 from muscgen.cli.app import app
 from muscgen.cli.files import slug, write
 from muscgen.cli.listen import unforeseen
@@ -119,3 +121,14 @@ def test_a_connection_that_was_cut_on_purpose_is_no_error_of_the_server(caplog):
             log.exception("Exception in ASGI application")
     log.removeFilter(unforeseen)
     assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+
+
+def test_ctrl_c_before_a_command_has_begun_is_no_trace(monkeypatch):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "muscgen.cli.app", Interrupted("muscgen.cli.app"))
+    with pytest.raises(SystemExit) as caught:
+        muscgen.cli.main()
+    assert caught.value.code == 130

@@ -35,6 +35,8 @@ def test_a_seed_gives_the_same_song_twice(muscgen, tmp_path):
         assert done.exit_code == 0, done.output
     assert digest(tmp_path / "a.wav") == digest(tmp_path / "b.wav")
     assert f"audio sha256 {digest(tmp_path / 'b.wav')}" in done.stdout
+    assert "\n\n" not in done.output  # no bar where nobody looks
+    assert not done.output.startswith("\n")
     assert re.search(
         r"b.wav: seed 7, model muscgen-tiny, licence Apache-2.0, real-time factor \d", done.stdout
     )

@@ -45,7 +45,9 @@ def test_the_pieces_are_a_file_of_the_whole_song(encoding, channels):
         assert likeness(heard.samples, audio.samples) > 0.97
 
 
-@pytest.mark.parametrize(("encoding", "within_s"), [("wav", 0), ("flac", 0.5), ("mp3", 0.5), ("ogg", 1.0)])
+@pytest.mark.parametrize(
+    ("encoding", "within_s"), [("wav", 0), ("flac", 0.5), ("mp3", 0.5), ("ogg", 1.0), ("opus", 0.3)]
+)
 def test_bytes_leave_soon_after_their_sound(encoding, within_s):
     audio = music(seconds=4.0, channels=2)
     pieces = streamed(encoding, pcm16(audio), audio.sample_rate, 2)

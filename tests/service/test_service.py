@@ -195,3 +195,15 @@ def test_nothing_outlives_a_service_that_is_killed(tmp_path):
         service.process.kill()
         service.process.wait()
         assert gone(list(children.values()))
+
+
+def test_a_service_whose_worker_can_never_start_says_so_and_ends(tmp_path):
+    process = start("serve", "--port", "0", "--device", "cuda", "--backend", "onnx", home=tmp_path / "home")
+    try:
+        assert process.wait(60) == 1
+    finally:
+        process.kill()
+        process.stdout.close()
+    words = (tmp_path / "home" / "log").read_text()
+    assert "the worker cannot start with these settings" in words
+    assert "Traceback" not in words

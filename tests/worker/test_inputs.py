@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
-from bench import song
+from bench import idle, song
 from tiny import random_checkpoint
 
 from muscgen.audio import Audio
@@ -206,3 +206,45 @@ async def test_jobs_that_listen_take_no_more_places_than_there_are(bench, keep, 
         heard.set()
         jobs = [await bench.ended(job_id) for job_id in job_ids]
     assert [job.state for job in jobs] == [State.SUCCEEDED] * 3
+
+
+@pytest.mark.parametrize("role", ["melody", "prompt_audio"])
+async def test_a_job_is_cancelled_while_its_sound_is_prepared(bench, keep, monkeypatch, role):
+    hearing, heard = threading.Event(), threading.Event()
+
+    def patient(*_, **__):
+        hearing.set()
+        heard.wait(20)
+        return NOTHING
+
+    monkeypatch.setattr(run, "listen", patient)
+    job_id = await bench.ask(**wish(role, keep(scale(1.0))))
+    try:
+        async with bench.worker() as worker:
+            await asyncio.to_thread(hearing.wait, 10)
+            await bench.queue.cancel(job_id)
+            assert (await bench.ended(job_id, limit_s=5)).state is State.CANCELLED
+            await idle(worker)
+            assert (await bench.ended(await bench.ask())).state is State.SUCCEEDED
+    finally:
+        heard.set()
+
+
+async def test_a_job_whose_sound_is_prepared_is_handed_back_by_a_worker_that_leaves(bench, keep, monkeypatch):
+    hearing, heard = threading.Event(), threading.Event()
+
+    def patient(*arguments, **more):
+        hearing.set()
+        heard.wait(20)
+        return listen(*arguments, **more)
+
+    monkeypatch.setattr(run, "listen", patient)
+    job_id = await bench.ask(**wish("prompt_audio", keep(scale(1.0))))
+    try:
+        async with bench.worker(drain_s=0.1) as worker:
+            await asyncio.to_thread(hearing.wait, 10)
+            worker.drain()
+            await idle(worker)
+        assert (await bench.queue.get(job_id)).state is State.QUEUED
+    finally:
+        heard.set()

@@ -116,7 +116,12 @@ def _time_or_none(unix_s: float | None) -> datetime | None:
 def _progress(job: Job) -> Progress:
     known = {name: job.progress[name] for name in Progress.model_fields if job.progress.get(name) is not None}
     if job.state == State.SUCCEEDED:
-        known |= {"fraction": 1.0, "eta_seconds": 0.0}
+        # A short song is done before its last report, or any.
+        usage = (job.result or {}).get("usage", {})
+        steps = known.get("steps_total", usage.get("steps", 0))
+        known |= {"fraction": 1.0, "eta_seconds": 0.0, "stage": "finishing"}
+        known |= {"steps_done": steps, "steps_total": steps}
+        known["audio_seconds_done"] = usage.get("audio_seconds", known.get("audio_seconds_done", 0.0))
     return Progress(**known)
 
 

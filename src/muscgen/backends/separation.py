@@ -36,9 +36,10 @@ def _separated(audio: Audio) -> Audio:
 
     model = _model()
     samples = _at(audio, model.samplerate)
-    stereo = np.resize(samples, (model.audio_channels, samples.shape[1])) if len(samples) == 1 else samples
+    if len(samples) != model.audio_channels:
+        samples = samples.mean(axis=0, keepdims=True).repeat(model.audio_channels, axis=0)
     with torch.inference_mode():
-        stems = apply_model(model, torch.from_numpy(stereo)[None], device="cpu", progress=False)[0]
+        stems = apply_model(model, torch.from_numpy(samples)[None], device="cpu", progress=False)[0]
     kept = [model.sources.index(name) for name in _KEPT]
     mixed = stems[kept].sum(0).cpu().numpy().astype(np.float32)
     return Audio(np.ascontiguousarray(mixed), int(model.samplerate))

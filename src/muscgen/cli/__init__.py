@@ -1,5 +1,18 @@
 """The command line: one file a command, and each imports its side when called."""
 
-from muscgen.cli.app import main
+import sys
+
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+def main() -> None:
+    """The entry point of the `muscgen` script."""
+    try:
+        from muscgen.cli.app import app
+
+        app()
+    except KeyboardInterrupt:  # before any command had begun
+        sys.exit(INTERRUPTED)
+
 
 __all__ = ["main"]

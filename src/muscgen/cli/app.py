@@ -73,8 +73,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def main() -> None:
-    """The entry point of the `muscgen` script."""
-    app()

@@ -9,11 +9,14 @@ import time
 from asyncio.subprocess import Process
 
 from muscgen import telemetry
+from muscgen.cli.words import BAD_SETTINGS
+from muscgen.errors import ConfigurationError
 from muscgen.settings import PREFIX, Settings
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STABLE_S = 60.0  # a worker that lived so long starts again at once
+_NOT_ITS_BUSINESS = {"api_keys", "link_keys", "redis_url", "webhook_secrets"}
 STOP_MARGIN_S = 30.0  # beyond the grace, for handing back and for a step that runs
 
 
@@ -32,13 +35,19 @@ class WorkerChild:
         return self._process.pid if self._process else None
 
     async def keep(self) -> None:
-        """Start it, and again with growing pauses whenever it dies; returns when drained."""
-        pause_s = FIRST_PAUSE_S
+        """Start it, and again with growing pauses whenever it dies; returns when drained.
+
+        Raises ConfigurationError when the first to start says that it never will.
+        """
+        pause_s, first = FIRST_PAUSE_S, True
         while not self._draining.is_set():
             started = time.monotonic()
             code = await self._run()
             if self._draining.is_set():
                 return
+            if first and code == BAD_SETTINGS:
+                raise ConfigurationError("the worker cannot start with these settings; it says why above")
+            first = False
             pause_s = FIRST_PAUSE_S if time.monotonic() - started > STABLE_S else pause_s
             telemetry.warning("worker.died", code=code, again_in_s=pause_s)
             await self._pause(pause_s)
@@ -91,10 +100,10 @@ class WorkerChild:
 def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
     """The parent's settings, as the child reads them; not as arguments, since the URL may hold a password.
 
-    API keys and what webhooks are signed with stay with the API.
+    API keys and what webhooks and addresses are signed with stay with the API.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    chosen = settings.model_dump(exclude_none=True, exclude={"api_keys", "redis_url", "webhook_secrets"})
+    chosen = settings.model_dump(exclude_none=True, exclude=_NOT_ITS_BUSINESS)
     ours = {PREFIX + name.upper(): _written(value) for name, value in chosen.items()}
     return kept | ours | {f"{PREFIX}REDIS_URL": redis_url}
 

@@ -66,13 +66,15 @@ def songs(
 
 
 def bar() -> Progress:
-    """A bar on standard error, which leaves standard output to results."""
+    """A bar on standard error, which leaves standard output to results; none where nobody looks."""
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,
         transient=True,
     )
 

@@ -47,7 +47,10 @@ class Service:
         self._stopping = asyncio.Event()
 
     async def run(self, place: socket.socket) -> None:
-        """Raises ConfigurationError, QueueUnavailable, AuditUnavailable; ModelNotFound for the default."""
+        """Raises ConfigurationError, QueueUnavailable, AuditUnavailable; ModelNotFound for the default.
+
+        ConfigurationError too for a worker that can never start.
+        """
         queue = open_queue(self._settings, self._url)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,15 +88,18 @@ class Service:
         try:
             await _started(server, serving)
             _greet(url_of(place))
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            watched = {serving, stopping} | ({keeping} if keeping else set())
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             server.should_exit = True  # closes the door; streams of running jobs go on until they end
             if self._child is not None and keeping is not None:
                 if not self._stopping.is_set():
                     self._child.drain()
-                await keeping
+                await asyncio.wait({keeping})
             await _closed(server, serving)
+        if keeping is not None:
+            keeping.result()
         telemetry.event("service.stopped")
 
     def _stop(self) -> None:

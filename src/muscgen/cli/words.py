@@ -8,19 +8,25 @@ from typing import Any
 
 import typer
 
-from muscgen.errors import InvalidRequest, MuscgenError, Rejected
+from muscgen.cli import INTERRUPTED
+from muscgen.errors import ConfigurationError, InvalidRequest, MuscgenError, Rejected
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # 130 = 128 + SIGINT
+FAILED, BAD_INPUT = 1, 2
+BAD_SETTINGS = 78  # EX_CONFIG of sysexits.h: how a worker tells who started it that it never will
 
 
 @contextlib.contextmanager
-def in_words() -> Iterator[None]:
-    """Exit 2 for what was asked wrongly, 1 for what failed, 130 for Ctrl-C; no traces of our own errors."""
+def in_words(bad_settings: int = FAILED) -> Iterator[None]:
+    """Exit 2 for what was asked wrongly, 1 for what failed, 130 for Ctrl-C; no traces of our own errors.
+
+    bad_settings: the exit code for ConfigurationError.
+    """
     try:
         yield
     except MuscgenError as error:
         _complain(error)
-        raise typer.Exit(BAD_INPUT if isinstance(error, Rejected) else FAILED) from error
+        code = bad_settings if isinstance(error, ConfigurationError) else FAILED
+        raise typer.Exit(BAD_INPUT if isinstance(error, Rejected) else code) from error
     except OSError as error:  # a folder that is not ours, a full disk, a reader of our words that went away
         about = f": {error.filename}" if error.filename else ""
         typer.echo(f"muscgen: {error.strerror or error}{about}", err=True)

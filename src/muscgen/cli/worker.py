@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
-from muscgen.cli.words import in_words
+from muscgen.cli.words import BAD_SETTINGS, in_words
 
 EPILOG = """Examples:
 
@@ -34,7 +34,7 @@ def worker(
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Claim jobs and make songs until SIGTERM or Ctrl-C, which finishes them first; twice hands them back."""
-    with in_words():
+    with in_words(BAD_SETTINGS):
         import asyncio
 
         from muscgen import telemetry

@@ -22,6 +22,8 @@ from muscgen.request import Format
 KNEE = 0.8  # -1.9 dB: below it nothing changes
 CEILING = 0.98  # -0.2 dB, which no sample passes
 OPUS_RATE_HZ = 48_000  # the only one that is common to all of its players
+OPUS_PAGE_MS = 200.0  # costs 1 % more bytes
+_SET_OGG_PAGE_LATENCY_MS = 0x1303  # of sndfile.h
 _BLOCK = 1 << 14  # as in encode.py
 _WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _UNKNOWN = 0xFFFFFFFF  # the size of what has no end yet
@@ -98,6 +100,8 @@ class _Compressed:
             compression_level=level_of(encoding, sample_rate, channels),
             bitrate_mode="CONSTANT" if encoding == "mp3" else None,
         )
+        if encoding == "opus":
+            _set_page_latency(self._file)
 
     def push(self, pcm: bytes) -> bytes:
         self._write(np.frombuffer(pcm, "<i2").reshape(-1, self._channels), last=False)
@@ -123,6 +127,12 @@ class _Compressed:
             block = np.ascontiguousarray(samples[start : start + _BLOCK])
             # libsndfile 1.2.2 garbles integers in stereo on their way to mp3.
             self._file.write(block if self._integers else block.astype(np.float32) / 32768)
+
+
+def _set_page_latency(file: soundfile.SoundFile) -> None:
+    """Pages of OPUS_PAGE_MS instead of a second, so that a listener is not behind by as much."""
+    wanted = soundfile._ffi.new("double*", OPUS_PAGE_MS)  # noqa: SLF001  soundfile has no door to it
+    soundfile._snd.sf_command(file._file, _SET_OGG_PAGE_LATENCY_MS, wanted, 8)  # noqa: SLF001
 
 
 def _with_length(head: bytes, samples: int) -> bytes:

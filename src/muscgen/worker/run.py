@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ from muscgen.provenance.origin import Input
 from muscgen.worker.broadcast import Broadcast, Treatment, untreated
 from muscgen.worker.counting import finishing, traced
 from muscgen.worker.duties import Duties
-from muscgen.worker.inputs import NOTHING, brings_sound, listen
+from muscgen.worker.inputs import NOTHING, Heard, brings_sound, listen
 from muscgen.worker.keeping import Keeping
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
@@ -59,7 +60,7 @@ class JobRun:
         self._store = store
         self._duties, self._leave = duties, duties.leave(claim, queue)
         self._stopped: Stop | None = None
-        self._lost = asyncio.Event()
+        self._halted, self._lost = asyncio.Event(), asyncio.Event()
         self._broadcast = Broadcast(claim, queue, self._tell_of_audio, treatment=self._marking)
         self._songs = Songs(claim, served, queue, self._broadcast)
         self._keeping = Keeping(claim, store, queue, lambda: self._stopped is not None, self._tell)
@@ -83,7 +84,9 @@ class JobRun:
             if self.unseated:
                 open_artifact = partial(self._store.open, verify=True)
                 hear = partial(listen, for_credentials=self.served.papers.credentials)
-                heard = await asyncio.to_thread(hear, self.claim.request, self.served.backend, open_artifact)
+                heard = await self._unless_stopped(
+                    asyncio.to_thread(hear, self.claim.request, self.served.backend, open_artifact)
+                )
                 self._inputs = heard.inputs
             await self._songs.begin(heard)
         except Exception as error:  # noqa: BLE001 - whatever a song meets ends this job, not the worker
@@ -92,10 +95,23 @@ class JobRun:
         if self._stopped is not None:
             self._songs.cancel()
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, Heard]) -> Heard:
+        """A thread cannot be stopped; but nobody need wait for it. Raises Cancelled."""
+        task, bell = asyncio.ensure_future(work), asyncio.create_task(self._halted.wait())
+        try:
+            await asyncio.wait({task, bell}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Cancelled("the job was stopped while its sound was prepared")
+            return task.result()
+        finally:
+            task.cancel()
+            bell.cancel()
+
     def stop(self, reason: Stop) -> None:
         """Free the slots within a step. Only in the loop's thread; a lost lease outweighs all else."""
         if self._stopped is None or reason is Stop.LOST:
             self._stopped = reason
+        self._halted.set()
         if self._stopped is Stop.LOST:
             self._lost.set()
         self._songs.cancel()
@@ -105,7 +121,7 @@ class JobRun:
         try:
             if self.unseated:
                 await self._begin()
-            if self._error is None:
+            if self._error is None and self._songs.begun:
                 await self._make()
             state = await self._let_go()
             await self._keeping.let_go(state)

@@ -30,6 +30,10 @@ class Songs:
         self._heard = NOTHING
 
     @property
+    def begun(self) -> bool:
+        return bool(self._handles)
+
+    @property
     def progress(self) -> Collection[Progress]:
         return [handle.progress for _, handle in self._handles.values()]
 

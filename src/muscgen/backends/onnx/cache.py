@@ -29,6 +29,7 @@ RECIPE = 1  # count up when weights are prepared differently for an unchanged gr
 _MANIFEST = "manifest.json"
 _BLOCK_BYTES = 1 << 22
 _PREPARING = ".preparing-"
+_UNUSED_AFTER_S = 30 * 86_400.0
 _ABANDONED_AFTER_S = 3_600.0  # preparing the largest model takes minutes
 
 
@@ -49,7 +50,10 @@ class SessionCache:
         entry = self._entry(self._directory, graph)
         if not _whole(entry):
             _clear_abandoned(self._directory)
+            _clear_unused(self._directory)
             self._prepare(graph, entry)
+        with suppress(OSError):  # a cache that others fill and that is not ours to write
+            os.utime(entry / _MANIFEST)
         return load(entry, threads)
 
     def chain(self, graph: Graph, tokens: int, threads: int) -> ort.InferenceSession | None:
@@ -107,6 +111,14 @@ def _clear_abandoned(directory: Path) -> None:
         with suppress(FileNotFoundError):  # another process clears too
             if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear_unused(directory: Path) -> None:
+    """Removes what was made for other versions, settings and models, and asked for by nobody for long."""
+    for manifest in directory.glob(f"*/{_MANIFEST}"):
+        with suppress(FileNotFoundError):
+            if time.time() - manifest.stat().st_mtime > _UNUSED_AFTER_S:
+                shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 def _put(folder: Path, entry: Path) -> None:
