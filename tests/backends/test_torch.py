@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from rows import PROMPTS, ROUNDING, alone, crowded, open_text, random_tokens, relative_error
+from rows import PROMPTS, ROUNDING, alone, assert_same, crowded, open_text, random_tokens, relative_error
 from tiny import MUSCGEN_TINY
 
 from muscgen.backends.torch import TorchBackend
@@ -114,6 +114,32 @@ def test_a_backend_that_found_little_memory_says_how_many_rows_it_has(random_pat
 
     monkeypatch.setattr(TorchBackend, "_rehearsed", rehearsed)
     assert TorchBackend.load(random_path, precision="fp32", rows=16, device="cpu", threads=1).rows == 4
+
+
+def test_a_device_too_small_for_the_weights_is_refused_by_name(random_path, monkeypatch):
+    monkeypatch.setattr("muscgen.backends.torch.backend.Decoder", lambda _: scarce(0)(1))
+    with pytest.raises(ConfigurationError, match="device cpu has no memory") as refusal:
+        TorchBackend.load(random_path, precision="fp32", rows=2, device="cpu", threads=1)
+    assert refusal.value.param == "device"
+
+
+@pytest.mark.parametrize("call", ["step", "feed"])
+def test_memory_that_runs_out_in_a_step_is_a_memory_error_and_the_step_can_be_repeated(
+    random_path, rng, monkeypatch, call
+):
+    backend = TorchBackend.load(random_path, precision="fp32", rows=2, device="cpu", threads=1)
+    tokens = random_tokens(rng, backend, 3)
+    expected = alone(backend, "techno", tokens)
+    open_text(backend, 0, "techno")
+    with monkeypatch.context() as patch:
+        patch.setattr(backend._decoder, "_through", lambda *_: scarce(0)(1))
+        with pytest.raises(MemoryError):
+            backend.step(tokens[:1], np.zeros(1, np.int32)) if call == "step" else backend.feed(
+                [0], tokens, 0
+            )
+    for at in range(3):
+        logits = backend.step(tokens[at : at + 1], np.array([at], np.int32))
+        assert_same(backend, logits[0], expected[at])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -1,6 +1,7 @@
 """The engine's promises, over the tiny numpy backend."""
 
 import gc
+import logging
 import threading
 import time
 import weakref
@@ -277,6 +278,40 @@ def test_a_failing_step_fails_the_songs_in_it_and_no_other(backend):
         with pytest.raises(InternalError, match="RuntimeError"):
             broken.result(LIMIT_S)
         assert whole.result(LIMIT_S)
+
+
+def test_where_memory_runs_out_fewer_songs_go_on_at_once(backend, caplog):
+    """Those that stay are the songs they would have been, and those that gave way can be made again."""
+
+    def run_out(tokens, positions):
+        if len(tokens) > 4 and positions.max() > 5:
+            raise MemoryError("CUDA out of memory")
+
+    backend.before_step = run_out
+    songs = [song(seed=seed, duration_s=0.8) for seed in range(4)]
+    expected = [made_alone(each) for each in songs]
+    with running(backend) as engine, caplog.at_level(logging.WARNING, "muscgen"):
+        handles = [engine.submit(each) for each in songs]
+        for handle in handles[2:]:
+            with pytest.raises(Unavailable, match="memory"):
+                handle.result(LIMIT_S)
+        handles[2:] = [engine.submit(each) for each in songs[2:]]
+        for handle, codes in zip(handles, expected, strict=True):
+            assert np.array_equal(handle.result(LIMIT_S).codes, codes)
+        eventually(lambda: engine.free == 2)
+    assert [record.fields for record in caplog.records] == [{"songs": 4, "slots": 2}]
+
+
+def test_where_there_is_no_memory_for_one_song_every_song_is_told_so(backend):
+    def run_out(tokens, positions):
+        raise MemoryError
+
+    backend.before_step = run_out
+    with running(backend) as engine:
+        for seed in range(2):
+            with pytest.raises(Unavailable):
+                made(engine, song(seed=seed))
+        assert engine.free == 1
 
 
 @pytest.mark.parametrize("part", ["open_row", "open_codec", "encode_text"])

@@ -89,6 +89,47 @@ def test_only_the_windows_that_are_left_are_stepped():
     assert resumed.steps < 40 < whole.steps
 
 
+def test_what_is_known_is_fed_and_only_the_rest_stepped():
+    backend = NumpyBackend()
+    with running(backend) as engine:
+        whole = made(engine, SONGS["short"])
+        before = engine.steps
+        assert same(engine.submit(SONGS["short"], whole.codes[:, :50]).result(LIMIT_S), whole)
+        assert engine.steps - before == whole.steps - 48
+    assert [steps for _, _, steps in backend.fed] == [16, 16, 16]
+
+
+def test_a_change_of_prompt_among_known_codes_is_heard_where_it_was(onnx):
+    """The second section begins in the middle of what is known."""
+    wish = song(prompt=None, duration_s=2.1, sections=SECTIONS)
+    for backend in (NumpyBackend(), onnx):
+        with running(backend) as engine:
+            whole = made(engine, wish)
+            assert same(engine.submit(wish, whole.codes[:, :95]).result(LIMIT_S), whole)
+
+
+def test_songs_that_draw_wait_for_one_chunk_of_another_at_most():
+    backend = NumpyBackend()
+    turns = []
+    right = backend.feed
+    backend.before_step = lambda tokens, _: turns.append(f"step {len(tokens)}")
+
+    def feed(rows, tokens, position):
+        turns.append("feed")
+        right(rows, tokens, position)
+
+    backend.feed = feed
+    with running(backend) as engine:
+        whole = made(engine, song(duration_s=2.4))
+        drawing = engine.submit(song(seed=2, duration_s=2.0))
+        next(drawing.chunks(LIMIT_S))
+        assert same(engine.submit(song(duration_s=2.4), whole.codes[:, :110]).result(LIMIT_S), whole)
+        assert drawing.result(LIMIT_S)
+    first = turns.index("feed")
+    assert turns[first : first + 14] == ["feed", "step 4"] * 7
+    assert turns.count("feed") == 7
+
+
 @pytest.mark.parametrize(
     "codes", [np.zeros((3, 5)), np.zeros((4, 66)), np.full((4, 5), 32), -np.ones((4, 5))]
 )

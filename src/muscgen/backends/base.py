@@ -138,7 +138,7 @@ class Backend(Protocol):
         Negative positions are the lead, whose logits mean nothing.
 
         A row's numbers depend on that row alone: not on R, nor on its place, nor on its neighbours; on a CPU
-        bit for bit.
+        bit for bit. Raises MemoryError where memory runs out; the same step of fewer rows can be taken then.
         """
         ...
 

@@ -19,6 +19,7 @@ from collections import deque
 from threading import Condition, Thread, current_thread
 from time import monotonic
 
+from muscgen import telemetry
 from muscgen.backends.base import Backend, Codes
 from muscgen.engine.batch import Batch
 from muscgen.engine.decode import Decoder, Decoding, Piece
@@ -63,6 +64,11 @@ class Engine:
         self._decoder = Decoder(backend.open_codec)
         self._loop = Thread(target=self._run, name="muscgen-engine", daemon=True)
         self._loop.start()
+
+    @property
+    def slots(self) -> int:
+        """How many songs it makes at once: what it was given, or what memory has room for since."""
+        return self._slots.slots
 
     @property
     def free(self) -> int:
@@ -135,6 +141,8 @@ class Engine:
     def _guarded_turn(self) -> None:
         try:
             self._turn()
+        except MemoryError:
+            self._make_room()
         except Exception as error:  # noqa: BLE001  (a step's failure concerns every song in it, and no other)
             self._fail_all(error)
 
@@ -200,7 +208,9 @@ class Engine:
         steps = min(take.known_steps, FED_STEPS)
         try:
             self._backend.feed(self._slots.rows_of(take), take.next_tokens(steps), take.position)
-        except Exception as error:  # noqa: BLE001  (whatever a backend raises here belongs to this song)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever else a backend raises here belongs to this song)
             take.handle.fail(failure("computing", error))
             return
         take.go_on(steps)
@@ -241,6 +251,17 @@ class Engine:
                 self._backend.move_row(move.source, move.target, move.song.position)
             except Exception as error:  # noqa: BLE001  (half a row is nobody's but this song's)
                 move.song.handle.fail(failure("moving", error))
+
+    def _make_room(self) -> None:
+        """Fewer songs at once from now on: those that came last give way, the others step again."""
+        takes = list(self._slots)
+        stay = len(takes) // 2
+        with self._wake:
+            self._slots.slots = max(1, stay)
+        telemetry.warning("engine.fewer_slots", songs=len(takes), slots=self._slots.slots)
+        for take in takes[stay:]:
+            take.handle.fail(Unavailable("memory ran out; the song can be made again"))
+            self._leave(take)
 
     def _fail_all(self, error: Exception) -> None:
         reason = failure("computing", error)

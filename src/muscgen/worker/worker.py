@@ -218,7 +218,7 @@ class Worker:
         beat = partial(self._queue.heartbeat, self.name, audio_s_per_s=self._pace.audio_s_per_s)
         for model, served in self._roster.loaded.items():
             free = self._free(model, served)
-            await beat([model], slots=served.slots, free=free, makers={model: served.maker})
+            await beat([model], slots=served.engine.slots, free=free, makers={model: served.maker})
         for other in self._roster.others():
             await beat([other.model], slots=0, free=0, makers={other.model: other.maker}, holds=other.holds)
 

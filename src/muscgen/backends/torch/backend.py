@@ -29,7 +29,7 @@ from muscgen.backends.torch.aside import Aside
 from muscgen.backends.torch.codec import Codec, State
 from muscgen.backends.torch.decoder import Decoder
 from muscgen.backends.torch.device import DTYPES, Precision, find_device
-from muscgen.backends.torch.fitting import fitting
+from muscgen.backends.torch.fitting import fitting, fitting_weights, memory_errors
 from muscgen.backends.torch.graphs import Graphs
 from muscgen.backends.torch.hearing import Hearing
 from muscgen.backends.torch.sampler import Sampler
@@ -53,7 +53,7 @@ class TorchBackend:
         self._config = config = checkpoint.config
         self._device = device
         self._aside = Aside(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), fitting_weights(device):
             weights = Weights(checkpoint, device, dtype)
             self._encoder, self._codec = Encoder(weights), Codec(weights)
             self._prefixes = Prefixes(checkpoint, config.melody, rows) if config.melody else None
@@ -61,6 +61,7 @@ class TorchBackend:
             self._hearing = Hearing(weights) if checkpoint.hears else None
             self._decoder = Decoder(weights)
             self._null = null_text(config, device, dtype)
+        with torch.inference_mode():
             self._slab = fitting(rows, lambda rows: self._rehearsed(rows, dtype))
         self._prompts: Prompts[Text | Words] = Prompts(config.text, checkpoint.tokenizer, self._encode)
         self._graphs: Graphs | None = None
@@ -133,7 +134,7 @@ class TorchBackend:
             self._slab.move(source, target, length)
 
     def step(self, tokens: Codes, positions: NDArray[np.int32]) -> Logits:
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_errors():
             logits: Logits = self._stepped(tokens, positions).to("cpu", copy=True).numpy()
         return logits
 
@@ -145,7 +146,7 @@ class TorchBackend:
         knobs: Knobs,
         uniforms: NDArray[np.float64],
     ) -> tuple[Codes, NDArray[np.bool_]]:
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_errors():
             return self._sampler(self._stepped(tokens, positions), songs, knobs, uniforms)
 
     def _stepped(self, tokens: Codes, positions: NDArray[np.int32]) -> torch.Tensor:
@@ -168,7 +169,7 @@ class TorchBackend:
         positions = check_feed(
             rows, tokens, position, self.rows, config.decoder.positions, lead=config.longest_prefix
         )
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_errors():
             for row in rows:
                 self._feed_row(row, tokens, positions)
 

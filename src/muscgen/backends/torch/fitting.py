@@ -1,8 +1,9 @@
-"""As many rows as the device has memory for."""
+"""As many rows as the device has memory for, and what happens where that runs out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -33,3 +34,25 @@ def fitting(rows: int, make: Callable[[int], Made]) -> Made:
         rows = max(FEWEST_ROWS, rows // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+@contextmanager
+def fitting_weights(device: torch.device) -> Iterator[None]:
+    """Raises ConfigurationError where the device has no memory for them."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ConfigurationError(
+            f"device {device} has no memory for the model's weights: {error}", param="device"
+        ) from error
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Python's own MemoryError, which the engine knows, for the device's."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise MemoryError(str(error)) from error
