@@ -14,7 +14,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench load chaos audit format wheel-test web web-check e2e clean
+.PHONY: help demo serve test check bench bench-peers load chaos audit format wheel-test web web-check e2e clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,14 @@ check: $(DEV)  ## lint, format, types, and which room may import which
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
 
-bench: $(DEV)  ## speed against transformers at musicgen-small's shapes (an hour): BENCH="--seconds 4 --rounds 1"
+bench: $(DEV)  ## speed against others at musicgen-small's shapes (two hours): BENCH="--seconds 4 --rounds 1"
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: $(DEV)  ## fetch audiocraft and OpenVINO for the benchmark, into .bench
+	$(BIN)/python -m pip install --quiet --no-deps --target .bench/audiocraft audiocraft==1.3.0 einops julius \
+		flashy num2words docopt colorlog omegaconf antlr4-python3-runtime==4.9.3
+	$(BIN)/python -m pip install --quiet --no-deps --target .bench/openvino openvino openvino-telemetry nncf \
+		natsort tabulate psutil ninja pydot pyparsing jsonschema
 
 load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
 	@ulimit -n 8192 && $(BIN)/python -m load $(LOAD)

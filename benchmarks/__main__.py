@@ -1,69 +1,37 @@
-"""`make bench`: songs of musicgen-small's shapes, ours against transformers, in turn, on this machine.
+"""`make bench`: songs of musicgen-small's shapes, ours against the others, in turn, on this machine.
 
-python -m benchmarks [--seconds 10] [--rounds 3] [--songs 1 4 8] [--work .bench] [--report FILE]
+python -m benchmarks [--seconds 10] [--rounds 3] [--songs 1 4 8] [--parts songs codec ...] [--peers ...]
+
+Races of 4 s and one round take about 20 minutes on two cores; 10 s and three rounds about two hours.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks import audiocraft, checkpoint, machine
-from benchmarks.peers import FRAME_RATE, PEERS
+from benchmarks import checkpoint, machine, race
+from benchmarks.peers import PEERS
 
-DELAY_STEPS = 3
-
-
-class Peer:
-    """A racer's process."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        command = [sys.executable, "-m", "benchmarks.peers", name, str(folder)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.load_s = self._answer()["load_s"]
-
-    def race(self, songs: int, seconds: float) -> dict[str, float]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"songs": songs, "seconds": seconds}) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(60)
-
-    def _answer(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended")
-        answer: dict[str, float] = json.loads(line)
-        return answer
+PARTS = "songs", "steps", "codec", "tiny"
+PRECISIONS = "int8", "fp32"
 
 
 def main() -> None:
     asked = _arguments()
-    limits = machine.limits()
     folder = checkpoint.make(asked.work / "small")
-    names = [name for name in PEERS if asked.peers is None or name in asked.peers]
-    if not (asked.work / audiocraft.FOLDER).is_dir():
-        names = [name for name in names if not name.startswith("audiocraft")]
-    peers = [Peer(name, folder) for name in names]
-    for peer in peers:
-        peer.race(1, 0.5)  # warm up
-    rows = [row for songs in asked.songs for row in _table(peers, songs, asked)]
-    for peer in peers:
-        peer.close()
-    asked.report.write_text(_report(asked, limits, rows))
-    asked.report.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+    found: dict[str, Any] = {"limits": machine.limits()}
+    for part in asked.parts:
+        found[part] = {"songs": _songs, "steps": _steps, "codec": _codec, "tiny": _tiny}[part](asked, folder)
+        asked.report.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    asked.report.write_text("".join(_report(asked, found)))
     print(asked.report.read_text())
 
 
@@ -73,68 +41,104 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--songs", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="all, if not given")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--work", type=Path, default=Path(".bench"))
     parser.add_argument("--report", type=Path, default=Path("benchmarks/RESULTS.md"))
     return parser.parse_args()
 
 
-def _table(peers: list[Peer], songs: int, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row a peer: medians over rounds in which the peers take turns."""
-    rounds = [{peer.name: peer.race(songs, asked.seconds) for peer in peers} for _ in range(asked.rounds)]
-    reference = median(found["transformers fp32"]["wall_s"] for found in rounds)
-    steps = round(asked.seconds * FRAME_RATE) + DELAY_STEPS
-    rows = []
-    for peer in peers:
-        wall_s = median(found[peer.name]["wall_s"] for found in rounds)
-        rows.append(
-            {
-                "songs": songs,
-                "peer": peer.name,
-                "wall_s": wall_s,
-                "steps_s": steps / wall_s,
-                "real_time_factor": songs * asked.seconds / wall_s,
-                "ratio": reference / wall_s,
-                "first_audio_s": median(found[peer.name].get("first_audio_s", wall_s) for found in rounds),
-                "peak_mb": max(found[peer.name]["peak_mb"] for found in rounds),
-                "load_s": peer.load_s,
-            }
-        )
-    return rows
+def _songs(asked: argparse.Namespace, folder: Path) -> list[race.Row]:
+    names = race.who_is_here(asked.work, asked.peers)
+    race.prepare(names, folder)
+    tables = (race.table(names, folder, songs, asked.seconds, asked.rounds) for songs in asked.songs)
+    return [row for table in tables for row in table]
 
 
-def _report(asked: argparse.Namespace, limits: dict[str, float], rows: list[dict[str, Any]]) -> str:
-    here = machine.describe()
-    by_int8, by_fp32 = (machine.steps_by_bandwidth(limits["read_gb_s"], size) for size in (1, 4))
-    songs = " ".join(map(str, asked.songs))
-    head = f"""\
+def _steps(_: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    return [row for precision in PRECISIONS for row in _inside("steps", precision, str(folder))]
+
+
+def _codec(_: argparse.Namespace, folder: Path) -> dict[str, float]:
+    return dict(_inside("codec", str(folder)))
+
+
+def _tiny(asked: argparse.Namespace, _: Path) -> list[dict[str, Any]]:
+    folder = asked.work / checkpoint.TINY.name
+    shutil.copytree(checkpoint.TINY, folder, dirs_exist_ok=True)
+    return [
+        _inside("songs", precision, str(songs), f"{asked.seconds:g}", str(folder))
+        for songs in asked.songs
+        for precision in PRECISIONS
+    ]
+
+
+def _inside(*arguments: str) -> Any:  # noqa: ANN401
+    command = [sys.executable, "-m", "benchmarks.inside", *arguments]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def _report(asked: argparse.Namespace, found: dict[str, Any]) -> Iterator[str]:
+    here, limits = machine.describe(), found["limits"]
+    yield f"""\
 # Benchmark results
 
-{date.today():%Y-%m-%d}, commit {here["commit"]}:
-`python -m benchmarks --seconds {asked.seconds:g} --rounds {asked.rounds} --songs {songs}`
+{date.today():%Y-%m-%d}, commit {here["commit"]}: `python -m benchmarks {" ".join(sys.argv[1:])}`
 
-- Machine: {here["cpu"]}; reads {limits["read_gb_s"]:.1f} GB/s, {limits["fp32_gflop_s"]:.0f} GFLOP/s in fp32.
+- Machine: {here["cpu"]}; measured here: it reads {limits["read_gb_s"]:.1f} GB/s
+  and makes {limits["fp32_gmac_s"]:.0f} x 10^9 products a second in fp32, {limits["int8_gmac_s"]:.0f} in int8.
 - {here["versions"]}.
 - Workload: musicgen-small's shapes with random weights, songs of {asked.seconds:g} s, guidance 3, top-k 250,
-  sampling and codec included; medians of rounds in which the peers take turns.
-- If reading the weights once were all there is to it: {by_int8:.0f} steps/s in int8, {by_fp32:.0f} in fp32.
-
-| songs | who | steps/s | x real time | x transformers | first audio s | wall s | peak MB | load s |
-|---|---|---|---|---|---|---|---|---|
+  sampling and codec included; medians of {asked.rounds} rounds in which the peers take turns, each in a new
+  process.
 """
-    return head + "".join(map(_line, rows))
+    written = {"songs": _song_table, "steps": _step_table, "codec": _codec_lines, "tiny": _tiny_table}
+    for part in asked.parts:
+        yield from written[part](found)
 
 
-def _line(row: dict[str, Any]) -> str:
-    figures = (
-        f"{row['steps_s']:.1f}",
-        f"{row['real_time_factor']:.2f}",
-        f"{row['ratio']:.1f}",
-        f"{row['first_audio_s']:.2f}",
-        f"{row['wall_s']:.1f}",
-        f"{row['peak_mb']:.0f}",
-        f"{row['load_s']:.1f}",
-    )
-    return f"| {row['songs']} | {row['peer']} | {' | '.join(figures)} |\n"
+def _song_table(found: dict[str, Any]) -> Iterator[str]:
+    yield f"\n## Songs\n\n{race.HEAD}"
+    yield from map(race.line, found["songs"])
+
+
+def _step_table(found: dict[str, Any]) -> Iterator[str]:
+    yield """
+## A step of ours
+
+In ms, and its share of the machine's limit: what it would take if all weights, keys and values were read once
+at the speed measured above, or all products were made, whichever is longer.
+
+"""
+    positions = sorted({row["position"] for row in found["steps"]})
+    yield f"| precision | rows | {' | '.join(f'at {position}' for position in positions)} |\n"
+    yield "|---|---" + "|---" * len(positions) + "|\n"
+    for key in dict.fromkeys((row["precision"], row["rows"]) for row in found["steps"]):
+        rows = [row for row in found["steps"] if (row["precision"], row["rows"]) == key]
+        yield f"| {key[0]} | {key[1]} | {' | '.join(_step_cell(row, found['limits']) for row in rows)} |\n"
+
+
+def _step_cell(row: dict[str, Any], limits: dict[str, float]) -> str:
+    least = machine.least_ms(limits, row["precision"], row["rows"], row["position"])
+    return f"{row['ms']:.1f} ({least / row['ms']:.0%})"
+
+
+def _codec_lines(found: dict[str, Any]) -> Iterator[str]:
+    torch, chunks, whole = (found["codec"][name] for name in ("torch", "chunks", "whole"))
+    yield f"""
+## EnCodec
+
+10 s of sound: torch {torch:.2f} s, ours {chunks:.2f} s in chunks of half a second ({torch / chunks:.1f} x),
+whole {whole:.2f} s ({torch / whole:.1f} x).
+"""
+
+
+def _tiny_table(found: dict[str, Any]) -> Iterator[str]:
+    yield "\n## muscgen-tiny\n\n| songs | precision | x real time | first audio s |\n|---|---|---|---|\n"
+    for row in found["tiny"]:
+        yield (
+            f"| {row['songs']} | {row['precision']} | {row['real_time_factor']:.1f} "
+            f"| {row['first_audio_s']:.2f} |\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
 """audiocraft 1.3 as a peer: its own language model and generation loop, at musicgen-small's shapes.
 
-Its wheel lies in a folder of its own (AUDIOCRAFT), installed without what it depends on:
-
-    pip install --no-deps --target .bench/audiocraft audiocraft==1.3.0 einops julius flashy num2words docopt \
-        colorlog omegaconf antlr4-python3-runtime==4.9.3
+Its wheel lies in a folder of its own, which `make bench-peers` fills, without what it depends on.
 
 What it imports and never runs here (data sets, metrics, xformers, Demucs) are empty stand-ins. T5 and EnCodec
 are transformers' modules, which audiocraft's own classes wrap.

@@ -9,7 +9,7 @@ import torch
 from transformers import EncodecConfig, MusicgenConfig, MusicgenForConditionalGeneration, T5Config
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
-TOKENIZER = Path(__file__).parent.parent / "src" / "muscgen" / "models" / "builtin" / "muscgen-tiny"
+TINY = Path(__file__).parent.parent / "src" / "muscgen" / "models" / "builtin" / "muscgen-tiny"
 SEED = 0
 
 
@@ -49,6 +49,6 @@ def make(folder: Path) -> Path:
     model.generation_config.guidance_scale = 3.0
     model.save_pretrained(part, max_shard_size="100GB")
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(TOKENIZER / name, part / name)
+        shutil.copy(TINY / name, part / name)
     part.rename(folder)
     return folder

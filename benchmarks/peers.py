@@ -1,7 +1,7 @@
-"""Those who race, each in a process of its own that keeps its model loaded.
+"""Those who race, each in a process of its own.
 
-A peer reads a line of JSON a race from standard input, {"songs", "seconds"}, and answers with what it took.
-Races of different peers are run in turn, so a noisy minute hits all of them.
+A peer loads its model, warms up, and reads a line of JSON a race from standard input, {"songs", "seconds"};
+it answers with what it took.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 PROMPT = "upbeat funk with slap bass and drums, 125 bpm, A minor"
 TEMPERATURE, TOP_K, GUIDANCE = 1.0, 250, 3.0  # audiocraft's defaults
 FRAME_RATE = 50
+WARM_UP_S = 0.5  # of music
+REFERENCE = "transformers fp32"
 Race = Callable[[int, float], dict[str, float]]
 
 
@@ -83,25 +85,76 @@ def audiocraft(folder: Path) -> Race:
     return race
 
 
+def exported(precision: str) -> Callable[[Path], Race]:
+    """onnxruntime over a plain export, one token a call: MusicGPT's way."""
+
+    def load(folder: Path) -> Race:
+        from benchmarks.exported import FOLDER, OnnxParts, export
+
+        return _looped(OnnxParts(export(folder, folder.parent / FOLDER), precision), folder)
+
+    return load
+
+
+def openvino(precision: str) -> Callable[[Path], Race]:
+    """OpenVINO over the same export."""
+
+    def load(folder: Path) -> Race:
+        from benchmarks import openvino
+        from benchmarks.exported import FOLDER, export
+
+        graphs = export(folder, folder.parent / FOLDER)
+        return _looped(openvino.OpenvinoParts(graphs, folder.parent / openvino.FOLDER, precision), folder)
+
+    return load
+
+
+def _looped(parts: Any, folder: Path) -> Race:  # noqa: ANN401
+    from benchmarks.exported import generate
+    from muscgen.request import Sampling
+
+    sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, top_p=0.0, guidance_scale=GUIDANCE)
+
+    def race(songs: int, seconds: float) -> dict[str, float]:
+        generate(parts, folder, [PROMPT] * songs, round(seconds * FRAME_RATE), sampling)
+        return {}
+
+    return race
+
+
 PEERS: dict[str, Callable[[Path], Race]] = {
     "muscgen int8": muscgen("int8"),
     "muscgen fp32": muscgen("fp32"),
-    "transformers fp32": transformers,
+    REFERENCE: transformers,
     "audiocraft fp32": audiocraft,
+    "onnx export int8": exported("int8"),
+    "onnx export fp32": exported("fp32"),
+    "openvino int8": openvino("int8"),
+    "openvino fp32": openvino("fp32"),
 }
 
 
 def main(name: str, folder: str) -> None:
     started = time.perf_counter()
     race = PEERS[name](Path(folder))
-    _say({"load_s": time.perf_counter() - started})
+    load_s = time.perf_counter() - started
+    race(1, WARM_UP_S)
+    _say({"load_s": load_s})
     for line in sys.stdin:
         wanted = json.loads(line)
         started = time.perf_counter()
         found = race(wanted["songs"], wanted["seconds"])
         wall_s = time.perf_counter() - started
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _say({"wall_s": wall_s, "peak_mb": peak_mb} | found)
+        _say({"wall_s": wall_s, "peak_mb": _peak_mb()} | found)
+
+
+def _peak_mb() -> float:
+    """Of this process alone: getrusage's figure is inherited from whoever started it."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _say(answer: dict[str, Any]) -> None:
