@@ -2,7 +2,8 @@
 
 python -m benchmarks [--seconds 10] [--rounds 3] [--songs 1 4 8] [--parts songs codec ...] [--peers ...]
 
-Races of 4 s and one round take about 20 minutes on two cores; 10 s and three rounds about two hours.
+By the peers' earlier figures 4 s and one round take some 20 minutes on two quiet cores, 10 s and three two
+hours.
 """
 
 from __future__ import annotations
