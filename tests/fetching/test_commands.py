@@ -12,7 +12,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from muscgen.backends.onnx.cache import REVISION
 from muscgen.cli.app import app
+from muscgen.fetching.keeping import SESSION_REVISION
 
 from .conftest import SMALL, WEIGHTS
 
@@ -87,7 +89,7 @@ def test_what_is_not_here_is_neither_verified_nor_removed(run):
 
 def test_a_model_that_nobody_knows_wants_its_licence_said(house, run, weights):
     house.hub.put("ours/lofi", weights)
-    assert "--license" in run("pull", "ours/lofi", expect=2)
+    assert "so its licence has to be said" in run("pull", "ours/lofi", expect=2)
     assert "unknown licence" in run("pull", "ours/lofi", "--license", "Nice-1.0", expect=2)
     licence = ("ours/lofi", "--license", "CC-BY-NC-4.0")
     assert "muscgen models accept ours/lofi" in run("pull", *licence, expect=2)
@@ -129,3 +131,19 @@ def test_killed_at_half_it_goes_on_from_there(house):
     subprocess.run(command, env=environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
     assert house.hub.sent(WEIGHTS) - before < 0.7 * house.size  # sent and not yet written is sent again
     assert (house.folder() / WEIGHTS).read_bytes() == house.weights.read_bytes()
+
+
+def test_prepared_sessions_go_with_the_model_whose_weights_they_are(house, run, weights):
+    house.accept()
+    run("pull", SMALL)
+    revision = json.loads(run("show", SMALL))["revision"]
+    assert SESSION_REVISION == REVISION
+    for name, of in (("step-1", revision), ("step-2", "0" * 64)):
+        entry = house.settings.cache_path / name
+        entry.mkdir(parents=True)
+        (entry / SESSION_REVISION).write_text(of)
+    run("import", str(weights), "--id", "ours/same", "--license", "MIT")
+    run("remove", SMALL, "--yes")
+    assert len(list(house.settings.cache_path.iterdir())) == 2  # the same weights, still in use
+    run("remove", "ours/same", "--yes")
+    assert [entry.name for entry in house.settings.cache_path.iterdir()] == ["step-2"]

@@ -100,7 +100,8 @@ def remove(
 
         if not yes:
             typer.confirm(f"Remove the files of {model}?", abort=True)
-        gone = remove(model, load(home=home).models_path, Patience())
+        settings = load(home=home)
+        gone = remove(model, settings.models_path, Patience(), settings.cache_path)
         typer.echo(f"{model} is removed: {gone / 1e6:,.1f} MB")
 
 

@@ -7,10 +7,12 @@ every process and checks no digest.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -46,13 +48,12 @@ class Hub:
         token: str | None = None,
         text_encoder: str = TEXT_ENCODER,
     ) -> None:
-        from huggingface_hub import HfApi, constants, get_token
-
+        hub = _library()
         self._repository, self._revision, self._text_encoder = repository, revision, text_encoder
-        self._token = token or get_token()
-        self._endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
+        self._token = token or hub.get_token()
+        self._endpoint = (endpoint or hub.constants.ENDPOINT).rstrip("/")
         self._patience = patience
-        self._api: HfApi = HfApi(endpoint=self._endpoint, token=self._token or False)
+        self._api: HfApi = hub.HfApi(endpoint=self._endpoint, token=self._token or False)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._web = Web(headers, self._judge)
 
@@ -148,6 +149,20 @@ class Hub:
                 suggestion=None if self._token else "if it is private: HF_TOKEN",
             )
         return SourceRefused(f"{self._endpoint} refuses {what}: HTTP {status} {message}".rstrip())
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE keeps hubs from being asked."""
+    return bool(_library().constants.HF_HUB_OFFLINE)
+
+
+def _library() -> ModuleType:
+    """huggingface_hub, which otherwise tells its hub what program it runs in."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import huggingface_hub
+    import huggingface_hub.constants
+
+    return huggingface_hub
 
 
 def _files(info: ModelInfo) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFound
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.shelf import Shelf
 from muscgen.models.card import card_fields
-from muscgen.models.record import read_record
+from muscgen.models.record import Record, read_record
 from muscgen.models.registry import BUILTIN, folders_by_id
 from muscgen.models.terms import shipped
+
+SESSION_REVISION = "revision"  # in each of the onnx backend's prepared sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ def verify(model: str, models_path: Path) -> list[Finding]:
     return list(_compare(folder, _promised(model, folder)))
 
 
-def remove(model: str, models_path: Path, patience: Patience) -> int:
-    """Take a model away, and what an unfinished fetch of it left; how many bytes.
+def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) -> int:
+    """Take a model away, what an unfinished fetch of it left, and its prepared sessions; how many bytes.
 
     A process that has it open keeps it until it closes it. Raises ModelNotFound, InvalidRequest for the
     shipped model, ModelInUse where an adapter stands on it, Cancelled.
@@ -49,10 +52,33 @@ def remove(model: str, models_path: Path, patience: Patience) -> int:
             raise _unknown(model, models_path)
         if folder is not None:
             _check_unused(model, folder, models_path)
-            gone += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            record = read_record(folder)
+            gone += _size(folder)
             shelf.remove(folder)
+            gone += _forget_sessions(record, models_path, cache_path)
     telemetry.event("model.removed", model=model, bytes=gone)
     return gone
+
+
+def _forget_sessions(record: Record | None, models_path: Path, cache_path: Path) -> int:
+    """What was prepared of these weights, unless another model has the same; how many bytes.
+
+    Of a model without a record nobody knows it, and it stays.
+    """
+    others = [read_record(folder) for folder in folders_by_id(models_path).values()]
+    used = {terms.revision for terms in shipped().values()} | {other.revision for other in others if other}
+    if record is None or record.revision in used:
+        return 0
+    gone = 0
+    for path in cache_path.glob(f"*/{SESSION_REVISION}"):
+        if path.read_text("ascii") == record.revision:
+            gone += _size(path.parent)
+            shutil.rmtree(path.parent, ignore_errors=True)
+    return gone
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def folder_of(model: str, models_path: Path) -> Path:

@@ -36,12 +36,12 @@ def origin_of(model: str, models_from: str) -> str | None:
 
 
 def is_offline(models_from: str) -> bool:
-    """Whether the hub is not to be asked."""
+    """Whether the place of the settings is a hub that is not to be asked."""
     if models_from != HUB:
         return False
-    from huggingface_hub import constants
+    from muscgen.fetching import hub
 
-    return bool(constants.HF_HUB_OFFLINE)
+    return hub.is_offline()
 
 
 def published_terms(model: str, origin: str, revision: str | None, patience: Patience) -> Terms | None:

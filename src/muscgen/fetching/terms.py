@@ -29,8 +29,8 @@ def terms_of(
         raise ModelNotFound(
             f"no card is known for {model!r}, so its licence has to be said",
             param="license",
-            suggestion="--license with an SPDX id, as its owner states it; what a hub's page says is the "
-            f"uploader's word. Known by name: {', '.join(shipped())}",
+            suggestion="license, an SPDX id, as its owner states it; a hub's page has its uploader's word. "
+            f"Known by name: {', '.join(shipped())}",
         )
     for field in Said._fields:
         if said.differs(field, there := getattr(found, field)):

@@ -52,7 +52,8 @@ def configure_logging(style: Literal["text", "json"], level: int = logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for library in ("httpx", "httpx2"):  # ours, and the hub client's
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _to_record(_: WrappedLogger, __: str, entry: EventDict) -> tuple[tuple[str], dict[str, Any]]:

@@ -17,7 +17,7 @@ from muscgen.fetching.places import origin_of
 from muscgen.fetching.pull import Stage, Wish
 from muscgen.fetching.terms import terms_of
 from muscgen.jobs import Queue
-from muscgen.jobs.tasks import TaskClaim, TaskKind, TaskState
+from muscgen.jobs.tasks import Standing, TaskClaim, TaskKind, TaskState
 from muscgen.models.terms import Said
 from muscgen.settings import Settings
 from muscgen.worker.caretaker import Caretaker
@@ -36,7 +36,7 @@ class Errands:
     ) -> None:
         self._name, self._place, self._queue = name, place, queue
         self._models_path: Path = settings.models_path
-        self._models_from = settings.models_from
+        self._models_from, self._cache_path = settings.models_from, settings.cache_path
         self._caretaker, self._fetcher = caretaker, fetcher
         self._stop = threading.Event()
         self._stage = Stage("waiting")
@@ -81,6 +81,7 @@ class Errands:
         finally:
             reporting.cancel()
             await asyncio.gather(reporting, return_exceptions=True)
+        await self._tell_queue(claim)
         state = _state(error)
         telemetry.event("task.ended", task=claim.task_id, kind=claim.kind, model=claim.model, state=state)
         await self._queue.end_task(claim, state, error.to_dict() if error else None)
@@ -89,15 +90,18 @@ class Errands:
         """Until cancelled; a task that is cancelled, or another worker's by now, is stopped."""
         turn = 0
         while True:
-            stage = self._stage
-            so_far = {"bytes_done": stage.bytes_done, "bytes_total": stage.bytes_total}
             with contextlib.suppress(QueueUnavailable):
-                if await self._queue.report_task(claim, {"stage": stage.stage} | so_far) != "held":
+                if await self._tell_queue(claim) != "held":
                     self._stop.set()
                 if turn % BEATS == 0:
                     await self._queue.beat(self._name, self._place)
             turn += 1
             await asyncio.sleep(TURN_S)
+
+    async def _tell_queue(self, claim: TaskClaim) -> Standing:
+        stage = self._stage
+        so_far = {"bytes_done": stage.bytes_done, "bytes_total": stage.bytes_total}
+        return await self._queue.report_task(claim, {"stage": stage.stage} | so_far)
 
     async def _pull(self, claim: TaskClaim) -> None:
         wish = claim.wish
@@ -134,7 +138,7 @@ class Errands:
                 param="model",
                 suggestion=f"POST /admin/queues/purge?model={model} cancels those that wait",
             )
-        await asyncio.to_thread(remove, model, self._models_path, Patience(stop=self._stop))
+        await asyncio.to_thread(remove, model, self._models_path, Patience(stop=self._stop), self._cache_path)
         await self._caretaker.turn()
 
     def _tell(self, stage: Stage) -> None:

@@ -26,6 +26,7 @@ from muscgen.backends.onnx.graph import Graph
 from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, load_changed, prepare
 
 RECIPE = 1  # count up when weights are prepared differently for an unchanged graph
+REVISION = "revision"  # the file that says of whose weights: with a model its sessions are removed
 _MANIFEST = "manifest.json"
 _BLOCK_BYTES = 1 << 22
 _PREPARING = ".preparing-"
@@ -82,6 +83,7 @@ class SessionCache:
                 name: _checksum(folder / name) for name in (MODEL, WEIGHTS) if (folder / name).exists()
             }
             (folder / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
+            (folder / REVISION).write_text(self._revision, "ascii")
             _put(folder, entry)
 
 
