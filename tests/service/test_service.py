@@ -62,6 +62,38 @@ def test_jobs_outlive_a_worker_that_is_killed(service):
     assert service.children()["worker"] != killed
 
 
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("how", ["killed", "drained"])
+def test_a_song_goes_on_bit_for_bit_when_its_worker_is_gone(tmp_path, how):
+    with serving(tmp_path / "home", "--no-worker", MUSCGEN_LEASE_S="2") as service:
+
+        def worker():
+            url = f"unix://{service.home}/queue/queue.sock"
+            return start(
+                "worker", "--redis-url", url, "--home", str(service.home), "--drain", "0", home=service.home
+            )
+
+        first = worker()
+        with first.stdout:
+            usual = service.ended(service.ask(duration=30.0)["id"], limit_s=80.0)
+            torn = service.ask(duration=30.0)["id"]
+            service.until(lambda: service.running(torn))
+            time.sleep(2.5)  # codes are kept every two seconds
+            first.send_signal(signal.SIGKILL if how == "killed" else signal.SIGTERM)
+            first.wait(20)
+        second = worker()
+        with second.stdout:
+            job = service.ended(torn, limit_s=80.0)
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(20) == 0
+    assert (job["status"], job["attempts"]) == ("succeeded", 2 if how == "killed" else 1)
+    assert 0 < job["resumed_from_seconds"] < 30
+    assert usual.get("resumed_from_seconds") is None
+    assert [one["audio_sha256"] for one in job["outputs"]] == [
+        one["audio_sha256"] for one in usual["outputs"]
+    ]
+
+
 def test_a_worker_that_slept_through_its_lease_changes_nothing(service):
     job_id = service.ask(duration=8.0)["id"]
     service.until(lambda: service.running(job_id))
