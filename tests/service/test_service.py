@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -62,30 +63,33 @@ def test_jobs_outlive_a_worker_that_is_killed(service):
     assert service.children()["worker"] != killed
 
 
+@contextlib.contextmanager
+def apart(service):
+    """A worker of the service's queue in a process of its own, which does not outlive the test."""
+    url = f"unix://{service.home}/queue/queue.sock"
+    where = ("--redis-url", url, "--home", str(service.home), "--drain", "0")
+    process = start("worker", *where, home=service.home)
+    with process.stdout:
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("how", ["killed", "drained"])
 def test_a_song_goes_on_bit_for_bit_when_its_worker_is_gone(tmp_path, how):
     with serving(tmp_path / "home", "--no-worker", MUSCGEN_LEASE_S="2") as service:
-
-        def worker():
-            url = f"unix://{service.home}/queue/queue.sock"
-            return start(
-                "worker", "--redis-url", url, "--home", str(service.home), "--drain", "0", home=service.home
-            )
-
-        first = worker()
-        with first.stdout:
+        with apart(service) as first:
             usual = service.ended(service.ask(duration=30.0)["id"], limit_s=80.0)
             torn = service.ask(duration=30.0)["id"]
             service.until(lambda: service.running(torn))
             time.sleep(2.5)  # codes are kept every two seconds
             first.send_signal(signal.SIGKILL if how == "killed" else signal.SIGTERM)
             first.wait(20)
-        second = worker()
-        with second.stdout:
+        with apart(service):
             job = service.ended(torn, limit_s=80.0)
-            second.send_signal(signal.SIGTERM)
-            assert second.wait(20) == 0
     assert (job["status"], job["attempts"]) == ("succeeded", 2 if how == "killed" else 1)
     assert 0 < job["resumed_from_seconds"] < 30
     assert usual.get("resumed_from_seconds") is None
