@@ -15,12 +15,12 @@ ACTIONS = [{"action": "c2pa.created", "digitalSourceType": CAPTURE}]
 
 
 class Studio:
-    """Somebody who signs recordings. anchor: what to trust them by."""
+    """Somebody who signs recordings. anchor: what to trust them by; certificate: of the signer alone."""
 
     def __init__(self, organization: str = "Other Studio") -> None:
         root = new_root(organization)
         key, leaf = new_leaf(root, 1)
-        self.anchor = pem_of(root[1])
+        self.anchor, self.certificate = pem_of(root[1]), pem_of(leaf)
         self._key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._chain = pem_of(leaf).encode()
 

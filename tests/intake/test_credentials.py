@@ -12,6 +12,7 @@ from c2pa_files import Studio
 from muscgen.errors import UnreadableAudio
 from muscgen.intake import Limits, confined, credentials_of
 from muscgen.intake.credentials import ingredient_of
+from muscgen.provenance.trust import NOBODY, Trust
 
 TONE = (0.3 * np.sin(np.arange(16_000 * 2) * 0.05)).astype(np.float32)
 NO_TRAINING = {
@@ -65,9 +66,17 @@ def test_what_others_say_of_their_file_is_read(file, studio):
 def test_they_are_trusted_by_whoever_vouches_for_their_signer(file, studio):
     content = file(studio.signed(sound()))
     stranger = Studio("Stranger").anchor
-    assert credentials_of(content, [stranger]).trusted_by is None
-    assert credentials_of(content, [stranger, studio.anchor]).trusted_by == 1
-    assert credentials_of(content, ["", studio.anchor]).trusted_by == 0
+    assert credentials_of(content, [Trust(stranger)]).trusted_by is None
+    assert credentials_of(content, [Trust(stranger), Trust(studio.anchor)]).trusted_by == 1
+    assert credentials_of(content, [NOBODY, Trust(studio.anchor)]).trusted_by == 1
+
+
+def test_a_signer_may_be_trusted_for_itself_alone(file, studio):
+    content, other = file(studio.signed(sound())), Studio("Other Studio")
+    assert credentials_of(content, [Trust(signers=studio.certificate)]).trusted_by == 0
+    assert credentials_of(content, [Trust(signers=other.certificate)]).trusted_by is None
+    assert credentials_of(content, [Trust(other.anchor, studio.certificate)]).trusted_by == 0
+    assert credentials_of(file(other.signed(sound())), [Trust(signers=studio.certificate)]).trusted_by is None
 
 
 @pytest.mark.parametrize(
@@ -75,9 +84,9 @@ def test_they_are_trusted_by_whoever_vouches_for_their_signer(file, studio):
 )
 def test_one_changed_bit_is_seen(file, studio, kind, content_type):
     content = studio.signed(sound(kind), content_type)
-    assert credentials_of(file(content), [studio.anchor]).trusted_by == 0
-    found = credentials_of(file(damaged(content)), [studio.anchor])
-    assert (found.state, found.trusted_by, found.changed) == ("invalid", None, True)
+    assert credentials_of(file(content), [Trust(studio.anchor)]).trusted_by == 0
+    found = credentials_of(file(damaged(content)), [Trust(studio.anchor)])
+    assert (found.state, found.trusted_by, found.changed) == ("invalid", 0, True)
     assert "assertion.dataHash.mismatch" in found.problems
 
 
@@ -85,7 +94,7 @@ def test_a_sidecar_speaks_of_its_file_alone(file, studio):
     content = sound("OGG", subtype="VORBIS")
     sidecar = studio.signed(content, "audio/ogg", sidecar=True)
     assert credentials_of(file(content)).state == "absent"
-    assert credentials_of(file(content), [studio.anchor], sidecar=sidecar).trusted_by == 0
+    assert credentials_of(file(content), [Trust(studio.anchor)], sidecar=sidecar).trusted_by == 0
     assert credentials_of(file(damaged(content)), sidecar=sidecar).changed
     assert credentials_of(file(content), sidecar=b"no manifest").state == "unreadable"
 

@@ -15,7 +15,7 @@ from muscgen.errors import Unavailable
 from muscgen.provenance import receipt
 from muscgen.provenance.certificates import Chain, new_leaf, new_root, pem_of
 from muscgen.provenance.signing import Signer, signer_of
-from muscgen.provenance.trust import own_anchors
+from muscgen.provenance.trust import NOBODY, Trust, own_trust
 from muscgen.settings import load
 
 WORDS = {"version": 1, "title": "Regen im Frühling", "artifact": {"sha256": "ab" * 32, "duration": 9.5}}
@@ -43,7 +43,7 @@ def test_a_receipt_is_read_as_it_was_written(signer, home):
     found = receipt.read(receipt.signed(WORDS, signer))
     assert found.words == WORDS
     assert found.chain.fingerprint == signer.chain.fingerprint
-    assert found.trusted_by(own_anchors(home))
+    assert own_trust(home).in_whom(found.chain)
 
 
 def test_anybody_checks_it_with_nothing_but_the_standards(signer):
@@ -61,9 +61,11 @@ def test_anybody_checks_it_with_nothing_but_the_standards(signer):
 def test_whoever_signed_it_is_trusted_by_whoever_knows_them(signer):
     root = new_root("Stranger")
     found = receipt.read(receipt.signed(WORDS, signer))
-    assert not found.trusted_by("")
-    assert not found.trusted_by(pem_of(root[1]))
-    assert found.trusted_by(found.chain.pem)
+    assert not NOBODY.in_whom(found.chain)
+    assert not Trust(pem_of(root[1])).in_whom(found.chain)
+    assert not Trust(found.chain.pem).in_whom(Chain((new_leaf(root, 1)[1],)))
+    assert Trust(signers=found.chain.pem).in_whom(found.chain)
+    assert not Trust(signers=pem_of(new_leaf(root, 1)[1])).in_whom(found.chain)
 
 
 def test_a_certificate_that_may_not_vouch_vouches_for_nobody():

@@ -16,7 +16,7 @@ from muscgen.errors import ConfigurationError
 from muscgen.provenance import keyfolder
 from muscgen.provenance.certificates import DEVELOPMENT, VALID, Chain, new_leaf, new_root, pem_of
 from muscgen.provenance.signing import is_signed, signer_of
-from muscgen.provenance.trust import others_anchors, own_anchors
+from muscgen.provenance.trust import NOBODY, Trust, others_trust, own_trust
 from muscgen.settings import load
 
 PKCS8 = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -57,7 +57,7 @@ def test_a_home_without_keys_gets_one_that_says_what_it_is(tmp_path):
     assert leaf.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(purposes) == [ExtendedKeyUsageOID.EMAIL_PROTECTION]
-    root = Chain.of_pem(own_anchors(settings(tmp_path))).leaf
+    root = Chain.of_pem(own_trust(settings(tmp_path)).authorities).leaf
     leaf.verify_directly_issued_by(root)
     assert leaf.not_valid_after_utc == root.not_valid_after_utc
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys" / "signing").iterdir()} == {
@@ -90,7 +90,7 @@ def test_the_next_key_signs_and_the_last_ones_certificate_stays(tmp_path):
     kept = Chain.of_pem((tmp_path / "keys" / "signing" / "1.pem").read_text())
     assert is_signed(kept, b"song", signature)
     assert not (tmp_path / "keys" / "signing" / "1.key").exists()
-    root = Chain.of_pem(own_anchors(settings(tmp_path))).leaf
+    root = Chain.of_pem(own_trust(settings(tmp_path)).authorities).leaf
     for chain in (first.chain, second.chain):
         chain.leaf.verify_directly_issued_by(root)
 
@@ -114,7 +114,7 @@ def test_a_key_of_ones_own_comes_with_its_chain(tmp_path):
     signer = signer_of(own)
     assert (signer.chain.organization, signer.development) == ("Acme Music", False)
     assert is_signed(signer.chain, b"song", signer.sign(b"song"))
-    assert own_anchors(own) == pem_of(Chain.of_pem(chain).certificates[-1])
+    assert own_trust(own) == Trust(signers=pem_of(Chain.of_pem(chain).leaf))
     assert not (tmp_path / "keys").exists()
 
 
@@ -176,8 +176,25 @@ def test_a_certificate_that_nobody_could_check_songs_with_is_refused():
 
 def test_others_are_trusted_when_the_settings_name_them(tmp_path):
     root = pem_of(new_root("Other")[1])
-    assert others_anchors(settings(tmp_path)) == ""
-    assert others_anchors(settings(tmp_path, trust_anchors=root)) == root
+    assert others_trust(settings(tmp_path)) == NOBODY
+    assert others_trust(settings(tmp_path, trust_anchors=root)) == Trust(root)
     with pytest.raises(ConfigurationError) as caught:
-        others_anchors(settings(tmp_path, trust_anchors="nonsense"))
+        others_trust(settings(tmp_path, trust_anchors="nonsense"))
     assert caught.value.param == "trust_anchors"
+
+
+def test_whom_the_same_authority_certified_is_not_us(tmp_path):
+    """A certificate that was bought: its issuer certified many."""
+    root = new_root("Public Authority")
+    ours, theirs = (new_leaf(root, number)[1] for number in (1, 2))
+    before = new_leaf(root, 3)[1]
+    own = own_trust(
+        settings(
+            tmp_path,
+            signing_certificates=pem_of(ours) + pem_of(root[1]),
+            signing_certificates_before=pem_of(before),
+        )
+    )
+    assert own.in_whom(Chain((ours, root[1])))
+    assert own.in_whom(Chain((before, root[1])))
+    assert not own.in_whom(Chain((theirs, root[1])))

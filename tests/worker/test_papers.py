@@ -17,7 +17,7 @@ from muscgen.provenance import receipt
 from muscgen.provenance.origin import text_digest
 from muscgen.provenance.papers import papers_of
 from muscgen.provenance.signing import Signer
-from muscgen.provenance.trust import own_anchors
+from muscgen.provenance.trust import own_trust
 from muscgen.settings import load
 from muscgen.worker.keeping import Keeping
 from muscgen.worker.main import owns, wants
@@ -48,7 +48,7 @@ def read(bench, output, home):
     if output["provenance"]["c2pa"] == "sidecar":
         sidecar = bench.store.attachment(artifact_id, CREDENTIALS)
     with bench.store.open(artifact_id) as file:
-        return credentials_of(file, [own_anchors(home)], sidecar=sidecar)
+        return credentials_of(file, [own_trust(home)], sidecar=sidecar)
 
 
 def ids(bench):
@@ -176,7 +176,7 @@ async def test_every_song_has_a_receipt_that_says_what_it_came_from(signing, hom
         job = await signing.ended(await signing.ask(output={"format": encoding}, seed=3, **wish))
     output = only_output(job)
     found = receipt_in(signing, output)
-    assert found.trusted_by(own_anchors(home))
+    assert own_trust(home).in_whom(found.chain)
     words = found.words
     assert words["artifact"]["sha256"] == output["artifact"]["sha256"]
     assert words["artifact"]["audio_sha256"] == output["audio_sha256"]

@@ -84,6 +84,32 @@ class Provenance(_Wire):
     off: list[str] = Field(description="What the settings leave out: watermark, tags, credentials, receipt.")
 
 
+class CheckMade(_Wire):
+    name: Literal["watermark", "credentials", "integrity", "signer", "receipt"]
+    result: str
+    detail: str
+    facts: dict[str, Any] = {}
+
+
+class FileSeen(_Wire):
+    """null where the file cannot be decoded, or has no such thing."""
+
+    sha256: str
+    audio_sha256: str | None
+    bytes: int
+    content_type: str | None
+    duration: float | None
+    sample_rate: int | None
+    channels: int | None
+
+
+class VerifyReport(_Wire):
+    verdict: Literal["genuine", "made_here", "altered", "signed_elsewhere", "unknown"]
+    detail: str
+    checks: list[CheckMade]
+    file: FileSeen
+
+
 class OutputMade(_Wire):
     index: int
     stream_url: str = Field(description="The song in any format.")

@@ -41,19 +41,13 @@ async def upload(request: Request, house: House, asker: Principal) -> Kept:
     Raises UnsupportedMediaType, MalformedBody, BodyTooLarge, BodyTooSlow, UnreadableAudio, UploadRefused,
     StoreUnavailable.
     """
-    kind = _kind(request)
-    if kind == MULTIPART:
+    if kind_of(request) == MULTIPART:
         limits = {"file": house.settings.max_upload_bytes}
         async with parts_of(request, limits, house.spool()) as parts:
-            return await keep(_part(parts, "file"), house, asker)
-    if not kind.startswith("audio/") and kind != "application/octet-stream":
-        raise UnsupportedMediaType(
-            "the body must be a sound file",
-            param="Content-Type",
-            suggestion=f"audio/*, application/octet-stream, or {MULTIPART} with a part named file",
-        )
+            return await keep(part(parts, "file"), house, asker)
+    refuse_other_than_sound(request)
     with tempfile.TemporaryFile(dir=house.spool()) as file:
-        await _receive(request, file, house.settings.max_upload_bytes)
+        await receive(request, file, house.settings.max_upload_bytes)
         return await keep(file, house, asker)
 
 
@@ -101,7 +95,7 @@ async def asked(request: Request, house: House, asker: Principal) -> AsyncIterat
 
     What is raised inside gives them up again, but for those that were there before.
     """
-    if _kind(request) != MULTIPART:
+    if kind_of(request) != MULTIPART:
         require_json(request)
         yield await request.body()
         return
@@ -110,7 +104,7 @@ async def asked(request: Request, house: House, asker: Principal) -> AsyncIterat
     kept: list[Kept] = []
     try:
         async with parts_of(request, limits, house.spool()) as parts:
-            wish = _part(parts, "request").read()
+            wish = part(parts, "request").read()
             for role in filter(parts.__contains__, ROLES.values()):
                 kept.append(await keep(parts[role], house, asker, f"conditioning.{role}"))
                 wish = with_clips(wish, {role: kept[-1].artifact.id})
@@ -121,7 +115,19 @@ async def asked(request: Request, house: House, asker: Principal) -> AsyncIterat
         raise
 
 
-async def _receive(request: Request, file: BinaryIO, most: int) -> None:
+def refuse_other_than_sound(request: Request) -> None:
+    """Raises UnsupportedMediaType for a body that is neither sound nor parts."""
+    kind = kind_of(request)
+    if not kind.startswith("audio/") and kind != "application/octet-stream":
+        raise UnsupportedMediaType(
+            "the body must be a sound file",
+            param="Content-Type",
+            suggestion=f"audio/*, application/octet-stream, or {MULTIPART} with a part named file",
+        )
+
+
+async def receive(request: Request, file: BinaryIO, most: int) -> None:
+    """The body into a file. Raises BodyTooLarge, StoreUnavailable."""
     came = 0
     async for chunk in request.stream():
         came += len(chunk)
@@ -131,11 +137,13 @@ async def _receive(request: Request, file: BinaryIO, most: int) -> None:
             await asyncio.to_thread(file.write, chunk)
 
 
-def _part(parts: dict[str, BinaryIO], name: str) -> BinaryIO:
+def part(parts: dict[str, BinaryIO], name: str) -> BinaryIO:
+    """Raises InvalidRequest."""
     if name not in parts:
         raise InvalidRequest(f"the part {name} is missing", param=name)
     return parts[name]
 
 
-def _kind(request: Request) -> str:
+def kind_of(request: Request) -> str:
+    """The media type of the body, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

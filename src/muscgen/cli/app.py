@@ -19,6 +19,7 @@ from muscgen.cli import (
     mcp,
     models,
     serve,
+    verify,
     webhooks,
     worker,
 )
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("worker", epilog=worker.EPILOG)(worker.worker)
 app.command("generate", epilog=generate.EPILOG)(generate.generate)
+app.command("verify", epilog=verify.EPILOG)(verify.verify)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
 app.add_typer(models.app, name="models")

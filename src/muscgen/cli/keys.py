@@ -79,12 +79,13 @@ def show(
 ) -> None:
     """The keys, without their secrets."""
     with in_words():
-        from muscgen.provenance.trust import own_anchors
+        from muscgen.provenance.trust import own_trust
         from muscgen.settings import load
 
         settings = load(home=home)
         if trust:
-            typer.echo(own_anchors(settings), nl=False)
+            own = own_trust(settings)
+            typer.echo(own.authorities + own.signers, nl=False)
             return
         found = {"signing": _signing(settings), "watermark": _watermark(settings)}
         if as_json:

@@ -87,9 +87,11 @@ class AsyncClient:
         """A sound file becomes an artifact that requests may listen to."""
         return await self._run(flows.upload(Path(path)))
 
-    async def verify(self, path: str | Path) -> dict[str, Any]:
+    async def verify(
+        self, path: str | Path, *, receipt: Path | None = None, credentials: Path | None = None
+    ) -> dict[str, Any]:
         """Where a file comes from: the verdict and each check."""
-        return await self._run(flows.verify(Path(path)))
+        return await self._run(flows.verify(Path(path), receipt, credentials))
 
     async def _run(self, flow: Flow[T]) -> T:
         try:

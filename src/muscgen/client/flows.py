@@ -97,8 +97,13 @@ def upload(path: Path) -> Flow[Artifact]:
     return Artifact.model_validate(found)
 
 
-def verify(path: Path) -> Flow[dict[str, Any]]:
-    found = yield from document(Ask("POST", "verify", SOUND, body=path))
+def verify(path: Path, receipt: Path | None = None, credentials: Path | None = None) -> Flow[dict[str, Any]]:
+    ask = Ask("POST", "verify", SOUND, body=path)
+    more = {"receipt": receipt, "credentials": credentials}
+    if files := {name: each.read_bytes() for name, each in more.items() if each is not None}:
+        form = httpx.Request("POST", "http://form", files={"file": path.read_bytes(), **files})
+        ask = Ask("POST", "verify", {"Content-Type": form.headers["Content-Type"]}, body=form.read())
+    found = yield from document(ask)
     return dict(found)
 
 

@@ -89,9 +89,11 @@ class Client:
         """A sound file becomes an artifact that requests may listen to."""
         return self._run(flows.upload(Path(path)))
 
-    def verify(self, path: str | Path) -> dict[str, Any]:
+    def verify(
+        self, path: str | Path, *, receipt: Path | None = None, credentials: Path | None = None
+    ) -> dict[str, Any]:
         """Where a file comes from: the verdict and each check."""
-        return self._run(flows.verify(Path(path)))
+        return self._run(flows.verify(Path(path), receipt, credentials))
 
     def _run(self, flow: Flow[T]) -> T:
         try:

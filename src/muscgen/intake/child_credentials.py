@@ -1,10 +1,11 @@
 """The other task of the limited process: content credentials (C2PA) of the file, checked.
 
-    order    {"more_fd"}: a descriptor of JSON {"anchors": [PEM, ...], "sidecar": base64 or null,
-             "ingredient": {"label", "title"} or null}
+    order    {"more_fd"}: a descriptor of JSON {"trusts": [what c2pa's settings call an anchor, or null, ...],
+             "sidecar": base64 or null, "ingredient": {"label", "title"} or null}
     answer   {"found", "why": words where there are credentials that cannot be read, "trusted_by": number
-             of the anchors or null, "store": what c2pa's Reader says, "archive": bytes}, a line feed, then
-             the archive: the file as an ingredient of a manifest
+             of the first trust in the signer, whatever became of the file since, or null, "store": what
+             c2pa's Reader says, "archive": bytes}, a line feed, then the archive: the file as an ingredient
+             of a manifest
 
 Nothing is fetched: no remote manifests, no revocation lists.
 """
@@ -37,23 +38,29 @@ def _words(sound: BinaryIO, more: dict[str, Any]) -> dict[str, Any]:
 
     sidecar = None if more["sidecar"] is None else base64.b64decode(more["sidecar"])
     try:
-        stores = [_store(sound, sidecar, anchors) for anchors in more["anchors"] or [""]]
+        stores = [_store(sound, sidecar, trust) for trust in more["trusts"] or [None]]
     except c2pa.C2paError as error:
         why = str(error)[:_MAX_WHY_CHARS]
         return {"found": False, "why": "" if why.startswith(_ABSENT) else why}
-    trusting = [number for number, store in enumerate(stores) if store["validation_state"] == "Trusted"]
+    trusting = [number for number, store in enumerate(stores) if _is_trusted(store)]
     best = trusting[0] if trusting else 0
     return {"found": True, "trusted_by": best if trusting else None, "store": stores[best]}
 
 
-def _store(sound: BinaryIO, sidecar: bytes | None, anchors: str) -> dict[str, Any]:
+def _store(sound: BinaryIO, sidecar: bytes | None, anchors: dict[str, str] | None) -> dict[str, Any]:
     import c2pa
 
-    trust = {"trust": {"user_anchors": anchors}} if anchors else {}
+    trust = {"trust": {"anchors": [anchors]}} if anchors else {}
     context = c2pa.Context.from_dict({"verify": _OFFLINE} | trust)
     sound.seek(0)
     found: dict[str, Any] = json.loads(c2pa.Reader(None, sound, sidecar, context).json())
     return found
+
+
+def _is_trusted(store: dict[str, Any]) -> bool:
+    """Whether it was signed by a signer who is trusted, whatever became of the file since."""
+    found = store.get("validation_results", {}).get("activeManifest", {}).get("success", ())
+    return {"claimSignature.validated", "signingCredential.trusted"} <= {each["code"] for each in found}
 
 
 def _archive(sound: BinaryIO, ingredient: dict[str, str]) -> bytes:

@@ -11,15 +11,13 @@ from typing import Any, BinaryIO, Literal
 
 from muscgen.errors import UnreadableAudio
 from muscgen.intake.confined import Limits, confined
+from muscgen.provenance.trust import Trust
 
 State = Literal["absent", "unreadable", "invalid", "valid"]
 MAX_STORE_BYTES = 8_000_000  # of JSON
 MAX_ARCHIVE_BYTES = 16_000_000
-_CHANGED = (
-    ".mismatch",
-    "assertion.missing",
-    "claimSignature.missing",
-)  # ends of codes: bytes are not as signed
+# Ends of codes that say that bytes are not as they were signed.
+_CHANGED = (".mismatch", "assertion.missing", "claimSignature.missing")
 _CONDITIONAL = frozenset({"signingCredential.untrusted"})
 
 
@@ -28,9 +26,9 @@ class Credentials:
     """What a file's credentials say, and whether that holds.
 
     state: valid where nothing speaks against them but that their signer may be unknown. trusted_by: number of
-    the anchors given that vouch for the signer; None: none. changed: the file or its credentials were changed
-    after signing. problems: C2PA's codes. manifest: the newest, as c2pa's Reader tells it. why: of
-    `unreadable`.
+    the first trust given in the signer, whatever became of the file since; None: none. changed: the file or
+    its credentials were changed after signing. problems: C2PA's codes. manifest: the newest, as c2pa's
+    Reader tells it. why: of `unreadable`.
     """
 
     state: State
@@ -79,14 +77,13 @@ class Credentials:
 
 
 def credentials_of(
-    file: BinaryIO, anchors: Sequence[str] = (), *, sidecar: bytes | None = None, limits: Limits = Limits()
+    file: BinaryIO, trusts: Sequence[Trust] = (), *, sidecar: bytes | None = None, limits: Limits = Limits()
 ) -> Credentials:
     """The file's credentials, or what a sidecar says of it. Blocks; the file must have a descriptor.
 
-    anchors: certificates to trust, in PEM, several sets of them. Raises UnreadableAudio where checking takes
-    too much, or kills the checker.
+    Raises UnreadableAudio where checking takes too much, or kills the checker.
     """
-    return _asked(file, {"anchors": [each for each in anchors if each]}, sidecar, None, limits)[0]
+    return _asked(file, {"trusts": [_told(each) for each in trusts]}, sidecar, None, limits)[0]
 
 
 def ingredient_of(
@@ -94,7 +91,7 @@ def ingredient_of(
 ) -> tuple[Credentials, bytes]:
     """The file as c2pa's archive of an ingredient, its credentials within. Raises UnreadableAudio."""
     described = {"label": label, "title": title}
-    return _asked(file, {"anchors": []}, None, described, limits)
+    return _asked(file, {"trusts": []}, None, described, limits)
 
 
 def _asked(
@@ -115,6 +112,18 @@ def _asked(
     if len(archive) != size:
         raise _failed()
     return found, archive
+
+
+def _told(trust: Trust) -> dict[str, str] | None:
+    """As c2pa's settings say it; its list of signers needs authorities, for which signers are none."""
+    if trust.nobody:
+        return None
+    return {
+        "trust_uri": "urn:muscgen",
+        "trust_kind": "manifest",
+        "trust_anchors": trust.authorities or trust.signers,
+        "allowed_list": trust.signers,
+    }
 
 
 def _parsed(line: bytes) -> tuple[Credentials, int]:

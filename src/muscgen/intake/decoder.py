@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 import numpy as np
+import soxr
+from numpy.typing import NDArray
 
 from muscgen.audio import Audio
 from muscgen.errors import UnreadableAudio
 from muscgen.intake.confined import Confined, Limits, confined
 
 MAX_HEAD_BYTES = 4_096
+BLOCK_FRAMES = 1 << 17
 # What libsndfile may make of a file, how HTTP calls it, and how it is named. Its other formats are telephony,
 # trackers and laboratories: more ways in than anybody needs.
 _FORMATS = {
@@ -61,10 +64,7 @@ def probe(file: BinaryIO, limits: Limits = Limits()) -> Probe:
     Raises UnreadableAudio in one sentence for what cannot be decoded within the limits, however that ends.
     """
     with _decoding(file, limits, start_s=0.0, end_s=None, samples=False) as (head, _):
-        content_type, extension = _FORMATS[head.format]
-        if head.subtype == "OPUS":
-            extension = "opus"
-        return Probe(content_type, extension, head.sample_rate, head.channels, head.frames / head.sample_rate)
+        return _probed(head)
 
 
 def decode(
@@ -84,6 +84,53 @@ def decode(
             raise UnreadableAudio("decoding it broke off", param="file")
         samples = np.frombuffer(content, np.float32).reshape(-1, head.channels)
         return Audio(np.ascontiguousarray(samples.T), head.sample_rate)
+
+
+@contextmanager
+def listening(
+    file: BinaryIO, *, rate_hz: int, piece_s: float, overlap_s: float = 0.0, limits: Limits = Limits()
+) -> Iterator[tuple[Probe, Iterator[Audio]]]:
+    """What the file is, and all of its sound at that rate, never whole in memory.
+
+    The sound comes in pieces that begin before the last one ended, of one or two channels; more are mixed to
+    one. Raises UnreadableAudio, while it is listened to, too.
+    """
+    with _decoding(file, limits, start_s=0.0, end_s=None, samples=True) as (head, answer):
+        size, step = round(piece_s * rate_hz), round((piece_s - overlap_s) * rate_hz)
+        yield _probed(head), _pieces(head, answer, rate_hz, size, step)
+
+
+def _pieces(head: _Head, answer: IO[bytes], rate_hz: int, size: int, step: int) -> Iterator[Audio]:
+    """Pieces of `size` samples, each `step` after the one before; the last may be shorter."""
+    channels = head.channels if head.channels <= 2 else 1
+    resampling = soxr.ResampleStream(head.sample_rate, rate_hz, channels, "float32")
+    held = np.zeros((0, channels), np.float32)
+    for block, last in _blocks(head, answer):
+        mixed = block if channels == head.channels else block.mean(axis=1, keepdims=True)
+        held = np.concatenate([held, resampling.resample_chunk(mixed, last).reshape(-1, channels)])
+        while len(held) > size:
+            yield Audio(np.ascontiguousarray(held[:size].T), rate_hz)
+            held = held[step:]
+    yield Audio(np.ascontiguousarray(held.T), rate_hz)
+
+
+def _probed(head: _Head) -> Probe:
+    content_type, extension = _FORMATS[head.format]
+    if head.subtype == "OPUS":
+        extension = "opus"
+    return Probe(content_type, extension, head.sample_rate, head.channels, head.frames / head.sample_rate)
+
+
+def _blocks(head: _Head, answer: IO[bytes]) -> Iterator[tuple[NDArray[np.float32], bool]]:
+    """float32 [frames, channels], and whether it was the last."""
+    left, width = head.kept, 4 * head.channels
+    while left > 0:
+        frames = min(left, BLOCK_FRAMES)
+        content = answer.read(frames * width)
+        if len(content) != frames * width:
+            raise UnreadableAudio("decoding it broke off", param="file")
+        left -= frames
+        yield np.frombuffer(content, np.float32).reshape(-1, head.channels), left == 0
 
 
 @contextmanager

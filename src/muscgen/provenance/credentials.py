@@ -26,7 +26,7 @@ SOFT_BINDINGS = {
     "silentcipher-40": "org.muscgen.silentcipher-40",
 }
 OWN_ASSERTION = "org.muscgen.inputs"
-_MINING = ("cawg.ai_training", "cawg.ai_generative_training", "cawg.ai_inference", "cawg.data_mining")
+_MINING = ("cawg.ai_training", "cawg.ai_generative_training", "cawg.data_mining")
 _TYPES: Mapping[Format, tuple[str, Literal["embedded", "sidecar"]]] = {
     "wav": ("audio/wav", "embedded"),
     "flac": ("audio/flac", "embedded"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from muscgen.audio import Audio
 from muscgen.errors import ConfigurationError
-from muscgen.provenance.watermark import Payload
+from muscgen.provenance.watermark import Detection, Payload, detect
 from muscgen.provenance.watermarkers import Heard, Ours, Stream, Watermarker, watermarker
 from muscgen.provenance.watermarkers.ours import METHOD
 from muscgen.request import SongRequest
@@ -81,6 +81,11 @@ class Marks:
         """What tells these keys from others, and nothing of them."""
         return f"{self.deployment}:{max(self.secrets)}" + ("" if self.other is None else f":{self.method}")
 
+    def heard(self, audio: Audio, *, warped: bool) -> Detection | None:
+        """The clearest mark of any of the keys, whichever song's it is; `warped` as `detect` has it."""
+        secrets = {str(version): secret for version, secret in self.secrets.items()}
+        return detect(audio, secrets, warped=warped)
+
     def of(self, request: SongRequest, output: int, revision: str) -> Mark:
         """The mark of one output of a request, made by the model of that revision."""
         version = max(self.secrets)
@@ -122,6 +127,13 @@ def marks_of(keys: tuple[str, ...], file: Path, other: Watermarker | None = None
 
 def _first() -> str:
     return f"1:{dice.token_hex(_SECRET_BYTES)}\n"
+
+
+def marks_if_any(settings: Settings) -> Marks | None:
+    """The keys that there are; none are made. Raises ConfigurationError."""
+    if not settings.watermark_keys and not settings.watermark_path.exists():
+        return None
+    return marks_of(settings.watermark_keys, settings.watermark_path)
 
 
 def rotate(file: Path) -> int:

@@ -35,10 +35,6 @@ class Receipt:
     words: Mapping[str, Any]
     chain: Chain
 
-    def trusted_by(self, anchors: str) -> bool:
-        """Whether these certificates, in PEM, vouch for the signer."""
-        return bool(anchors) and self.chain.leads_to(Chain.of_pem(anchors).certificates)
-
 
 def signed(words: Mapping[str, Any], signer: Signer) -> bytes:
     """The receipt's file. Raises Unavailable where there is no signature to be had now."""

@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from muscgen.errors import ConfigurationError
 from muscgen.provenance import keyfolder
 from muscgen.provenance.certificates import Chain, pem_of
 from muscgen.settings import Settings
 
 
-def own_anchors(settings: Settings) -> str:
-    """The certificates by which songs of ours are trusted, in PEM: the home's root, and the settings' issuer.
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """In PEM: authorities, with all whose certificates they issued; and signers, each for itself alone."""
 
-    Raises ConfigurationError.
+    authorities: str = ""
+    signers: str = ""
+
+    @property
+    def nobody(self) -> bool:
+        return not (self.authorities or self.signers)
+
+    def in_whom(self, chain: Chain) -> bool:
+        """Whether the chain's first certificate is trusted."""
+        if self.signers and chain.leaf in Chain.of_pem(self.signers).certificates:
+            return True
+        return bool(self.authorities) and chain.leads_to(Chain.of_pem(self.authorities).certificates)
+
+
+NOBODY = Trust()
+
+
+def own_trust(settings: Settings) -> Trust:
+    """In what this installation signs: by its home's root, or by the certificates that the settings give.
+
+    Of the latter each counts for itself, since whoever issued them issues others' too. Raises
+    ConfigurationError.
     """
-    own = keyfolder.roots(settings.signing_path)
+    signers = ""
     if settings.signing_certificates:
-        own += pem_of(Chain.of_pem(settings.signing_certificates).certificates[-1])
-    return own
+        signers += pem_of(Chain.of_pem(settings.signing_certificates).leaf)
+    if settings.signing_certificates_before:
+        signers += _checked(settings.signing_certificates_before, "signing_certificates_before")
+    return Trust(keyfolder.roots(settings.signing_path), signers)
 
 
-def others_anchors(settings: Settings) -> str:
-    """Those that the settings add. Raises ConfigurationError."""
-    if not settings.trust_anchors:
-        return ""
+def others_trust(settings: Settings) -> Trust:
+    """In those that the settings add. Raises ConfigurationError."""
+    return Trust(_checked(settings.trust_anchors, "trust_anchors") if settings.trust_anchors else "")
+
+
+def _checked(text: str, param: str) -> str:
     try:
-        return "".join(map(pem_of, Chain.of_pem(settings.trust_anchors).certificates))
+        return "".join(map(pem_of, Chain.of_pem(text).certificates))
     except ConfigurationError as error:
-        raise ConfigurationError(error.detail, param="trust_anchors") from error
+        raise ConfigurationError(error.detail, param=param) from error

@@ -23,7 +23,7 @@ from muscgen.errors import UploadRefused
 from muscgen.intake import Limits
 from muscgen.intake.credentials import Credentials, credentials_of
 from muscgen.intake.fingerprint import fingerprint
-from muscgen.provenance.trust import own_anchors
+from muscgen.provenance.trust import Trust, own_trust
 from muscgen.rights.recordings import Recordings
 from muscgen.settings import Settings, UploadPolicy
 
@@ -43,7 +43,7 @@ class Uploads:
 
     policy: UploadPolicy
     recordings: Recordings
-    own_anchors: Callable[[], str]  # whose signature is this service's own, in PEM; "" where there is none
+    own: Callable[[], Trust]  # in whose signatures are this service's own
 
     def check(self, file: BinaryIO, limits: Limits) -> dict[str, Any] | None:
         """What the file's credentials say, for whoever brought it; None where it has none. Blocks.
@@ -52,7 +52,7 @@ class Uploads:
         """
         credentials: Credentials | None = None
         if _is_marked(file):
-            credentials = credentials_of(file, [self.own_anchors()], limits=limits)
+            credentials = credentials_of(file, [self.own()], limits=limits)
             if credentials.state != "valid" or credentials.trusted_by is None:
                 self._ask(credentials)
         if self.recordings and (name := self.recordings.find(fingerprint(file, limits))) is not None:
@@ -76,7 +76,7 @@ class Uploads:
 def uploads_of(settings: Settings) -> Uploads:
     """The rules of the settings. Raises ConfigurationError."""
     recordings = Recordings(settings.blocklists)
-    return Uploads(settings.upload_not_allowed, recordings, partial(own_anchors, settings))
+    return Uploads(settings.upload_not_allowed, recordings, partial(own_trust, settings))
 
 
 def told(credentials: Credentials) -> dict[str, Any]:

@@ -120,6 +120,9 @@ class Settings(Places):
     signing_certificates: str | None = Field(
         default=None, repr=False, description="PEM: the signing key's certificate, then its issuers'."
     )
+    signing_certificates_before: str | None = Field(
+        default=None, repr=False, description="PEM: earlier ones, whose songs are still this service's own."
+    )
     signing_callback: str | None = Field(
         default=None, description="module:function that signs bytes (ECDSA, SHA-256) in place of signing_key."
     )
@@ -131,6 +134,15 @@ class Settings(Places):
         repr=False,
         description="Comma-separated hexadecimal digits, 64 or more: keys of signed addresses, the first of "
         "which signs. None: one is made and kept in home.",
+    )
+    verify_public: bool = Field(
+        default=False, description="Let anybody have files checked (POST /verify), without a key."
+    )
+    verify_per_minute: int = Field(
+        default=10,
+        ge=1,
+        le=6_000,
+        description="Files a minute that one address without a key may have checked.",
     )
     webhook_secrets: tuple[str, ...] = Field(
         default=(),

@@ -15,10 +15,12 @@ from muscgen.errors import Cancelled, JobExpired, JobNotFound, QueueUnavailable,
 from muscgen.finishing.pipeline import Finished
 from muscgen.jobs import TERMINAL, Claim, Queue, State
 from muscgen.jobs.job import Job
+from muscgen.jobs.traces import Traces, mark_trace, sound_trace
 
 PATIENCE_S = 120.0  # a restart of the store, or an operator who makes room; then the job is tried again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 LOOK_S = 0.1  # how soon a stop is noticed
+TRACED_S = 7 * 86_400.0  # where a file has no end
 WITHOUT_SONG = TERMINAL - {State.SUCCEEDED}
 
 Tell = Callable[[str, dict[str, Any]], Awaitable[None]]  # kind and payload of an event
@@ -35,6 +37,7 @@ class Keeping:
         self._claim = claim
         self._store = store
         self._queue = queue
+        self._traces = Traces(queue.redis, queue.prefix)
         self._stopped = stopped
         self._tell = tell
 
@@ -52,7 +55,9 @@ class Keeping:
         until, pause_s = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
         while True:
             try:
-                return await asyncio.to_thread(put)
+                artifact = await asyncio.to_thread(put)
+                await self._leave_traces(finished, artifact)
+                return artifact
             except StoreUnavailable as error:
                 if time.monotonic() + pause_s > until:
                     raise
@@ -87,6 +92,16 @@ class Keeping:
                 except StoreUnavailable:
                     telemetry.warning("job.release_missed", job=self._claim.job_id)
                     return
+
+    async def _leave_traces(self, finished: Finished, artifact: Artifact) -> None:
+        """By which the receipt is found for a file that was cut, or encoded anew."""
+        traces = [sound_trace(finished.sound_sha256)]
+        if finished.watermark is not None:
+            traces.append(mark_trace(str(finished.watermark["payload"])))
+        try:
+            await self._traces.note(traces, artifact.id, artifact.expires_at or time.time() + TRACED_S)
+        except QueueUnavailable:
+            telemetry.warning("job.no_traces", job=self._claim.job_id)
 
     def _put(self, finished: Finished, receipt: Receipt) -> Artifact:
         artifact = self._store.put(

@@ -13,6 +13,7 @@ from muscgen.api.routes import (
     page,
     papers,
     tasks,
+    verify,
 )
 
 ROUTERS = (
@@ -21,6 +22,7 @@ ROUTERS = (
     audio.router,
     artifacts.router,
     papers.router,
+    verify.router,
     consents.router,
     models.operators,
     models.router,

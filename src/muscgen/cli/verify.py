@@ -1,0 +1,100 @@
+"""`muscgen verify`: where does this file come from?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from muscgen.cli.words import FAILED, in_words
+from muscgen.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from muscgen.settings import Settings
+
+EPILOG = """Examples:
+
+muscgen verify song.wav
+
+muscgen verify song.ogg --credentials song.ogg.c2pa --receipt receipt.json
+
+muscgen verify found.mp3 --url https://music.example --key "$KEY"
+"""
+OURS = ("genuine", "made_here")
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="A sound file.")],
+    receipt: Annotated[Path | None, typer.Option(help="A receipt to compare it with.")] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(help="A C2PA manifest that is not in the file; default: FILE.c2pa, if it is there."),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Ask this service instead of this installation.")] = None,
+    key: Annotated[str | None, typer.Option(help="Its API key.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    home: Annotated[Path | None, typer.Option(help="Folder of keys and artifacts.")] = None,
+) -> None:
+    """Look at a file's watermark, credentials and receipt. Exit code 0: made here; 1: not shown to be."""
+    with in_words():
+        beside = file.with_name(f"{file.name}.c2pa")
+        sidecar = credentials or (beside if beside.is_file() else None)
+        if url is not None:
+            if home is not None:
+                raise InvalidRequest("--home is for checks that are made here, not at --url", param="--home")
+            found = _asked(file, receipt, sidecar, url, key)
+        elif key is not None:
+            raise InvalidRequest("--key is for --url", param="--key")
+        else:
+            from muscgen.settings import load
+
+            found = _here(file, receipt, sidecar, load(home=home))
+        typer.echo(json.dumps(found, indent=2) if as_json else _in_words(file, found))
+        if found["verdict"] not in OURS:
+            raise typer.Exit(FAILED)
+
+
+def _here(file: Path, receipt: Path | None, sidecar: Path | None, settings: Settings) -> dict[str, Any]:
+    from muscgen.artifacts import open_store
+    from muscgen.artifacts.companions import CREDENTIALS, RECEIPT
+    from muscgen.audit import audit_of
+    from muscgen.errors import ArtifactNotFound
+    from muscgen.intake import Limits, credentials_of
+    from muscgen.verification import known_of, look, report
+
+    known, limits = known_of(settings), Limits(max_s=settings.max_upload_s)
+    with file.open("rb") as opened:
+        seen = look(opened, known, limits)
+
+        def kept(name: str, given: Path | None) -> bytes | None:
+            if given is not None:
+                return given.read_bytes()
+            try:
+                return open_store(settings).attachment(seen.sha256, name)
+            except ArtifactNotFound:
+                return None
+
+        beside = kept(CREDENTIALS, sidecar)
+        found = credentials_of(opened, [known.own, known.others], sidecar=beside, limits=limits)
+    made = report(
+        seen, known, found, kept(RECEIPT, receipt), beside=beside is not None, given=receipt is not None
+    )
+    audit_of(settings).note("verify", "", sha256=seen.sha256, verdict=made.verdict)
+    return made.to_dict()
+
+
+def _asked(
+    file: Path, receipt: Path | None, sidecar: Path | None, url: str, key: str | None
+) -> dict[str, Any]:
+    from muscgen.client import Client
+
+    with Client(url, key=key) as client:
+        return client.verify(file, receipt=receipt, credentials=sidecar)
+
+
+def _in_words(file: Path, found: dict[str, Any]) -> str:
+    lines = [f"{file}: {found['verdict'].replace('_', ' ')}", f"  {found['detail']}"]
+    lines += [f"  {check['name']:12} {check['result']:12} {check['detail']}" for check in found["checks"]]
+    return "\n".join(lines)
