@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from muscgen.intake import Credentials
-from muscgen.provenance.marks import METHOD
 from muscgen.provenance.receipt import Receipt, read
 from muscgen.provenance.watermark import Detection
+from muscgen.provenance.watermarkers.ours import METHOD
 from muscgen.verification.looking import Known, Look
 
 Name = Literal["watermark", "credentials", "integrity", "signer", "receipt"]
