@@ -19,6 +19,7 @@ from muscgen.cli import (
     mcp,
     models,
     serve,
+    train,
     verify,
     webhooks,
     worker,
@@ -51,6 +52,8 @@ app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
 app.add_typer(models.app, name="models")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")
+app.command("finetune", epilog=train.EPILOG)(train.finetune)
+app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")

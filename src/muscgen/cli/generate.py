@@ -72,7 +72,7 @@ def generate(
         typer.Option(help="What the song is for; default: what the installation is for."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed is the same song; default: drawn.")] = None,
-    model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
+    model: Annotated[str | None, typer.Option(help="See `muscgen models list`; or a folder.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What it should not be.")] = None,
     n: Annotated[int, typer.Option("--n", help="Variations; variation i has seed + i.")] = 1,
     temperature: Annotated[float | None, typer.Option()] = None,
@@ -144,11 +144,12 @@ def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFil
     from muscgen.cli.entitled import entitled
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
-    from muscgen.models.registry import Registry
+    from muscgen.models.registry import Registry, find
     from muscgen.rights import Rules
 
     registry = Registry(settings.models_path)
-    card = registry.get(wish["model"] or settings.default_model)
+    card = find(registry, wish["model"] or settings.default_model)
+    wish = wish | {"model": card.id}
     if sound is not None:
         _check(sound, settings)
     request, heard = _effective(wish, card, registry, sound, Rules(settings))

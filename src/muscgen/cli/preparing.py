@@ -38,14 +38,13 @@ def codec_of(
 ) -> tuple[CodecChoice, Sound]:
     """A model's codec, by its id or as a folder. Raises ModelNotFound, CheckpointInvalid, InvalidRequest."""
     from muscgen.backends.loading import choose
-    from muscgen.models.registry import Registry
+    from muscgen.models.registry import Registry, find
     from muscgen.settings import load
 
     settings = load(home=home, backend=backend, device=device)
-    folder = Path(model)
-    path = folder if folder.is_dir() else Registry(settings.models_path).get(model).path
+    card = find(Registry(settings.models_path), model)
     choice = choose(settings.backend, settings.device, "fp32")
-    return codec_choice(model if not folder.is_dir() else folder.name, path, choice, settings.cache_path)
+    return codec_choice(card.id, card.path, choice, settings.cache_path)
 
 
 def sound_of(heard: Sound | None, sample_rate: int | None, channels: int | None, lufs: float | None) -> Sound:

@@ -80,6 +80,18 @@ def _stands_on_another(folder: Path) -> bool:
         return False
 
 
+def find(registry: Registry, model: str) -> Card:
+    """A model by its id, or by its folder: for command lines, never for what clients say.
+
+    Raises ModelNotFound, and CheckpointInvalid for a folder that cannot be read.
+    """
+    folder = Path(model)
+    if not (folder / CARD).is_file():
+        return registry.get(model)
+    bases = {card.id: card.path for card in registry.list() if card.adapter is None}
+    return read_card(folder.absolute(), bases)
+
+
 def folders_by_id(models_path: Path) -> dict[str, Path]:
     """Which folder calls itself what; nothing but the cards is read."""
     return {str(card_fields(folder).get("id")): folder for folder in _checkpoints(models_path)}

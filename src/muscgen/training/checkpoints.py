@@ -1,0 +1,138 @@
+"""What a run goes on from: the weights that learn, the optimiser's moments, the step. It appears whole.
+
+Tensors are safetensors, nothing is pickled. Of the optimiser, AdamW: `exp_avg`, `exp_avg_sq` and `step`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from muscgen.data.place import TEMPORARY
+from muscgen.errors import CheckpointInvalid, ConfigurationError
+
+_WEIGHTS, _MOMENTS, _STATE = "weights.safetensors", "moments.safetensors", "state.json"
+_NAMES = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """steps: how many are done. config, manifests: what it must be gone on with."""
+
+    steps: int
+    config: str
+    manifests: tuple[str, ...]
+
+
+class Checkpoints:
+    """Those of one run, in `folder`."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder, self._keep = folder, keep
+
+    def save(
+        self, state: State, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
+    ) -> Path:
+        """The checkpoint's folder; it is there, whole, when this returns. Older ones are removed."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(state.steps)
+        temporary = self._folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+        temporary.mkdir()
+        try:
+            save_file({name: _plain(weight) for name, weight in weights.items()}, temporary / _WEIGHTS)
+            save_file(_moments(weights, optimiser), temporary / _MOMENTS)
+            (temporary / _STATE).write_text(json.dumps(asdict(state)), "utf-8")
+            for file in temporary.iterdir():
+                _sync(file)
+            shutil.rmtree(path, ignore_errors=True)
+            temporary.rename(path)
+            _sync(self._folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for old in self.all()[: -self._keep]:
+            shutil.rmtree(self._path(old), ignore_errors=True)
+        return path
+
+    def all(self) -> list[int]:
+        """Steps of the checkpoints that are there, ascending."""
+        return sorted(
+            int(path.parent.name.removeprefix("step-")) for path in self._folder.glob(f"step-*/{_STATE}")
+        )
+
+    def resume(
+        self, wanted: State, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
+    ) -> int:
+        """Put the newest checkpoint's numbers in place; returns its steps, 0 where there is none.
+
+        Raises ConfigurationError where it belongs to another configuration or other data.
+        """
+        for leftover in self._folder.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if not (found := self.all()):
+            return 0
+        path = self._path(found[-1])
+        state = _state(path)
+        if state.config != wanted.config or state.manifests != wanted.manifests:
+            what = "configuration" if state.config != wanted.config else "data"
+            raise ConfigurationError(
+                f"{path} was made with another {what}",
+                param="out",
+                suggestion="another out, or what it was made with",
+            )
+        _restore(path, weights, optimiser)
+        return state.steps
+
+    def _path(self, steps: int) -> Path:
+        return self._folder / f"step-{steps:08d}"
+
+
+def _state(path: Path) -> State:
+    try:
+        fields = json.loads((path / _STATE).read_text("utf-8"))
+        return State(int(fields["steps"]), str(fields["config"]), tuple(fields["manifests"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointInvalid(f"{path / _STATE}: {error!r}") from error
+
+
+def _restore(path: Path, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
+    saved, moments = load_file(path / _WEIGHTS), load_file(path / _MOMENTS)
+    if saved.keys() != weights.keys():
+        raise CheckpointInvalid(f"{path / _WEIGHTS} holds other weights than those that learn")
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(saved[name])
+            optimiser.state[weight] = {
+                kind: moments[f"{kind}.{name}"].to("cpu" if kind == "step" else weight.device)
+                for kind in _NAMES
+            }
+
+
+def _moments(
+    weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
+    return {
+        f"{kind}.{name}": _plain(optimiser.state[weight][kind])
+        for name, weight in weights.items()
+        for kind in _NAMES
+    }
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().to("cpu").contiguous().clone()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

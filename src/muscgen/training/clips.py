@@ -1,0 +1,108 @@
+"""The clips of prepared sets: where their codes lie in the shards, and their captions."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muscgen.data.manifest import Manifest, read
+from muscgen.data.place import Place
+from muscgen.data.track import Split
+from muscgen.errors import ConfigurationError, InvalidRequest
+
+Codes = NDArray[np.int64]  # [K, F]
+_CODES, _TEXT = ".codes.npy", ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One track. start, size: of its codes in the shard, in bytes."""
+
+    id: str
+    shard: Path
+    start: int
+    size: int
+    caption: str
+    tempo_bpm: float | None
+    key: str
+
+    def codes(self) -> Codes:
+        with self.shard.open("rb") as file:
+            file.seek(self.start)
+            content = file.read(self.size)
+        codes: Codes = np.load(io.BytesIO(content), allow_pickle=False).astype(np.int64)
+        return codes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared set: its folder, its manifest, its clips by split."""
+
+    folder: Path
+    manifest: Manifest
+    clips: dict[Split, list[Clip]]
+
+
+def prepared(folders: Sequence[Path], codec: str) -> list[Prepared]:
+    """All sets, with codes of the codec of that revision.
+
+    Raises InvalidRequest for a folder that is none, ConfigurationError for codes of another codec, revoked
+    tracks, or shards that are not those of the manifest.
+    """
+    found = [_prepared(folder, codec) for folder in folders]
+    if not any(one.clips["train"] for one in found):
+        raise InvalidRequest("the data holds no track to train on", param="data")
+    return found
+
+
+def _prepared(folder: Path, codec: str) -> Prepared:
+    manifest = read(folder)
+    if manifest.codec is None or manifest.codec.revision != codec:
+        has = "no codes" if manifest.codec is None else f"codes of {manifest.codec.model}'s codec"
+        raise ConfigurationError(
+            f"{folder} holds {has}; the base has another",
+            param="data",
+            suggestion="muscgen data prepare ... --codec BASE",
+        )
+    clips: dict[Split, list[Clip]] = {"train": [], "valid": [], "test": []}
+    for shard in manifest.shards:
+        path = Place(folder).shards / shard.name
+        if not path.is_file() or path.stat().st_size != shard.bytes:
+            raise ConfigurationError(
+                f"{path} is not the shard that the manifest speaks of",
+                param="data",
+                suggestion="muscgen data prepare, as before",
+            )
+        clips[shard.split] += _clips(path)
+    return Prepared(folder, manifest, clips)
+
+
+def _clips(path: Path) -> list[Clip]:
+    texts: dict[str, dict[str, Any]] = {}
+    places: dict[str, tuple[int, int]] = {}
+    with tarfile.open(path) as tar:
+        for entry in tar:
+            if entry.name.endswith(_CODES):
+                places[entry.name.removesuffix(_CODES)] = entry.offset_data, entry.size
+            elif entry.name.endswith(_TEXT) and (file := tar.extractfile(entry)) is not None:
+                texts[entry.name.removesuffix(_TEXT)] = json.load(file)
+    return [
+        Clip(
+            name,
+            path,
+            *places[name],
+            caption=text["description"],
+            tempo_bpm=float(text["bpm"]) if text["bpm"] != "" else None,
+            key=text["key"],
+        )
+        for name, text in texts.items()
+        if name in places
+    ]

@@ -1,0 +1,259 @@
+"""The loop: AdamW over windows of codes, on one device or many, under accelerate.
+
+Every step seeds the generators with its own number, and draws its windows by it. So a run that was killed and
+goes on from its last checkpoint is the run that was not killed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from muscgen import telemetry
+from muscgen.backends.listening import codec_revision
+from muscgen.data.trained import register
+from muscgen.models.card import Card
+from muscgen.models.checkpoint import Checkpoint
+from muscgen.training import memory, output
+from muscgen.training.batches import Batches, Shape, Windows, with_facts
+from muscgen.training.checkpoints import Checkpoints, State
+from muscgen.training.clips import Clip, Prepared, prepared
+from muscgen.training.config import Config, Words
+from muscgen.training.licensing import computed
+from muscgen.training.log import Log
+from muscgen.training.model import load, tokenizer, trainable
+from muscgen.training.samples import listen
+
+Tell = Callable[[dict[str, Any]], None]
+_SAMPLES = 2  # captions of the set, where no prompts are given
+_LEAST = 0.1  # of the learning rate at the end of a cosine
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run is made of, before anything is loaded."""
+
+    config: Config
+    base: Card
+    data: list[Prepared]
+
+    @property
+    def state(self) -> State:
+        return State(0, self.config.digest, tuple(one.manifest.sha256 for one in self.data))
+
+
+def plan(config: Config, base: Card) -> Run:
+    """Raises whatever stands in the way: data, licence, a base that cannot be trained."""
+    data = prepared(config.data, codec_revision(Checkpoint(base.path)))
+    computed(base, [one.manifest for one in data])
+    return Run(config, base, data)
+
+
+def train(run: Run, tell: Tell) -> dict[str, Any]:
+    """Train, and leave the model in `config.out`; returns the last figures. Raises MuscgenError, OSError."""
+    from accelerate import Accelerator
+
+    config = run.config
+    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=_precision(config))
+    loop = _Loop(run, accelerator, tell)
+    if accelerator.is_main_process:
+        for one in run.data:
+            register(one.folder, config.id, one.manifest.sha256, path=config.out)
+    figures = loop.run()
+    if accelerator.is_main_process:
+        output.write(
+            accelerator.unwrap_model(loop.model),
+            config,
+            run.base,
+            computed(run.base, [one.manifest for one in run.data]),
+            run.data,
+            figures,
+        )
+    accelerator.wait_for_everyone()
+    return figures
+
+
+class _Loop:
+    """One process's part of a run."""
+
+    def __init__(self, run: Run, accelerator: Any, tell: Tell) -> None:  # noqa: ANN401  (accelerate's)
+        self._config, self._base, self._accelerator, self._tell = run.config, run.base, accelerator, tell
+        checkpoint = Checkpoint(run.base.path)
+        codec, decoder = checkpoint.config.codec, checkpoint.config.decoder
+        frames = round(run.config.window_s * codec.sample_rate / codec.hop)
+        shape = Shape(frames, decoder.delays, decoder.special)
+        self._clips = {
+            split: [clip for one in run.data for clip in one.clips[split]] for split in ("train", "valid")
+        }
+        self._batches = self._drawn("train", shape, run.config.words)
+        self._judges = (
+            self._drawn("valid", shape, Words(drop=0.0, add_facts=1.0)) if self._clips["valid"] else None
+        )
+        self._words = tokenizer(run.base.path)
+        self._longest_text = checkpoint.config.text.max_tokens
+        model = load(run.base.path, run.config)
+        self._weights = trainable(model)
+        self._say_memory(model, checkpoint, frames)
+        self._optimiser = torch.optim.AdamW(
+            self._weights.values(),
+            lr=run.config.learning_rate,
+            betas=run.config.optimiser.betas,
+            weight_decay=run.config.optimiser.weight_decay,
+        )
+        self._checkpoints = Checkpoints(run.config.out / "checkpoints", run.config.saving.keep)
+        self._log = Log(run.config.out)
+        self._state = run.state
+        model = model.to(accelerator.device)
+        self._done = self._checkpoints.resume(run.state, self._weights, self._optimiser)
+        self.model, self._optimiser = accelerator.prepare(model, self._optimiser)
+
+    def run(self) -> dict[str, Any]:
+        """All steps that are left; the last line of the log."""
+        config, main = self._config, self._accelerator.is_main_process
+        config.out.mkdir(parents=True, exist_ok=True)
+        if main:
+            self._log.begin(self._done)
+        line: dict[str, Any] = {}
+        for step in range(self._done, config.steps):
+            line = self._step(step)
+            if not math.isfinite(line["loss"]):
+                telemetry.warning("training.not_finite", step=step + 1)
+            last = step + 1 == config.steps
+            if last or (step + 1) % config.saving.every_steps == 0:
+                line |= self._save(step + 1)
+            if main:
+                self._log.add(line)
+            self._tell(line)
+        if main:
+            self._log.draw()
+        lines = self._log.lines()
+        return line or (lines[-1] if lines else {})
+
+    def _step(self, step: int) -> dict[str, Any]:
+        config, accelerator, started = self._config, self._accelerator, time.monotonic()
+        self.model.train()
+        rate = config.learning_rate * _schedule(step, config)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(_seed(config.seed, step, accelerator.process_index))
+        total, count = 0.0, config.optimiser.accumulate
+        for part in range(count):
+            place = part * accelerator.num_processes + accelerator.process_index
+            loss = self._loss(self._batches.at(step, place)) / count
+            if part + 1 < count:
+                with accelerator.no_sync(self.model):
+                    accelerator.backward(loss)
+            else:
+                accelerator.backward(loss)
+            total += float(accelerator.gather(loss.detach()).mean())
+        norm = accelerator.clip_grad_norm_(self._weights.values(), config.optimiser.clip)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        return {
+            "step": step + 1,
+            "loss": round(total, 6),
+            "rate": rate,
+            "gradient": round(float(norm), 5),
+            "took_s": round(time.monotonic() - started, 4),
+        }
+
+    def _loss(self, windows: Windows) -> torch.Tensor:
+        """Cross-entropy in nats a code, the mean over codebooks. A window without words has no text."""
+        device = self._accelerator.device
+        words = self._words(
+            list(windows.texts),
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self._longest_text,
+        )
+        spoken = torch.tensor([[bool(text)] for text in windows.texts])
+        loss: torch.Tensor = self.model(
+            input_ids=words.input_ids.to(device),
+            attention_mask=(words.attention_mask * spoken).to(device),
+            labels=torch.from_numpy(windows.labels).to(device),
+        ).loss
+        return loss
+
+    def _save(self, steps: int) -> dict[str, Any]:
+        """Validation, a checkpoint, samples; by the main process, while the others wait."""
+        found: dict[str, Any] = self._judged()
+        if self._accelerator.is_main_process:
+            state = State(steps, self._state.config, self._state.manifests)
+            self._checkpoints.save(state, self._weights, _plain(self._optimiser))
+            found |= self._heard(steps)
+            self._log.draw()
+        self._accelerator.wait_for_everyone()
+        return found
+
+    @torch.no_grad()
+    def _judged(self) -> dict[str, float]:
+        """Losses of validation under the windows' own captions and under each other's.
+
+        Their difference is what the model makes of words.
+        """
+        if self._judges is None or not self._config.saving.valid_batches:
+            return {}
+        self.model.eval()
+        own, exchanged = 0.0, 0.0
+        for n in range(self._config.saving.valid_batches):
+            windows = self._judges.at(n, 0)
+            own += float(self._loss(windows))
+            texts = (*windows.texts[1:], windows.texts[0])
+            exchanged += float(self._loss(Windows(windows.labels, texts)))
+        count = self._config.saving.valid_batches
+        return {"valid": round(own / count, 6), "valid_shuffled": round(exchanged / count, 6)}
+
+    def _heard(self, steps: int) -> dict[str, Any]:
+        saving = self._config.saving
+        if not saving.sample_s:
+            return {}
+        clips = self._clips["valid"] or self._clips["train"]
+        prompts = saving.prompts or tuple(with_facts(clip) for clip in clips[:_SAMPLES])
+        folder = self._config.out / "samples" / f"step-{steps:08d}"
+        model = self._accelerator.unwrap_model(self.model)
+        samples = listen(model, self._words, prompts, saving.sample_s, self._base.sampling, folder)
+        return {"bad_samples": sum(bool(sample["bad"]) for sample in samples), "samples": len(samples)}
+
+    def _drawn(self, split: str, shape: Shape, words: Words) -> Batches:
+        clips: Sequence[Clip] = self._clips[split]
+        return Batches(clips, shape, words, self._config.seed, self._config.optimiser.batch)
+
+    def _say_memory(self, model: torch.nn.Module, checkpoint: Checkpoint, frames: int) -> None:
+        every = sum(parameter.numel() for parameter in model.parameters())
+        learning = sum(parameter.numel() for parameter in self._weights.values())
+        need = memory.needs(every, learning, checkpoint.config, self._config, frames)
+        self._tell({"memory": str(need), "parameters": every, "learning": learning})
+        memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
+
+
+def _schedule(step: int, config: Config) -> float:
+    """The share of the learning rate: a straight warm-up, then a cosine down to a tenth, or nothing."""
+    warm = config.optimiser.warmup_steps
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    if config.optimiser.schedule == "constant":
+        return 1.0
+    along = (step - warm) / max(1, config.steps - warm)
+    return _LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * along))
+
+
+def _seed(seed: int, step: int, process: int) -> int:
+    return (seed * 1_000_003 + step) * 1_009 + process
+
+
+def _plain(optimiser: Any) -> torch.optim.Optimizer:  # noqa: ANN401  (accelerate's wrapper)
+    inner: torch.optim.Optimizer = getattr(optimiser, "optimizer", optimiser)
+    return inner
+
+
+def _precision(config: Config) -> str:
+    if config.precision == "auto":
+        has = config.device == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return "bf16" if has else "no"
+    return "bf16" if config.precision == "bf16" else "no"

@@ -1,0 +1,87 @@
+"""What a training takes of memory, said before it starts. Estimates, of bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from muscgen.errors import ConfigurationError
+from muscgen.models.config import ModelConfig
+from muscgen.training.config import Config
+
+_FLOAT = 4
+_ADAM = 2 * _FLOAT  # two moments
+_ROOM = 0.9  # of what is free
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """weights: all; moving: gradients and moments of those that learn; passing: activations and logits."""
+
+    weights: int
+    moving: int
+    passing: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.moving + self.passing
+
+    def __str__(self) -> str:
+        parts = (("weights", self.weights), ("gradients and moments", self.moving), ("a batch", self.passing))
+        return f"{_said(self.total)}: " + ", ".join(f"{name} {_said(size)}" for name, size in parts)
+
+
+def needs(parameters: int, learning: int, model: ModelConfig, config: Config, frames: int) -> Needs:
+    """parameters: of the whole model; learning: of what requires gradients; frames: of a window.
+
+    Activations of a layer a token: 34 numbers for each of its width (Korthikanti et al., "Reducing Activation
+    Recomputation in Large Transformer Models", 2022, whose bytes are halves of ours), and the attention's
+    weights; with gradient checkpointing one number a layer and one layer's rest.
+    """
+    decoder, batch = model.decoder, config.optimiser.batch
+    tokens = batch * (frames + max(decoder.delays) + 1)
+    width_numbers = 34 * decoder.width * tokens // 2
+    attention_numbers = 3 * decoder.heads * tokens * (frames + 1)
+    layer = _FLOAT * (width_numbers + attention_numbers)
+    layers = decoder.layers * layer
+    if config.gradient_checkpointing:
+        layers = decoder.layers * _FLOAT * decoder.width * tokens + layer
+    logits = (
+        3 * _FLOAT * tokens * decoder.codebooks * decoder.vocabulary
+    )  # themselves, their softmax, its gradient
+    return Needs(parameters * _FLOAT, learning * (_FLOAT + _ADAM), layers + logits)
+
+
+def check(need: Needs, free: int | None, config: Config) -> None:
+    """Raises ConfigurationError where it will not fit, with what would help."""
+    if free is None or need.total <= free * _ROOM:
+        return
+    helps = []
+    if config.optimiser.batch > 1:
+        helps.append("optimiser.batch 1 (and accumulate)")
+    if not config.gradient_checkpointing:
+        helps.append("gradient_checkpointing")
+    if config.method == "full":
+        helps.append("method lora")
+    helps.append("a shorter window_s")
+    raise ConfigurationError(
+        f"this training needs about {need}; {_said(free)} are free",
+        param="memory",
+        suggestion=", ".join(helps),
+    )
+
+
+def free_bytes(device: str) -> int | None:
+    """On the device, now; None where nobody can say."""
+    import torch
+
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info()[0])
+    if device == "cpu":
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+    return None
+
+
+def _said(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
