@@ -21,6 +21,7 @@ from muscgen.provenance.marks import Mark, marks_of
 from muscgen.provenance.origin import Origin
 from muscgen.provenance.papers import papers_of
 from muscgen.provenance.watermark import Payload
+from muscgen.provenance.watermarkers import Ours
 from muscgen.request import Output
 
 from .conftest import assert_problem
@@ -48,7 +49,7 @@ class Maker:
     async def song(self, encoding="wav", number=7):
         payload = Payload(self.marks.deployment, 1, number)
         origin = Origin("t", "m", "r", payload.hex())
-        mark = Mark(self.marks.secrets[1], payload)
+        mark = Mark(Ours(self.marks.secrets), payload)
         finished = finish(music(), Output(format=encoding), {}, mark, self.papers.seal(origin))
         store, queue = self.service.store, self.service.queue
         artifact = store.put(
@@ -132,7 +133,7 @@ async def test_without_any_credentials_the_sound_alone_leads_to_the_receipt(serv
         music(),
         Output(format="ogg"),
         {"title": "other"},
-        Mark(maker.marks.secrets[1], Payload(maker.marks.deployment, 1, 7)),
+        Mark(Ours(maker.marks.secrets), Payload(maker.marks.deployment, 1, 7)),
     )
     word, checks, _ = await verified(service, again.content)
     assert (word, checks["credentials"], checks["receipt"]) == ("made_here", "absent", "same_sound")

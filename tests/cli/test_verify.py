@@ -18,6 +18,7 @@ from muscgen.provenance.marks import Mark, marks_of
 from muscgen.provenance.origin import Origin
 from muscgen.provenance.papers import papers_of
 from muscgen.provenance.watermark import Payload
+from muscgen.provenance.watermarkers import Ours
 from muscgen.request import Output
 from muscgen.settings import load
 
@@ -41,7 +42,7 @@ def song(home, tmp_path):
     def make(encoding):
         papers, marks = papers_of(home), marks_of((), home.watermark_path)
         payload = Payload(marks.deployment, 1, 7)
-        mark, seal = Mark(marks.secrets[1], payload), papers.seal(Origin("t", "m", "r", payload.hex()))
+        mark, seal = Mark(Ours(marks.secrets), payload), papers.seal(Origin("t", "m", "r", payload.hex()))
         finished = finish(music(), Output(format=encoding), {}, mark, seal)
         path = tmp_path / f"song.{encoding}"
         path.write_bytes(finished.content)

@@ -22,7 +22,7 @@ from .servers import DURABLE, Node, cluster, redis_server, trio, valkey
 SCRIPTS = {
     path.name.removesuffix(".lua")
     for path in (files("muscgen.jobs") / "lua").iterdir()
-    if not path.name.startswith("_")
+    if not path.name.startswith(("_", "task_"))  # of tasks, which are tried over a Cluster by themselves
 }
 
 
