@@ -23,8 +23,7 @@ def _parts(results: Mapping[str, Any], level: str) -> str:
     parts = [_WRITERS[name](results[name]) for name in _WRITERS if name in results]
     runs: dict[str, list[str]] = {}
     for name, part in results["made"].items():
-        size = ", a short run" if part["short"] else ""
-        run = f"commit {part['commit']}, {_tracks(part['tracks'])}{size}, {part['cpu']}"
+        run = f"commit {part['commit']}, {_tracks(part['tracks'])}, {part['cpu']}"
         runs.setdefault(run, []).append(name)
     made = [f"- {', '.join(names)}: {run}" for run, names in runs.items()]
     return "\n".join([*made, "", *parts]).replace("\n## ", f"\n{level} ")
