@@ -46,10 +46,13 @@ def source_of(job: JobDocument, output: Output, wanted: str) -> tuple[str, dict[
 
 def checked(content: bytes, sha256: str) -> bytes:
     """Raises InternalError for a content that is not what the job says."""
-    found = hashlib.sha256(content).hexdigest()
+    _compare(hashlib.sha256(content).hexdigest(), sha256)
+    return content
+
+
+def _compare(found: str, sha256: str) -> None:
     if found != sha256:
         raise InternalError(f"the file's sha256 is {found}, and the job says {sha256}")
-    return content
 
 
 class Writing:
@@ -76,9 +79,8 @@ class Writing:
         try:
             if kind is not None:
                 return
-            found = self._digest.hexdigest()
-            if self._sha256 is not None and found != self._sha256:
-                raise InternalError(f"the file's sha256 is {found}, and the job says {self._sha256}")
+            if self._sha256 is not None:
+                _compare(self._digest.hexdigest(), self._sha256)
             self._part.replace(self._path)
         finally:
             self._part.unlink(missing_ok=True)
