@@ -60,10 +60,12 @@ def running(kind: str, folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def embedded(binary: str, folder: Path) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
+    server = EmbeddedServer(folder)
+    with pytest.MonkeyPatch.context() as patch:  # while it starts only: the fixture outlives many tests
         patch.setattr("muscgen.jobs.embedded.find_binary", lambda: Path(binary))
-        with EmbeddedServer(folder) as server:
-            yield server.url
+        server.start()
+    with server:
+        yield server.url
 
 
 @pytest.fixture
