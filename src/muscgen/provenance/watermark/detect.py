@@ -33,8 +33,8 @@ from muscgen.provenance.watermark.search import WINDOW, Place, Warp, heard_at, p
 
 THRESHOLD = 5.25  # of the likeness, in standard deviations
 MIN_S = 2.0  # less is not looked at
-WARPS = warps(reach=0.06, step=0.005)
-WORTH_READING = 5.0  # likeness of the sync cells: chance's best of five million is about as high
+WARPS = warps(reach=0.06, step=0.01)
+WORTH_READING = 4.5  # likeness of the sync cells: the best of what chance makes of one sound is about as high
 _AROUND_S = 15.0  # on each side of a window's middle
 
 
@@ -52,7 +52,7 @@ class _Search:
 
 
 _AS_IS = _Search((Warp(),), shifts=8, stride=WINDOW // 2, count=4)
-_WARPED = _Search(WARPS, shifts=4, stride=WINDOW, count=8)
+_WARPED = _Search(WARPS, shifts=2, stride=WINDOW, count=8)
 # As it is in two views, and warped; of what lies around a window, and of the window.
 READINGS = 2 * (2 * _AS_IS.count + _WARPED.count)
 

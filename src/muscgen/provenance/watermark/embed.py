@@ -54,8 +54,8 @@ class Writer(Overlay):
         signs = self._signs[cells % ROUND]
         difference = np.zeros_like(spectrum)
         for at, strength in enumerate(self._strengths):
-            gain = np.power(10, strength.of(np.abs(spectrum[at])) * signs / 20) - 1
-            difference[at, :, BINS] = gain * spectrum[at, :, BINS]
+            louder, softer = strength.of(np.abs(spectrum[at]))
+            difference[at, :, BINS] = np.where(signs > 0, louder, -softer) * spectrum[at, :, BINS]
         self._frame += count
         self._low = self._low[:, count * HOP :]
         return self._overlapped(np.fft.irfft(difference, axis=2).astype(np.float32) * WINDOW)

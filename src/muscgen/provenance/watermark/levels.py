@@ -6,6 +6,8 @@ sums between its edges, which may lie anywhere.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from muscgen.audio import Audio
 from muscgen.provenance.watermark.grid import (
     BAND_BINS,
     BANDS,
+    BINS,
     CELL_FRAMES,
     FIRST_BIN,
     FRAME,
@@ -30,6 +33,8 @@ _INNER = 7  # steps of a cell: the last one lies mostly in the next
 _FLOOR = 1e-10  # of the loudest bin
 _NEAR_CELLS, _NEAR_BANDS = 2, 4  # what a cell is compared with, on each side
 _CLIP_DB = 3.0
+_HUSHED = 0.05  # share of an excerpt's cells that are softer than what is taken for its background
+_OVER = 3.0  # a cell that is so many times louder than the background counts half
 _CHUNK = 4_096  # frames
 
 
@@ -38,6 +43,8 @@ class Levels:
 
     def __init__(self, power: Floats) -> None:
         floor = 1e-16 + _FLOOR * float(power.max(initial=0.0))
+        self._kept: tuple[tuple[float, int, int], Sums] | None = None
+        self._power = _smooth(power[BINS].sum(axis=0))  # [steps]
         self._sums = np.zeros((len(power) + 1, power.shape[1]), np.float32)  # [bins + 1, steps]
         np.cumsum(10 * np.log10(power + np.float32(floor)), axis=0, out=self._sums[1:])
 
@@ -45,29 +52,67 @@ class Levels:
         """Steps of 8 ms."""
         return self._sums.shape[1]
 
-    def bands(self, pitch: float, start: int, stop: int) -> Floats:
-        """Decibels of every band, summed up over the steps from `start` to `stop` [BANDS, steps + 1]."""
+    def bands(self, pitch: float, start: int, stop: int) -> Sums:
+        """Of every band, over the steps from `start` to `stop`; the last answer is kept."""
+        asked = pitch, start, stop
+        if self._kept is None or self._kept[0] != asked:
+            self._kept = asked, self._banded(pitch, start, stop)
+        return self._kept[1]
+
+    def _banded(self, pitch: float, start: int, stop: int) -> Sums:
         edges = (FIRST_BIN - 0.5 + BAND_BINS * np.arange(BANDS + 1)) * pitch + 0.5
         at = np.floor(edges).astype(int)
         part = (edges - at).astype(np.float32)[:, None]
         rows = self._sums[:, start:stop]
         whole = rows[at] * (1 - part) + rows[at + 1] * part
         decibels = np.diff(whole, axis=0) / np.float32(BAND_BINS * pitch)
-        sums = np.zeros((BANDS, decibels.shape[1] + 1), np.float32)
-        np.cumsum(decibels, axis=1, out=sums[:, 1:])
-        return sums
+        return Sums(_summed(decibels), _summed(self._weights(start, stop)[None]))
+
+    def _weights(self, start: int, stop: int) -> Floats:
+        """What the steps say of a mark, from 0 to 1: little where little is heard over what never ends, such
+        as noise that lies over rests."""
+        power = self._power[start:stop]
+        if not power.size:
+            return power.astype(np.float32)
+        background = np.quantile(power, _HUSHED)
+        return (power / (power + _OVER * background + 1e-16)).astype(np.float32)
 
 
-def cells(sums: Floats, begins: NDArray[np.float64], cell: float, count: int) -> Floats:
-    """Each of `count` cells against its neighbours, in dB, clipped [begins, BANDS, count].
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Up to every step, from a first one on. decibels: [BANDS, steps + 1]. weights: [1, steps + 1]."""
 
-    sums: what `Levels.bands` gives. begins: where the first cell may begin; cell: its length; both in steps.
+    decibels: Floats
+    weights: Floats
+
+
+def _summed(steps: Floats) -> Floats:
+    sums = np.zeros((len(steps), steps.shape[1] + 1), np.float32)
+    np.cumsum(steps, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def cells(sums: Sums, begins: NDArray[np.float64], cell: float, count: int) -> Floats:
+    """Each of `count` cells against its neighbours, in dB, clipped and weighted [begins, BANDS, count].
+
+    begins: where the first cell may begin; cell: its length; both in steps.
     """
     starts = begins[:, None] + cell * np.arange(count)
-    inner = cell * _INNER / STEPS
-    mean = (_between(sums, starts + inner) - _between(sums, starts)) / np.float32(inner)
+    ends = starts + cell * _INNER / STEPS
+    mean, weight = (
+        (_between(each, ends) - _between(each, starts)) / np.float32(cell * _INNER / STEPS)
+        for each in (sums.decibels, sums.weights)
+    )
     flat = _flat(_flat(mean, _NEAR_CELLS, 2), _NEAR_BANDS, 0)
-    return np.moveaxis(flat.clip(-_CLIP_DB, _CLIP_DB), 1, 0)
+    return np.moveaxis(flat.clip(-_CLIP_DB, _CLIP_DB) * weight, 1, 0)
+
+
+def _smooth(power: Floats) -> NDArray[np.float64]:
+    """The mean over a cell around each step."""
+    at, reach = np.arange(power.size), STEPS // 2
+    low, high = np.maximum(at - reach, 0), np.minimum(at + reach, power.size)
+    sums = np.append(0.0, np.cumsum(power, dtype=np.float64))
+    return np.asarray((sums[high] - sums[low]) / (high - low))
 
 
 def _between(sums: Floats, places: NDArray[np.float64]) -> Floats:

@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from muscgen.provenance.watermark.grid import BANDS, CELLS, ROUND, ROUNDS, Floats
+from muscgen.provenance.watermark.grid import BANDS, CELLS, ROUND, ROUNDS, Floats, Spectra
 from muscgen.provenance.watermark.levels import STEPS, Levels, cells
 from muscgen.provenance.watermark.pattern import SYNC_CELLS, round_of
 
 WINDOW = 240  # cells
 _TOGETHER = 32  # columns in one product: they fit a core's cache
-_FACTORS = tuple(1 + 0.001 * at for at in range(-2, 3))  # between two warps
+_FACTORS = tuple(1 + 0.001 * at for at in range(-5, 6))  # between two warps
 _MOVES = (-2, -1, 0, 1, 2)  # steps between two shifts
 _SYNC_SHARE = SYNC_CELLS / (CELLS * BANDS)
 
@@ -72,38 +72,41 @@ def places(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
-    """What is heard under some warps and from some beginnings (steps) [columns, BANDS, ROUND]."""
+    """What is heard under some warps and from some beginnings (steps).
+
+    spectra: along time [ROUND / 2 + 1, BANDS, columns]. norms: of what is heard in sync's share of the cells.
+    """
 
     warps: list[Warp]
     begins: list[float]
-    heard: Floats
+    spectra: Spectra
+    norms: Floats
 
 
 def _columns(levels: Levels, window: tuple[int, int], warps: Sequence[Warp], shifts: int) -> _Columns:
     start, stop = window
-    sums: dict[float, Floats] = {}
-    found = _Columns([], [], np.zeros((len(warps) * shifts, BANDS, ROUND), np.float32))
+    tried: list[Warp] = []
+    places: list[float] = []
+    heard = np.zeros((len(warps) * shifts, BANDS, ROUND), np.float32)
     for warp in warps:
-        if warp.pitch not in sums:
-            sums = {warp.pitch: levels.bands(warp.pitch, start, stop)}
         cell = STEPS / warp.tempo
         begins = cell / shifts * np.arange(shifts, dtype=np.float64)
         count = min(int((stop - start) / cell - 1), WINDOW)
-        at = len(found.begins)
-        found.heard[at : at + shifts, :, :count] = cells(sums[warp.pitch], begins, cell, count)
-        found.warps.extend([warp] * shifts)
-        found.begins.extend((start + begins).tolist())
-    return found
+        at = len(tried)
+        heard[at : at + shifts, :, :count] = cells(levels.bands(warp.pitch, start, stop), begins, cell, count)
+        tried.extend([warp] * shifts)
+        places.extend((start + begins).tolist())
+    norms = np.sqrt((heard**2).sum(axis=(1, 2)) * np.float32(_SYNC_SHARE)) + np.float32(1e-9)
+    spectra = np.ascontiguousarray(np.fft.rfft(heard, axis=2).transpose(2, 1, 0))
+    return _Columns(tried, places, spectra, norms)
 
 
 def _best(key: str, secret: bytes, columns: _Columns, window: tuple[int, int]) -> Iterator[Place]:
-    spectrum = np.fft.rfft(columns.heard, axis=2)
-    product = _known(secret) @ np.ascontiguousarray(spectrum.transpose(2, 1, 0))  # [bins, ROUNDS, columns]
+    product = _known(secret) @ columns.spectra  # [ROUND / 2 + 1, ROUNDS, columns]
     totals = np.fft.irfft(np.ascontiguousarray(product.transpose(2, 1, 0)), n=ROUND)
-    norms = np.sqrt((columns.heard**2).sum(axis=(1, 2)) * _SYNC_SHARE) + 1e-9
     for column, total in enumerate(totals):
         number, late = divmod(int(total.argmax()), ROUND)
-        likeness = float(total[number, late] / norms[column])
+        likeness = float(total[number, late] / columns.norms[column])
         begin, warp = columns.begins[column], columns.warps[column]
         yield Place(likeness, key, number, -late % ROUND, begin, warp, window)
 
