@@ -15,7 +15,7 @@ from muscgen.provenance.watermark.grid import BAND_BINS, BANDS, BINS, FRAME, RAT
 
 MASKED_DB = -14.0  # of what a bark's bins mask within it, by their power
 DOWN_DB, UP_DB = 27.0, 12.0  # less a bark, towards lower and higher frequencies
-MOST, LEAST = 4.0, 0.75  # of a bin, by which it becomes louder or softer
+MOST, LEAST = 4.0, 0.75  # of a bin, by which it becomes louder (14 dB) or softer (12 dB)
 ONSET = 4.0  # times what the frame before masked are masked at most
 _TINY = np.float32(1e-9)
 
