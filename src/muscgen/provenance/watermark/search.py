@@ -97,7 +97,7 @@ def _columns(levels: Levels, window: tuple[int, int], warps: Sequence[Warp], shi
         tried.extend([warp] * shifts)
         places.extend((start + begins).tolist())
     norms = np.sqrt((heard**2).sum(axis=(1, 2)) * np.float32(_SYNC_SHARE)) + np.float32(1e-9)
-    spectra = np.ascontiguousarray(np.fft.rfft(heard, axis=2).transpose(2, 1, 0))
+    spectra = np.ascontiguousarray(np.fft.rfft(heard, axis=2).transpose(2, 1, 0), np.complex64)
     return _Columns(tried, places, spectra, norms)
 
 
