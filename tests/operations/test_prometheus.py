@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,23 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.operations.programs import program
 from tests.service.services import serving
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 DASHBOARD = ROOT / "deploy/grafana/muscgen.json"
+FROM_DEBIAN = "apt-get install prometheus"
 FROM_PROMETHEUS = {"up"}
 ONLY_WITH = {"muscgen_gpu_memory_bytes"}  # a GPU
 LABELS = {"$model": ".*", "$__rate_interval": "1m"}
-
-
-def program(name: str) -> str:
-    """Its path; without it the test is skipped, unless it must be there."""
-    found = shutil.which(name)
-    if found is None:
-        assert "TESTS_REQUIRE_PROGRAMS" not in os.environ, f"{name} is not installed"
-        pytest.skip(f"{name} is not installed: apt-get install prometheus")
-    return found
 
 
 def queries() -> list[str]:
@@ -69,7 +60,7 @@ def test_every_alert_has_its_runbook():
 
 
 def test_alerts_come_when_they_should():
-    promtool = program("promtool")
+    promtool = program("promtool", FROM_DEBIAN)
     for arguments in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]):
         done = subprocess.run(
             [promtool, *arguments], cwd=ALERTS.parent, capture_output=True, text=True, check=False
@@ -80,7 +71,7 @@ def test_alerts_come_when_they_should():
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """A service that made a song, and a Prometheus that watched it: the service's ports, and a client."""
-    prometheus = program("prometheus")
+    prometheus = program("prometheus", FROM_DEBIAN)
     folder = tmp_path_factory.mktemp("watched")
     worker, port = free_port(), free_port()
     with serving(folder / "home", MUSCGEN_METRICS_PORT=str(worker)) as service:
@@ -140,7 +131,7 @@ def test_every_metric_that_is_asked_for_is_there(watched):
 
 
 def test_the_names_keep_the_conventions(watched):
-    promtool = program("promtool")
+    promtool = program("promtool", FROM_DEBIAN)
     service, worker, _ = watched
     for text in (
         service.client.get("/metrics").text,
