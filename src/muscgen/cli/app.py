@@ -19,6 +19,7 @@ from muscgen.cli import (
     mcp,
     models,
     serve,
+    top,
     train,
     verify,
     webhooks,
@@ -57,6 +58,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")
+app.command("top", epilog=top.EPILOG)(top.top)
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(consents.app, name="consents")
 app.add_typer(blocklist.app, name="blocklist")
