@@ -90,8 +90,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *options: str, **settings: str) -> Iterator[Service]:
-    process = start("serve", "--port", "0", "--home", str(home), *options, home=home, **settings)
+def serving(home: Path, *options: str, module: str = "muscgen", **settings: str) -> Iterator[Service]:
+    """module: what is run in muscgen's place."""
+    command = ("serve", "--port", "0", "--home", str(home), *options)
+    process = start(*command, home=home, module=module, **settings)
     children: list[int] = []
     try:
         service = Service(process, address(process, home), home)
@@ -110,12 +112,12 @@ def serving(home: Path, *options: str, **settings: str) -> Iterator[Service]:
     assert gone(children), f"{children} outlived the service"
 
 
-def start(*arguments: str, home: Path, **settings: str) -> subprocess.Popen[str]:
+def start(*arguments: str, home: Path, module: str = "muscgen", **settings: str) -> subprocess.Popen[str]:
     home.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MUSCGEN_")}
     with (home / "log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "muscgen", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

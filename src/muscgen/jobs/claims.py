@@ -21,6 +21,8 @@ from muscgen.request import SongRequest
 
 TOKEN_BITS = 52  # a number of Lua's holds 53
 WAKE_LIMIT_S = 1.0  # a lost token costs no more
+DECLINE_PAUSE_S = 2.0  # for another worker to come first
+DECLINE_PATIENCE_S = 900.0  # an upgrade of all workers, each of which drains
 
 
 class Claiming(QueueBase):
@@ -145,14 +147,17 @@ class Claiming(QueueBase):
                 await self.redis.delete(keys.worker(worker))
 
     async def _claimed(self, keys: Keys, worker: str, row: Sequence[Any]) -> Claim | None:
-        """The claim; None for a request that this version cannot read, which costs that job one attempt."""
+        """The claim; None for a request that this version cannot read: a newer worker is to have that job."""
         try:
             return _claim(worker, row)
         except ValidationError:
             job_id, token = row[0].decode(), row[1]
             telemetry.warning("job.unreadable", job=job_id)
-            error = InternalError("the stored request cannot be read by this version of the worker").to_dict()
-            await self._run("fail", keys, job_id, token, json.dumps(error), 1, ms(self.backoff_cap_s))
+            error = InternalError(
+                "no worker that came could read the request: it is of a newer version"
+            ).to_dict()
+            limits = (ms(DECLINE_PAUSE_S), ms(DECLINE_PATIENCE_S))
+            await self._run("decline", keys, job_id, token, json.dumps(error), *limits)
             return None
 
     def _upkeep(self) -> tuple[Argument, ...]:

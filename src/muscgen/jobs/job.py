@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, Literal, cast
 
@@ -45,29 +45,29 @@ class Job:
         return self.state in TERMINAL
 
     @classmethod
-    def read(cls, job_id: str, fields: Mapping[str, str], position: int | None, depth: int) -> Job:
-        """From the fields of the `job:` hash."""
+    def read(cls, job_id: str, kept: Mapping[str, str], position: int | None, depth: int) -> Job:
+        """From the `job:` hash, also of a newer version. Raises ValidationError for a damaged one."""
         return cls(
             id=job_id,
-            model=fields["model"],
-            state=State(fields["state"]),
-            request=SongRequest.from_json(fields["request"]),
-            created_at=int(fields["created"]) / 1000,
-            started_at=seconds(fields.get("started")),
-            completed_at=seconds(fields.get("completed")),
-            expires_at=seconds(fields.get("expires")),
-            deadline_at=seconds(fields.get("deadline")),
-            attempts=int(fields.get("attempts", 0)),
-            worker=fields.get("worker"),
+            model=kept["model"],
+            state=State(kept["state"]),
+            request=SongRequest.as_far_as_known(kept["request"]),
+            created_at=int(kept["created"]) / 1000,
+            started_at=seconds(kept.get("started")),
+            completed_at=seconds(kept.get("completed")),
+            expires_at=seconds(kept.get("expires")),
+            deadline_at=seconds(kept.get("deadline")),
+            attempts=int(kept.get("attempts", 0)),
+            worker=kept.get("worker"),
             position=position,
             queue_depth=depth,
-            progress=json.loads(fields.get("progress", "{}")),
-            result=json.loads(fields["result"]) if "result" in fields else None,
-            error=json.loads(fields["error"]) if "error" in fields else None,
-            cancel_requested="cancel" in fields,
-            tenant=fields.get("tenant", ""),
-            cache=cast("Cached", fields.get("cache", "off")),
-            leader=fields.get("leader"),
+            progress=json.loads(kept.get("progress", "{}")),
+            result=json.loads(kept["result"]) if "result" in kept else None,
+            error=json.loads(kept["error"]) if "error" in kept else None,
+            cancel_requested="cancel" in kept,
+            tenant=kept.get("tenant", ""),
+            cache=cast("Cached", kept.get("cache", "off")),
+            leader=kept.get("leader"),
         )
 
 
@@ -157,6 +157,12 @@ class LiveWorker:
     audio_s_per_s: float | None  # measured over all its slots; None while unknown
     seen_at: float
     holds: Holding = "loaded"
+
+    @classmethod
+    def read(cls, record: bytes) -> LiveWorker:
+        """From what it says; what a newer version says beyond that is left out."""
+        told = json.loads(record)
+        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})
 
 
 @dataclass(frozen=True, slots=True)

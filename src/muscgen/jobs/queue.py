@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from muscgen.errors import JobNotFound
+from pydantic import ValidationError
+
+from muscgen.errors import InternalError, JobNotFound
 from muscgen.jobs.admin import Administering
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import DeadLetter, Enqueued
@@ -46,13 +48,20 @@ class Queue(Administering, Sounding, Posting, Stocking, Tasking):
         return [_letter(job_id, record) for job_id, record in zip(ids, records, strict=True) if record]
 
     async def revive(self, job_id: str) -> Enqueued:
-        """Enqueue a dead letter's request as a new job; the letter goes. Raises JobNotFound, QueueFull."""
+        """Enqueue a dead letter's request as a new job; the letter goes. Raises JobNotFound, QueueFull.
+
+        InternalError where a newer version wrote it.
+        """
         keys = self._keys_of(job_id)
         with outages():
             record = await self.redis.hgetall(keys.letter(job_id))
         if not record:
             raise JobNotFound(f"there is no dead letter {job_id}")
-        enqueued = await self.enqueue(_letter(job_id, record).request, tenant=record[b"tenant"].decode())
+        try:
+            request = SongRequest.from_json(record[b"request"])
+        except ValidationError:
+            raise InternalError(f"the request of {job_id} cannot be read by this version") from None
+        enqueued = await self.enqueue(request, tenant=record[b"tenant"].decode())
         with outages():
             await self.redis.zrem(keys.dead, job_id)
             await self.redis.delete(keys.letter(job_id))
@@ -66,7 +75,7 @@ class Queue(Administering, Sounding, Posting, Stocking, Tasking):
 def _letter(job_id: str, record: dict[bytes, bytes]) -> DeadLetter:
     return DeadLetter(
         job_id=job_id,
-        request=SongRequest.from_json(record[b"request"]),
+        request=SongRequest.as_far_as_known(record[b"request"].decode()),
         error=json.loads(record[b"error"]),
         attempts=int(record[b"attempts"]),
         died_at=int(record[b"died"]) / 1000,

@@ -95,7 +95,7 @@ class Reading(QueueBase):
             if not names:
                 return []
             records = await self.redis.mget([keys.worker(name.decode()) for name in names])
-        return [LiveWorker(**json.loads(record)) for record in records if record is not None]
+        return [LiveWorker.read(record) for record in records if record is not None]
 
     async def eta_s(self, model: str, *, position: int | None = None) -> float | None:
         """Seconds until a job at `position` (None: the end of the queue) is done; None without workers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from muscgen.jobs.base import QueueBase, ms
@@ -21,6 +21,12 @@ class Coming:
     stage: Literal["fetching", "loading"]
     done: int = 0
     total: int = 0
+
+    @classmethod
+    def read(cls, said: bytes) -> Coming:
+        """What a newer version says beyond this is left out."""
+        told = json.loads(said)
+        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})
 
 
 class Stocking(QueueBase):
@@ -56,4 +62,4 @@ class Stocking(QueueBase):
         """What a worker said last."""
         with outages():
             said = await self.redis.get(self._keys(model).coming)
-        return None if said is None else Coming(**json.loads(said))
+        return None if said is None else Coming.read(said)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field, ValidationError
 
 from muscgen.request.parts import (
     CachePolicy,
@@ -48,6 +52,34 @@ class SongRequest(Part):
     def from_json(cls, text: str | bytes) -> SongRequest:
         return cls.model_validate_json(text)
 
+    @classmethod
+    def as_far_as_known(cls, text: str) -> SongRequest:
+        """For showing a job of a newer version: without the fields it added. For making one: `from_json`.
+
+        Raises ValidationError where more than new fields is the matter.
+        """
+        try:
+            return cls.from_json(text)
+        except ValidationError as error:
+            told = error.errors(include_url=False)
+            if any(one["type"] != "extra_forbidden" for one in told):
+                raise
+            return cls.from_json(json.dumps(_without(json.loads(text), [one["loc"] for one in told])))
+
     def seed_of(self, output: int) -> int:
         """The seed of output i: asking for it alone gives the same song."""
         return self.seed + output
+
+
+def _without(content: dict[str, Any], places: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
+    """Less the fields at these places; those that cannot be found stay, and are refused again."""
+    for *path, name in places:
+        inside: Any = content
+        for step in path:
+            try:
+                inside = inside[step]
+            except (KeyError, IndexError, TypeError):
+                break
+        else:
+            inside.pop(name, None)
+    return content
