@@ -87,6 +87,23 @@ async def test_a_model_that_comes_and_goes_is_noticed(here, tmp_path):
     assert_problem(await here.post(model="ours/second"), 422, "unknown_model", "model")
 
 
+async def test_a_default_model_whose_folder_goes_is_told_by_readyz(here, tmp_path):
+    folder = put(tmp_path, "ours/second")
+    settings = here.app.state.house.settings.model_copy(update={"default_model": "ours/second"})
+    app = create_app(settings, queue=here.queue, store=here.store, registry=Registry(tmp_path / "models"))
+    await here.queue.heartbeat("w1", [MODEL, "ours/second"], slots=4, free=4)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://muscgen") as http:
+        assert (await http.get("/readyz")).json()["status"] == "ready"
+        shutil.rmtree(folder)
+        await here.queue.goodbye("w1", ["ours/second"])
+        told = (await http.get("/readyz")).json()
+    assert (told["status"], told["why"]) == (
+        "degraded",
+        ["ours/second is not here, and no worker has it"],
+    )
+
+
 async def test_a_job_for_a_model_that_is_not_here_says_what_to_do_or_waits_for_it(service, tmp_path):
     refused = assert_problem(await service.post(model=SMALL), 403, "licence_refused", "model")
     assert f"muscgen models accept {SMALL}" in refused["suggestion"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -171,6 +173,27 @@ async def test_starting_ends_even_if_nobody_comes(service):
     assert (await readiness.report()).status == "starting"
     now = START_GRACE_S
     assert (await readiness.report()).status == "degraded"
+
+
+async def test_a_model_that_the_settings_name_and_nobody_has_is_told(service):
+    readiness = Readiness(service.queue, service.store, lambda: [MODEL], wanted=(MODEL, "ours"))
+    await service.queue.heartbeat("w1", [MODEL], slots=4, free=4)
+    report = await readiness.report()
+    assert (report.http_status, report.status) == (200, "degraded")
+    assert report.why == ["ours is not here, and no worker has it"]
+    await service.queue.heartbeat("w2", ["ours"], slots=4, free=4)
+    assert (await readiness.report()).status == "ready"
+
+
+async def test_a_full_disk_is_told_as_such(service, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    await service.queue.heartbeat("w1", [MODEL], slots=4, free=4)
+    monkeypatch.setattr("muscgen.artifacts.directory.tempfile.TemporaryFile", full)
+    answer = (await service.http.get("/readyz")).json()
+    assert (answer["status"], answer["store"]) == ("degraded", False)
+    assert answer["why"] == ["no space is left for files"]
 
 
 async def test_a_store_that_is_away_degrades_the_service_until_it_is_back(service):

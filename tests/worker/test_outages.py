@@ -7,10 +7,11 @@ import os
 import signal
 
 import pytest
-from bench import Bench, idle
+from bench import MODEL, Bench, idle
 
+from muscgen.api.readiness import Readiness
 from muscgen.artifacts import DirectoryStore
-from muscgen.errors import StoreFull, StoreUnavailable
+from muscgen.errors import DeviceLost, StoreFull, StoreUnavailable
 from muscgen.jobs import EmbeddedServer, State
 from muscgen.worker import keeping
 
@@ -163,3 +164,46 @@ async def test_what_cannot_be_given_up_now_is_left_to_the_sweep(bench, monkeypat
         assert len(bench.files()) == 1
         monkeypatch.undo()
         assert (await bench.ended(await bench.ask(seed=8))).state is State.SUCCEEDED
+
+
+class AcceleratorError(RuntimeError):
+    """As torch calls it."""
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [AcceleratorError("unspecified launch failure"), RuntimeError("CUDA error: device-side assert")],
+)
+async def test_a_worker_whose_gpu_is_lost_leaves_and_its_songs_go_on_elsewhere(bench, trouble):
+    bench.organ.step_s = 0.01
+    jobs = [await bench.ask(seed=seed, duration=3.0) for seed in (1, 2)]
+    readiness = Readiness(bench.queue, bench.store, lambda: [MODEL])
+    with pytest.raises(DeviceLost):  # noqa: PT012  it is raised where the worker is left
+        async with bench.worker() as worker:
+            await asyncio.gather(*(bench.until(job, State.RUNNING) for job in jobs))
+            assert (await readiness.report()).status == "ready"
+            bench.organ.trouble = trouble
+            await idle(worker, limit_s=10)
+            while await bench.queue.workers(MODEL):  # noqa: ASYNC110  it says goodbye
+                await asyncio.sleep(0.02)
+    report = await readiness.report()
+    assert (report.status, report.why) == ("degraded", [f"no worker serves {MODEL}"])
+    for job_id in jobs:
+        job = await bench.queue.get(job_id)
+        assert (job.state, job.attempts) == (State.QUEUED, 0)  # no fault of theirs
+    bench.organ.trouble = None
+    async with bench.worker("w2"):
+        for job_id in jobs:
+            assert (await bench.ended(job_id)).state is State.SUCCEEDED
+
+
+async def test_memory_that_runs_out_is_no_lost_gpu(bench):
+    class OutOfMemoryError(RuntimeError):
+        pass
+
+    bench.organ.trouble = OutOfMemoryError("CUDA error: out of memory")
+    job_id = await bench.ask()
+    async with bench.worker():
+        await asyncio.sleep(0.3)
+        bench.organ.trouble = None
+        assert (await bench.ended(job_id)).state is State.SUCCEEDED

@@ -42,7 +42,10 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
         settings, queue, store, registry, rules, keyring, audit, uploads, links, Lookout(registry)
     )
     app.state.readiness = Readiness(
-        queue, store, lambda: [card.id for card in registry.list() if rules.permits(card)]
+        queue,
+        store,
+        lambda: [card.id for card in registry.list() if rules.permits(card)],
+        wanted=(settings.default_model, *settings.models),
     )
     problems.install(app)
     openapi.install(app)

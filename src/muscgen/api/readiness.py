@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from muscgen.artifacts import Store
-from muscgen.errors import QueueUnavailable
+from muscgen.errors import MuscgenError, QueueUnavailable
 from muscgen.jobs.queue import Queue
 
 START_GRACE_S = 60.0  # loading a large model takes about that long
 STORE_EVERY_S = 5.0
 LOOK_S = 2.0  # a Redis that takes longer is no Redis
+AWAY = "the store of files does not answer"
 
 Status = Literal["starting", "ready", "degraded", "failed"]
 
@@ -40,7 +41,10 @@ class Report:
 
 
 class Readiness:
-    """Looks at the queue and the store, and remembers whether a worker was ever seen."""
+    """Looks at the queue and the store, and remembers whether a worker was ever seen.
+
+    models: those that may be used here. wanted: those that the settings name, here or not.
+    """
 
     def __init__(
         self,
@@ -48,11 +52,13 @@ class Readiness:
         store: Store,
         models: Callable[[], Sequence[str]],
         *,
+        wanted: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._store = StoreWatch(store, clock)
         self._models = models
+        self._wanted = wanted
         self._clock = clock
         self._began = clock()
         self._seen = False
@@ -60,20 +66,22 @@ class Readiness:
     async def report(self) -> Report:
         try:
             async with asyncio.timeout(LOOK_S):
-                workers = {model: len(await self._queue.workers(model)) for model in self._models()}
+                here = self._models()
+                asked = dict.fromkeys([*here, *self._wanted])
+                workers = {model: len(await self._queue.workers(model)) for model in asked}
         except (QueueUnavailable, TimeoutError):
             return Report("failed", ["Redis does not answer"], redis=False)
-        return self._judge(workers, store=await self._store.answers())
+        return self._judge(workers, here, await self._store.trouble())
 
-    def _judge(self, workers: dict[str, int], *, store: bool) -> Report:
+    def _judge(self, workers: dict[str, int], here: Sequence[str], trouble: str) -> Report:
         self._seen = self._seen or any(workers.values())
-        why = [f"no worker serves {model}" for model, count in workers.items() if not count]
+        why = [_nobody(model, here) for model, count in workers.items() if not count]
         # Only at the beginning: where workers are started by the queue's depth, jobs must come in first.
         fresh = bool(why) and not self._seen and self._clock() - self._began < START_GRACE_S
-        if not store:
-            why.append("the store of files does not answer, or is full")
+        if trouble:
+            why.append(trouble)
         status: Status = "starting" if fresh else "degraded" if why else "ready"
-        return Report(status, why, redis=True, store=store, workers=workers)
+        return Report(status, why, redis=True, store=not trouble, workers=workers)
 
 
 class StoreWatch:
@@ -85,11 +93,18 @@ class StoreWatch:
         self._asked_at = -STORE_EVERY_S
         self._asking: asyncio.Future[None] | None = None
 
-    async def answers(self) -> bool:
-        """Whether it could keep a file."""
+    async def trouble(self) -> str:
+        """Why it could not keep a file; nothing where it could."""
         stale = self._clock() - self._asked_at >= STORE_EVERY_S
         if self._asking is None or (self._asking.done() and stale):
             self._asked_at = self._clock()
             self._asking = asyncio.ensure_future(asyncio.to_thread(self._store.check))
         await asyncio.wait({self._asking}, timeout=LOOK_S)
-        return self._asking.done() and self._asking.exception() is None
+        if not self._asking.done():
+            return AWAY
+        error = self._asking.exception()
+        return error.detail if isinstance(error, MuscgenError) else "" if error is None else AWAY
+
+
+def _nobody(model: str, here: Sequence[str]) -> str:
+    return f"no worker serves {model}" if model in here else f"{model} is not here, and no worker has it"

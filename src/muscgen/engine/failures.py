@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from muscgen import telemetry
-from muscgen.errors import InternalError, MuscgenError
+from muscgen.backends.losses import lost_device
+from muscgen.errors import DeviceLost, InternalError, MuscgenError
 
 
 def failure(doing: str, error: Exception) -> MuscgenError:
@@ -11,6 +12,10 @@ def failure(doing: str, error: Exception) -> MuscgenError:
     if isinstance(error, MuscgenError):
         return error
     telemetry.error("engine.failed", error, doing=doing)
+    if lost_device(error):
+        lost = DeviceLost("the accelerator was lost while the song was made; another worker goes on with it")
+        lost.__cause__ = error
+        return lost
     wrapped = InternalError(f"{doing} the song failed: {type(error).__name__}")
     wrapped.__cause__ = error
     return wrapped

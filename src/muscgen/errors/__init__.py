@@ -43,6 +43,7 @@
     │   │   └── StoreFull           507  no space is left for the artifact, or for a model's files
     │   ├── AuditUnavailable        503  it cannot be written down, and must be
     │   ├── NoWorker                503  nobody serves that model now
+    │   ├── DeviceLost              503  a worker's accelerator is gone; others go on with its songs
     │   └── QueueUnavailable        503  Redis does not answer
     ├── FetchFailed             502  a model's files cannot be had; what came whole is kept for the next try
     │   ├── SourceAway          503  offline, or the place does not answer, or breaks off again and again
@@ -73,6 +74,7 @@ from muscgen.errors.failures import (
     CheckpointInvalid,
     ConfigurationError,
     DeadlineExceeded,
+    DeviceLost,
     Failed,
     FetchFailed,
     FilesWrong,
@@ -143,6 +145,7 @@ __all__ = [
     "ConsentRevoked",
     "DeadlineExceeded",
     "DeadlineTooShort",
+    "DeviceLost",
     "DurationTooLong",
     "Failed",
     "FetchFailed",

@@ -27,6 +27,10 @@ class StoreFull(StoreUnavailable):
     code, status = "store_full", 507
 
 
+class DeviceLost(Unavailable):
+    code = "device_lost"
+
+
 class QueueUnavailable(Unavailable):
     code = "queue_unavailable"
 

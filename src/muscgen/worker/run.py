@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from muscgen.errors import (
     BadSong,
     Cancelled,
     ConsentRefused,
+    DeviceLost,
     InternalError,
     LeaseLost,
     MuscgenError,
@@ -56,6 +57,7 @@ class JobRun:
         self.audio_s = 0.0
         self.real_time_factor = 0.0
         self.unseated = claim.request.n if brings_sound(claim.request) else 0
+        self.device_lost: Callable[[DeviceLost], None] = lambda _: None  # told before the job is handed back
         self._queue = queue
         self._store = store
         self._duties, self._leave = duties, duties.leave(claim, queue)
@@ -231,6 +233,8 @@ class JobRun:
             telemetry.error("job.error", error, job=self.claim.job_id)
             error = InternalError(f"the worker met an error that nobody foresaw: {type(error).__name__}")
         self._error = error
+        if isinstance(error, DeviceLost):
+            self.device_lost(error)
 
     async def _let_go(self) -> State | None:
         """Tell the queue, through outages, for as long as the lease may still be ours."""
@@ -252,7 +256,7 @@ class JobRun:
             )
         if self._stopped is Stop.CANCEL:
             return await self._queue.confirm_cancel(self.claim)
-        if self._error is not None:
+        if self._error is not None and not isinstance(self._error, DeviceLost):
             return await self._queue.fail(
                 self.claim, self._error.to_dict(), retry=_worth_a_retry(self._error)
             )

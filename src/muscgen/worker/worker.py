@@ -11,7 +11,7 @@ from typing import Any
 
 from muscgen import telemetry
 from muscgen.artifacts import Store
-from muscgen.errors import QueueUnavailable
+from muscgen.errors import DeviceLost, QueueUnavailable
 from muscgen.jobs import Claim, LeaseKeeper, Queue
 from muscgen.worker.counting import count_claim, count_end, job_span
 from muscgen.worker.duties import Duties
@@ -59,6 +59,7 @@ class Worker:
         self._pace = Pace()
         self._draining = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._device_lost: DeviceLost | None = None
 
     @property
     def running(self) -> int:
@@ -70,7 +71,10 @@ class Worker:
         (self._hurry if self._draining.is_set() else self._draining).set()
 
     async def run(self) -> None:
-        """Work; returns when drained, with every job finished, failed or handed back."""
+        """Work; returns when drained, with every job finished, failed or handed back.
+
+        Raises DeviceLost once all is handed back: only a new process finds the device again.
+        """
         self._loop = asyncio.get_running_loop()
         with self._keeper:
             beating = asyncio.create_task(self._beat())
@@ -84,6 +88,8 @@ class Worker:
                 models = [*self._roster.loaded, *(other.model for other in self._roster.others())]
                 await self._queue.goodbye(self.name, models)
         telemetry.event("worker.drained", worker=self.name)
+        if self._device_lost is not None:
+            raise self._device_lost
 
     async def _claim_until_drain(self) -> None:
         while not self._draining.is_set():
@@ -133,6 +139,7 @@ class Worker:
     async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)
         run = JobRun(claim, served, self._queue, self._store, self._duties)
+        run.device_lost = self._give_up
         self._runs[claim.job_id] = run
         await run.start()
         count_claim(claim)
@@ -221,6 +228,12 @@ class Worker:
             await beat([model], slots=served.engine.slots, free=free, makers={model: served.maker})
         for other in self._roster.others():
             await beat([other.model], slots=0, free=0, makers={other.model: other.maker}, holds=other.holds)
+
+    def _give_up(self, error: DeviceLost) -> None:
+        """No more claims, and all songs go back at once."""
+        self._device_lost = error
+        self._draining.set()
+        self._hurry.set()
 
     def _told(self, reason: Stop) -> Callable[[str], None]:
         """A callback for the keeper's thread."""

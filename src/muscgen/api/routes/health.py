@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from muscgen.api.house import Parts
+from muscgen.api.house import House, Parts
 from muscgen.api.meters import exposition
 from muscgen.api.readiness import Readiness
 
@@ -23,7 +23,9 @@ async def healthz() -> dict[str, str]:
 )
 async def readyz(request: Request) -> JSONResponse:
     """starting, ready, degraded or failed, and why."""
+    house: House = request.app.state.house
     readiness: Readiness = request.app.state.readiness
+    await house.lookout.look()
     report = await readiness.report()
     return JSONResponse(report.to_dict(), report.http_status, {"Cache-Control": "no-store"})
 
