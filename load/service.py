@@ -34,12 +34,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Running]:
+def serving(*, worker: bool = False, **settings: str) -> Iterator[Running]:
+    """Without a worker unless one is wanted; settings as MUSCGEN_X=value."""
     with tempfile.TemporaryDirectory(prefix="load") as home:
-        environment = os.environ | {"MUSCGEN_MAX_QUEUE_DEPTH": str(DEPTH)}
+        environment = os.environ | {"MUSCGEN_MAX_QUEUE_DEPTH": str(DEPTH)} | settings
+        alone = [] if worker else ["--no-worker"]
         with (Path(home) / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "muscgen", "serve", "--port", "0", "--home", home, "--no-worker"],
+                [sys.executable, "-m", "muscgen", "serve", "--port", "0", "--home", home, *alone],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
