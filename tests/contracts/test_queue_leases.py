@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from queues import MODEL, Heard, lapse, song, started, until
 
 from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs import Lease, LeaseKeeper, State
+from muscgen.jobs import claims as claims_room
 
 
 async def test_each_of_50_jobs_runs_once(queue):
@@ -178,11 +180,15 @@ async def test_a_callback_that_raises_costs_no_lease(queue, server):
         assert await queue.finish(two, {}) is State.SUCCEEDED
 
 
-async def test_a_request_of_another_version_stops_no_other_job(make_queue):
+async def test_a_request_of_another_version_stops_no_other_job_and_waits_for_a_worker_of_it(
+    make_queue, monkeypatch
+):
+    monkeypatch.setattr(claims_room, "DECLINE_PAUSE_S", 0.05)
     queue = make_queue(max_attempts=1)
     strange = await queue.enqueue(song())
     known = await queue.enqueue(song(seed=8))
     record = queue._keys(MODEL).queue.removesuffix("q") + f"job:{strange.job_id}"
+    readable = await queue.redis.hget(record, "request")
     await queue.redis.hset(record, "request", '{"model": "muscgen-tiny", "new": 1}')
 
     claims = await queue.claim([MODEL], "w", 9)
@@ -190,7 +196,38 @@ async def test_a_request_of_another_version_stops_no_other_job(make_queue):
     assert [claim.job_id for claim in claims] == [known.job_id]
     await queue.finish(claims[0], {})
     assert await queue.running(MODEL) == 0
-    assert await queue.redis.hget(record, "state") == b"failed"
+    assert await queue.redis.hmget(record, "state", "attempts") == [b"queued", b"0"]
     assert [job.id for job in (await queue.list()).jobs] == [known.job_id]
     with pytest.raises(InternalError):
         await queue.get(strange.job_id)
+
+    await queue.redis.hset(record, "request", readable)  # as one of that version would read it
+    claims = await claimed_in_time(queue)
+    assert [(claim.job_id, claim.attempt) for claim in claims] == [(strange.job_id, 1)]
+    await queue.finish(claims[0], {})
+
+
+async def test_a_request_that_no_worker_can_read_for_long_is_a_dead_letter(make_queue, monkeypatch):
+    monkeypatch.setattr(claims_room, "DECLINE_PAUSE_S", 0.0)
+    monkeypatch.setattr(claims_room, "DECLINE_PATIENCE_S", 0.0)
+    queue = make_queue()
+    strange = await queue.enqueue(song())
+    record = queue._keys(MODEL).queue.removesuffix("q") + f"job:{strange.job_id}"
+    await queue.redis.hset(record, "request", json.dumps(json.loads(song().to_json()) | {"new": 1}))
+    async with asyncio.timeout(10):
+        while await queue.redis.hget(record, "state") == b"queued":
+            assert await queue.claim([MODEL], "w", 1) == []
+            await asyncio.sleep(0.01)
+    job = await queue.get(strange.job_id)  # shown without what is new
+    assert (job.state, job.error["code"]) == (State.FAILED, "internal_error")
+    (letter,) = await queue.dead_letters(MODEL)
+    assert "newer version" in letter.error["detail"]
+    with pytest.raises(InternalError, match="this version"):
+        await queue.revive(strange.job_id)
+
+
+async def claimed_in_time(queue):
+    async with asyncio.timeout(10):
+        while not (claims := await queue.claim([MODEL], "w", 9)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return claims
