@@ -30,14 +30,18 @@ class Studio:
         content_type: str = "audio/wav",
         *assertions: dict[str, Any],
         sidecar: bool = False,
+        made_of: bytes | None = None,
     ) -> bytes:
-        """The file with credentials; with `sidecar` only these."""
+        """The file with credentials; with `sidecar` only these. made_of: a wav file that went into it."""
         described = {
             "claim_generator_info": [{"name": "Other Recorder", "version": "3"}],
             "title": "A recording",
             "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": ACTIONS}}, *assertions],
         }
         builder = c2pa.Builder(described, context=c2pa.Context.from_dict({}))
+        if made_of is not None:
+            part = {"title": "a part", "relationship": "componentOf"}
+            builder.add_ingredient(part, "audio/wav", io.BytesIO(made_of))
         if sidecar:
             builder.set_no_embed()
         info = c2pa.C2paSignerInfo(b"es256", self._chain, self._key, None)

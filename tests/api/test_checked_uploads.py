@@ -62,6 +62,25 @@ async def test_a_no_to_this_use_is_honoured_as_the_setting_says(make_service, po
     assert list(service.store._records()) == []
 
 
+async def test_a_no_of_what_the_file_was_made_of_counts_however_deep_it_lies(service):
+    source = STUDIO.signed(TONE, "audio/wav", says("cawg.ai_inference", "notAllowed"))
+    mix = STUDIO.signed(encoded(music(2, 2.0)), made_of=source)
+    yes = says("cawg.ai_inference", "allowed")
+    for content in (mix, Studio("Laundry").signed(encoded(music(3, 2.0)), "audio/wav", yes, made_of=mix)):
+        problem = assert_problem(await upload(service, content), 403, "upload_refused", "file")
+        assert "cawg.ai_inference is notAllowed" in problem["detail"]
+    innocent = STUDIO.signed(TONE, "audio/wav", yes)
+    kept = await upload(service, STUDIO.signed(encoded(music(4, 2.0)), made_of=innocent))
+    assert kept.status_code == 201, kept.text
+
+
+async def test_of_several_entries_the_strictest_is_told(make_service):
+    source = STUDIO.signed(TONE, "audio/wav", says("cawg.ai_inference", "notAllowed"))
+    mix = STUDIO.signed(TONE, "audio/wav", says("cawg.ai_inference", "allowed"), made_of=source)
+    told = (await upload(make_service(upload_not_allowed="keep"), mix)).json()["credentials"]
+    assert told["training_mining"]["cawg.ai_inference"]["use"] == "notAllowed"
+
+
 async def test_a_no_counts_in_a_file_that_was_changed_afterwards(service):
     content = bytearray(STUDIO.signed(TONE, "audio/wav", says("cawg.ai_inference", "notAllowed")))
     content[2_000] ^= 1

@@ -21,22 +21,6 @@ NO_TRAINING = {
 }
 
 
-@pytest.fixture
-def file(tmp_path):
-    """Content as an open file."""
-    opened = []
-
-    def make(content):
-        path = tmp_path / f"file-{len(opened)}"
-        path.write_bytes(content)
-        opened.append(path.open("rb"))
-        return opened[-1]
-
-    yield make
-    for each in opened:
-        each.close()
-
-
 @pytest.fixture(scope="module")
 def studio():
     return Studio()
@@ -59,7 +43,7 @@ def test_what_others_say_of_their_file_is_read(file, studio):
     assert (found.state, found.trusted_by, found.changed, found.problems) == ("valid", None, False, ())
     assert found.signer["issuer"] == "Other Studio"
     assert found.source_types == ("digitalCapture",)
-    assert found.mining == {"cawg.ai_generative_training": "notAllowed"}
+    assert found.assertions("cawg.training-mining") == [NO_TRAINING["data"]]
     assert found.manifest["title"] == "A recording"
 
 

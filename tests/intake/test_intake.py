@@ -19,22 +19,6 @@ from muscgen.intake import Limits, confined, decode, probe
 TONE = (0.3 * np.sin(np.arange(16_000 * 2) * 0.05)).astype(np.float32)
 
 
-@pytest.fixture
-def file(tmp_path):
-    """Content as an open file."""
-    opened = []
-
-    def make(content):
-        path = tmp_path / f"file-{len(opened)}"
-        path.write_bytes(content)
-        opened.append(path.open("rb"))
-        return opened[-1]
-
-    yield make
-    for each in opened:
-        each.close()
-
-
 def sound(samples=TONE, rate=16_000, **kind):
     out = io.BytesIO()
     soundfile.write(out, samples, rate, **({"format": "WAV"} | kind))

@@ -73,7 +73,8 @@ def test_a_song_says_what_made_it_and_is_trusted(encoding, signer, read):
     assert marked["action"] == "c2pa.watermarked.bound"
     (binding,) = found.assertions("c2pa.soft-binding")
     assert (binding["alg"], binding["blocks"][0]["value"]) == ("org.muscgen.1", "b69e010a0b0c")
-    assert set(found.mining.values()) == {"notAllowed"}
+    [mining] = found.assertions("cawg.training-mining")
+    assert {entry["use"] for entry in mining["entries"].values()} == {"notAllowed"}
     assert found.manifest["title"] == f"muscgen-tiny, seed 7.{encoding}"
     assert "development key" in found.signer["issuer"]
 

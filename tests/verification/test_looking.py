@@ -13,10 +13,11 @@ import soxr
 from muscgen.audio import Audio
 from muscgen.finishing.encode import encode
 from muscgen.intake import Limits, listening
-from muscgen.provenance.marks import marks_if_any, marks_of
+from muscgen.provenance.marks import Marks, marks_of
 from muscgen.provenance.sound import sound_digest
 from muscgen.provenance.trust import NOBODY
 from muscgen.provenance.watermark import Payload, embed
+from muscgen.provenance.watermarkers import Heard
 from muscgen.settings import load
 from muscgen.verification import Known, known_of, look, looking
 
@@ -34,21 +35,6 @@ def marks(tmp_path):
     return marks_of((OLD, NEW), tmp_path)
 
 
-@pytest.fixture
-def file(tmp_path):
-    opened = []
-
-    def make(content):
-        path = tmp_path / f"file-{len(opened)}"
-        path.write_bytes(content)
-        opened.append(path.open("rb"))
-        return opened[-1]
-
-    yield make
-    for each in opened:
-        each.close()
-
-
 def marked(audio, marks, song=7, version=2):
     return embed(audio, marks.secrets[version], Payload(marks.deployment, version, song))
 
@@ -63,7 +49,7 @@ def test_what_a_file_is(file, marks):
     assert (found.sha256, found.bytes) == (hashlib.sha256(content).hexdigest(), len(content))
     assert found.sound_sha256 == sound_digest(io.BytesIO(content))
     assert (found.sound.content_type, found.sound.duration_s, found.why) == ("audio/flac", 12.0, "")
-    assert found.payloads == [Payload(marks.deployment, 2, 7).hex()]
+    assert found.payloads == (Payload(marks.deployment, 2, 7).hex(),)
 
 
 def test_every_key_that_there_ever_was_is_tried(file, marks):
@@ -71,37 +57,36 @@ def test_every_key_that_there_ever_was_is_tried(file, marks):
         found = look(
             file(encode(marked(music(12.0), marks, 7, version), "wav")), Known(marks, NOBODY, NOBODY)
         )
-        assert found.marks[0].detection.key == str(version)
+        assert found.marks[0].key == version
 
 
 def test_a_stretch_of_ours_in_something_longer_is_found_with_its_place(file, marks):
     ours = marked(music(25.0, seed=5), marks)
     whole = joined(music(95.0, seed=6), ours, music(10.0, seed=7))
     (heard,) = look(file(encode(whole, "mp3")), Known(marks, NOBODY, NOBODY)).marks
-    assert heard.detection.payload.job == 7
-    assert 75 <= heard.at_s <= 120
+    assert heard.job == 7
+    assert 75 <= heard.start_s <= 120
 
 
 def test_of_several_songs_the_clearest_is_named(file, marks):
     songs = [marked(music(40.0, seed=number), marks, number) for number in (1, 2)]
     (heard,) = look(file(encode(joined(*songs), "wav")), Known(marks, NOBODY, NOBODY)).marks
-    assert heard.detection.payload.job in (1, 2)
+    assert heard.job in (1, 2)
 
 
 def test_a_longer_file_is_listened_to_piece_by_piece(file, marks, monkeypatch):
     monkeypatch.setattr(looking, "PIECE_S", 60.0)
     songs = [marked(music(60.0, seed=number), marks, number) for number in (1, 2)]
     found = look(file(encode(joined(*songs), "wav")), Known(marks, NOBODY, NOBODY))
-    assert {heard.detection.payload.job for heard in found.marks} == {1, 2}
-    assert {heard.detection.payload.job: heard.at_s > 30 for heard in found.marks} == {1: False, 2: True}
+    assert {heard.job: heard.start_s > 30 for heard in found.marks} == {1: False, 2: True}
 
 
 def test_what_is_played_faster_is_found(file, marks):
     audio = marked(music(30.0), marks)
     faster = Audio(soxr.resample(audio.samples.T, 32_000 * 1.02, 32_000).T, 32_000)
     (heard,) = look(file(encode(faster, "wav")), Known(marks, NOBODY, NOBODY)).marks
-    assert heard.detection.payload.job == 7
-    assert heard.detection.tempo == pytest.approx(1.02, abs=0.006)
+    assert heard.job == 7
+    assert heard.tempo == pytest.approx(1.02, abs=0.006)
 
 
 def test_other_keys_hear_nothing(file, marks, tmp_path):
@@ -151,4 +136,34 @@ def test_checking_makes_no_keys(tmp_path):
     assert known_of(settings) == Known(None, NOBODY, NOBODY)
     assert list(tmp_path.iterdir()) == []
     marks_of((), settings.watermark_path)
-    assert list(marks_if_any(settings).secrets) == [1]
+    assert list(known_of(settings).marks.secrets) == [1]
+
+
+def test_another_method_is_listened_for_at_its_own_rate_and_ours_comes_first(file, marks):
+    class Other:
+        """Hears itself in whatever has sound above our own grid."""
+
+        method, rate_hz = "other-40", 44_100
+
+        def stream(self, payload, *, sample_rate, channels):
+            raise NotImplementedError
+
+        def find(self, audio, *, warped=True):  # noqa: ARG002
+            assert audio.sample_rate == 44_100
+            high = np.abs(np.fft.rfft(audio.samples[0]))[round(10_000 * audio.samples.shape[1] / 44_100) :]
+            return Heard("other-40", 99.0, deployment=3, job=5) if high.max() > 1 else None
+
+    both = Known(Marks(marks.secrets, Other()), NOBODY, NOBODY)
+    found = look(file(encode(marked(music(12.0, 44_100), marks), "wav")), both)
+    assert [(heard.method, heard.job) for heard in found.marks] == [("muscgen-1", 7), ("other-40", 5)]
+    ours, *others = found.payloads
+    assert ours == Payload(marks.deployment, 2, 7).hex()
+    assert others == [Payload(3, version, 5).hex() for version in (2, 1)]  # it does not say which
+
+
+def test_what_marks_songs_elsewhere_need_not_be_here_to_check_files(tmp_path):
+    settings = load({"MUSCGEN_HOME": str(tmp_path), "MUSCGEN_WATERMARK_METHOD": "silentcipher"})
+    marks_of((), settings.watermark_path)
+    known = known_of(settings)
+    assert known.marks.methods == ["muscgen-1"]
+    assert "silentcipher needs the folder of its weights" in known.unheard

@@ -12,10 +12,10 @@ from muscgen.provenance import receipt
 from muscgen.provenance.marks import marks_of
 from muscgen.provenance.signing import signer_of
 from muscgen.provenance.trust import NOBODY, own_trust
-from muscgen.provenance.watermark import Detection, Payload
+from muscgen.provenance.watermark import Payload
+from muscgen.provenance.watermarkers import Heard
 from muscgen.settings import load
 from muscgen.verification import Check, Known, Look, report
-from muscgen.verification.looking import Heard
 from muscgen.verification.verdict import judged
 
 SHA, SOUND, PAYLOAD = "ab" * 32, "cd" * 32, Payload(7, 1, 9)
@@ -26,7 +26,7 @@ MANIFEST = {
     "signature_info": {"issuer": "Acme", "common_name": "signer", "cert_serial_number": "1"},
 }
 WORDS = {
-    "watermark": ("found", "absent", "not_checked"),
+    "watermark": ("found", "named", "foreign", "absent", "not_checked"),
     "credentials": ("present", "absent", "unreadable"),
     "integrity": ("intact", "changed", "invalid", "not_checked"),
     "signer": ("ours", "trusted", "unknown", "not_checked"),
@@ -55,8 +55,15 @@ def known(home):
 
 
 def seen(*payloads, sha=SHA, sound=SOUND, probe=PROBE):
-    heard = tuple(Heard(Detection("1", payload, 9.0, 0.01, 0.0), 0.0) for payload in payloads)
-    return Look(sha, 100, sound, probe, "" if probe else "no sound", heard)
+    heard = tuple(
+        Heard("muscgen-1", 9.0, each.deployment, each.key_version, each.job, key=1, chance=1e-9)
+        for each in payloads
+    )
+    return heard_in(*heard, sha=sha, sound=sound, probe=probe, payloads=[each.hex() for each in payloads])
+
+
+def heard_in(*heard, sha=SHA, sound=SOUND, probe=PROBE, payloads=()):
+    return Look(sha, 100, sound, probe, "" if probe else "no sound", heard, tuple(payloads))
 
 
 def receipt_of(home, **artifact):
@@ -95,6 +102,9 @@ def result(found, name):
         ({"watermark": "found", "receipt": "same_mark"}, "made_here"),
         ({"watermark": "found", "integrity": "intact", "signer": "unknown"}, "made_here"),
         ({"receipt": "same_sound"}, "made_here"),
+        ({"watermark": "named"}, "made_here"),
+        ({"watermark": "named", "integrity": "intact", "signer": "unknown"}, "signed_elsewhere"),
+        ({"watermark": "foreign"}, "unknown"),
         ({"integrity": "intact", "signer": "trusted"}, "signed_elsewhere"),
         ({"integrity": "intact", "signer": "unknown"}, "signed_elsewhere"),
     ],
@@ -133,6 +143,34 @@ def test_a_watermark_says_whose_and_how_sure(known):
     assert result(without, "watermark").result == "not_checked"
     silent = report(seen(probe=None), known, Credentials("valid", 0, manifest=MANIFEST), None)
     assert "no sound" in result(silent, "watermark").detail
+
+
+def test_a_mark_without_a_key_proves_nothing_and_says_so(known):
+    def said(deployment):
+        heard = Heard("silentcipher-40", 0.9, deployment=deployment, job=9)
+        found = report(heard_in(heard), known, Credentials("absent"), None)
+        return found.verdict, result(found, "watermark")
+
+    verdict, mark = said(known.marks.deployment)
+    assert (verdict, mark.result) == ("made_here", "named")
+    assert "whoever has its weights can write the same" in mark.detail
+    facts = {name: mark.facts[name] for name in ("method", "payload", "job", "key_version", "chance")}
+    assert facts == {
+        "method": "silentcipher-40",
+        "payload": None,
+        "job": "000009",
+        "key_version": None,
+        "chance": None,
+    }
+    verdict, mark = said(known.marks.deployment ^ 1)
+    assert (verdict, mark.result) == ("unknown", "foreign")
+
+
+def test_what_is_not_looked_for_is_said(known):
+    less = Known(known.marks, NOBODY, NOBODY, "the watermark audioseal needs the folder of its weights")
+    for look in (seen(), seen(PAYLOAD)):
+        detail = result(report(look, less, Credentials("absent"), None), "watermark").detail
+        assert detail.endswith("The watermark audioseal needs the folder of its weights.")
 
 
 def test_of_nothing_at_all_nothing_is_said(known):

@@ -28,7 +28,7 @@ class Credentials:
     state: valid where nothing speaks against them but that their signer may be unknown. trusted_by: number of
     the first trust given in the signer, whatever became of the file since; None: none. changed: the file or
     its credentials were changed after signing. problems: C2PA's codes. manifest: the newest, as c2pa's
-    Reader tells it. why: of `unreadable`.
+    Reader tells it; earlier: those of what it was made of, and of that. why: of `unreadable`.
     """
 
     state: State
@@ -36,6 +36,7 @@ class Credentials:
     changed: bool = False
     problems: tuple[str, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    earlier: tuple[Mapping[str, Any], ...] = ()
     why: str = ""
 
     @property
@@ -59,21 +60,13 @@ class Credentials:
         ]
         return [action for action in found if isinstance(action, dict)]
 
-    @property
-    def mining(self) -> dict[str, str]:
-        """What may be learned from the content: `cawg.data_mining` and kin -> allowed, notAllowed."""
-        entries = [
-            data.get("entries") or {}
-            for label in ("c2pa.training-mining", "cawg.training-mining")
-            for data in self.assertions(label)
-        ]
-        return {name: str(entry.get("use")) for found in entries for name, entry in found.items()}
-
     def assertions(self, label: str) -> list[dict[str, Any]]:
-        """The data of the assertions of that label, or of its numbered copies (`label__1`)."""
-        kept = self.manifest.get("assertions") or ()
-        named = [each for each in kept if str(each.get("label", "")).partition("__")[0] == label]
-        return [each["data"] for each in named if isinstance(each.get("data"), dict)]
+        """The data of the newest's assertions of that label, or of its numbered copies (`label__1`)."""
+        return _assertions(self.manifest, label)
+
+    def all_assertions(self, label: str) -> list[dict[str, Any]]:
+        """The same of all manifests: what the file was made of may have had its own."""
+        return [data for each in (self.manifest, *self.earlier) for data in _assertions(each, label)]
 
 
 def credentials_of(
@@ -142,7 +135,8 @@ def _parsed(line: bytes) -> tuple[Credentials, int]:
 
 
 def _judged(store: Mapping[str, Any], trusted_by: int | None) -> Credentials:
-    manifest = store["manifests"][store["active_manifest"]]
+    active, manifests = store["active_manifest"], store["manifests"]
+    manifest, earlier = manifests[active], [each for name, each in manifests.items() if name != active]
     codes = [str(status["code"]) for status in store.get("validation_status") or ()]
     problems = tuple(dict.fromkeys(code for code in codes if code not in _CONDITIONAL))
     valid = store["validation_state"] in ("Valid", "Trusted")
@@ -152,7 +146,14 @@ def _judged(store: Mapping[str, Any], trusted_by: int | None) -> Credentials:
         any(code.endswith(_CHANGED) for code in problems) and not valid,
         problems,
         dict(manifest),
+        tuple(dict(each) for each in earlier),
     )
+
+
+def _assertions(manifest: Mapping[str, Any], label: str) -> list[dict[str, Any]]:
+    kept = manifest.get("assertions") or ()
+    named = [each for each in kept if str(each.get("label", "")).partition("__")[0] == label]
+    return [each["data"] for each in named if isinstance(each.get("data"), dict)]
 
 
 def _failed() -> UnreadableAudio:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from muscgen.audio import Audio
 from muscgen.errors import ConfigurationError
-from muscgen.provenance.watermark import Detection, Payload, detect
+from muscgen.provenance.watermark import Payload
 from muscgen.provenance.watermarkers import Heard, Ours, Stream, Watermarker, watermarker
 from muscgen.provenance.watermarkers.ours import METHOD
 from muscgen.request import SongRequest
@@ -81,11 +81,6 @@ class Marks:
         """What tells these keys from others, and nothing of them."""
         return f"{self.deployment}:{max(self.secrets)}" + ("" if self.other is None else f":{self.method}")
 
-    def heard(self, audio: Audio, *, warped: bool) -> Detection | None:
-        """The clearest mark of any of the keys, whichever song's it is; `warped` as `detect` has it."""
-        secrets = {str(version): secret for version, secret in self.secrets.items()}
-        return detect(audio, secrets, warped=warped)
-
     def of(self, request: SongRequest, output: int, revision: str) -> Mark:
         """The mark of one output of a request, made by the model of that revision."""
         version = max(self.secrets)
@@ -93,10 +88,24 @@ class Marks:
         by = self.other or Ours({version: self.secrets[version]})
         return Mark(by, Payload.of(self.deployment, version, song))
 
-    def find(self, audio: Audio) -> list[Heard]:
+    def find(self, audio: Audio, *, warped: bool = True) -> list[Heard]:
         """The marks that are heard in any sound, by every method and key that this deployment has."""
-        methods = [Ours(self.secrets), *([] if self.other is None else [self.other])]
-        return [heard for method in methods if (heard := method.find(audio)) is not None]
+        found = (method.find(audio, warped=warped) for method in self._methods)
+        return [heard for heard in found if heard is not None]
+
+    @property
+    def rate_hz(self) -> int:
+        """Of the sound that `find` wants: more has no more of any mark."""
+        return max(method.rate_hz for method in self._methods)
+
+    @property
+    def methods(self) -> list[str]:
+        """What `find` looks for."""
+        return [method.method for method in self._methods]
+
+    @property
+    def _methods(self) -> list[Watermarker]:
+        return [Ours(self.secrets), *([] if self.other is None else [self.other])]
 
 
 def marks_by(settings: Settings) -> Marks:
@@ -129,11 +138,19 @@ def _first() -> str:
     return f"1:{dice.token_hex(_SECRET_BYTES)}\n"
 
 
-def marks_if_any(settings: Settings) -> Marks | None:
-    """The keys that there are; none are made. Raises ConfigurationError."""
+def marks_if_any(settings: Settings) -> tuple[Marks | None, str]:
+    """The keys that there are, none are made; and why another method than ours is not looked for here.
+
+    Whoever checks files need not have the weights that songs are marked with. Raises ConfigurationError.
+    """
+    other, why = None, ""
+    try:
+        other = watermarker(settings.watermark_method, settings.watermark_weights)
+    except ConfigurationError as error:
+        why = error.detail
     if not settings.watermark_keys and not settings.watermark_path.exists():
-        return None
-    return marks_of(settings.watermark_keys, settings.watermark_path)
+        return None, why
+    return marks_of(settings.watermark_keys, settings.watermark_path, other), why
 
 
 def rotate(file: Path) -> int:

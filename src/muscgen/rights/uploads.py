@@ -1,6 +1,6 @@
 """May this file be used as input? Its own content credentials are asked, and the block lists of recordings.
 
-    setting                     refuses a file whose newest credentials say
+    setting                     refuses a file whose credentials, or those of what it was made of, say
     inference (the default)     notAllowed of ai_inference: "used as input to a trained AI/ML model"
     any                         notAllowed of ai_inference, ai_generative_training, ai_training or data_mining
     keep                        nothing is refused
@@ -32,6 +32,7 @@ _ENTRIES: dict[UploadPolicy, frozenset[str]] = {
     "any": frozenset({"ai_inference", "ai_generative_training", "ai_training", "data_mining"}),
     "keep": frozenset(),
 }
+_STRICT: dict[str | None, int] = {"constrained": 1, "notAllowed": 2}
 _LABELS = ("cawg.training-mining", "c2pa.training-mining")
 # Embedded credentials and the address of remote ones: without either there is nothing to start a process for.
 _MARKS = (b"c2pa", b"dcterms:provenance")
@@ -86,15 +87,24 @@ def told(credentials: Credentials) -> dict[str, Any]:
         "changed": credentials.changed,
         "signer": credentials.signer,
         "source_types": list(credentials.source_types),
-        "training_mining": dict(_entries(credentials)),
+        "training_mining": _strictest(credentials),
         "problems": list(credentials.problems),
     }
+
+
+def _strictest(credentials: Credentials) -> dict[str, dict[str, str | None]]:
+    """Of several entries of one name the one that allows least, the newest first."""
+    found: dict[str, dict[str, str | None]] = {}
+    for name, entry in _entries(credentials):
+        if name not in found or _STRICT.get(entry["use"], 0) > _STRICT.get(found[name]["use"], 0):
+            found[name] = entry
+    return found
 
 
 def _entries(credentials: Credentials) -> Iterator[tuple[str, dict[str, str | None]]]:
     """`cawg.ai_inference` and kin, with use and constraints; with care, since anybody may write them."""
     for label in _LABELS:
-        for data in credentials.assertions(label):
+        for data in credentials.all_assertions(label):
             entries = data.get("entries")
             for name, entry in entries.items() if isinstance(entries, dict) else ():
                 if not isinstance(entry, dict):

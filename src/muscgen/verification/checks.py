@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from muscgen.intake import Credentials
+from muscgen.provenance.marks import Marks
 from muscgen.provenance.receipt import Receipt, read
-from muscgen.provenance.watermark import Detection
-from muscgen.provenance.watermarkers.ours import METHOD
+from muscgen.provenance.watermarkers import Heard
 from muscgen.verification.looking import Known, Look
 
 Name = Literal["watermark", "credentials", "integrity", "signer", "receipt"]
@@ -21,7 +21,7 @@ OURS, OTHERS = 0, 1  # whose anchors trust a signer
 class Check:
     """result: one of its words below. facts: what was found, for programs.
 
-    watermark     found, absent, not_checked
+    watermark     found, named, foreign, absent, not_checked    named, foreign: by a method without a key
     credentials   present, absent, unreadable
     integrity     intact, changed, invalid, not_checked    of the file, as its credentials know it
     signer        ours, trusted, unknown, not_checked      of the credentials
@@ -42,30 +42,43 @@ def watermark(look: Look, known: Known) -> Check:
         return Check("watermark", NOT_CHECKED, f"The sound cannot be listened to: {look.why}.")
     if known.marks is None:
         return Check("watermark", NOT_CHECKED, "There are no watermark keys here.")
-    versions = ", ".join(map(str, sorted(known.marks.secrets)))
+    unheard = f" {known.unheard[0].upper()}{known.unheard[1:]}." if known.unheard else ""
     if not look.marks:
-        return Check(
-            "watermark", "absent", f"No mark of ours is heard; keys tried: {versions}.", {"method": METHOD}
-        )
-    found = [_mark(each.detection.payload.hex(), each.detection, each.at_s) for each in look.marks]
-    clearest = look.marks[0].detection
-    mine = clearest.payload.deployment == known.marks.deployment
-    whose = "of this deployment" if mine else f"of deployment {clearest.payload.deployment} by a key of ours"
-    words = f"A mark {whose} is heard: key {clearest.key}, {clearest.likeness:.1f} deviations above chance."
-    return Check("watermark", "found", words, {"method": METHOD, **found[0], "all": found})
+        versions, methods = ", ".join(map(str, sorted(known.marks.secrets))), ", ".join(known.marks.methods)
+        words = f"No mark of ours is heard; looked for: {methods}; keys tried: {versions}.{unheard}"
+        return Check("watermark", "absent", words, {"methods": known.marks.methods})
+    result, words = _whose(look.marks[0], known.marks)
+    found = [_mark(each) for each in look.marks]
+    return Check("watermark", result, words + unheard, {**found[0], "all": found})
 
 
-def _mark(payload: str, detection: Detection, at_s: float) -> dict[str, Any]:
+def _whose(clearest: Heard, marks: Marks) -> tuple[str, str]:
+    mine = clearest.deployment == marks.deployment
+    if clearest.keyed:
+        whose = "of this deployment" if mine else f"of deployment {clearest.deployment} by a key of ours"
+        sure = f"key {clearest.key}, {clearest.confidence:.1f} deviations above chance"
+        return "found", f"A mark {whose} is heard: {sure}."
+    who = "this deployment" if mine else f"deployment {clearest.deployment}, which is not this one"
+    words = (
+        f"A mark by {clearest.method} is heard that names {who}; whoever has its weights can write the same."
+    )
+    return ("named" if mine else "foreign"), words
+
+
+def _mark(heard: Heard) -> dict[str, Any]:
+    """None for what the method has no room for, or no bound of."""
+    payloads = heard.payloads(()) if heard.key_version is not None else []
     return {
-        "payload": payload,
-        "deployment": detection.payload.deployment,
-        "key_version": int(detection.key),
-        "confidence": round(detection.likeness, 2),
-        "bit_errors": round(detection.bit_errors, 4),
-        "chance": float(f"{detection.chance:.1e}"),
-        "at": round(at_s, 2),
-        "tempo": round(detection.tempo, 4),
-        "pitch": round(detection.pitch, 4),
+        "method": heard.method,
+        "payload": payloads[0].hex() if payloads else None,
+        "deployment": heard.deployment,
+        "job": None if heard.job is None else f"{heard.job:06x}",
+        "key_version": heard.key,
+        "confidence": round(heard.confidence, 2),
+        "chance": None if heard.chance is None else float(f"{heard.chance:.1e}"),
+        "at": round(heard.start_s, 2),
+        "tempo": round(heard.tempo, 4),
+        "pitch": round(heard.pitch, 4),
     }
 
 

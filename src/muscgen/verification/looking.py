@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -14,10 +14,9 @@ from muscgen.intake import Limits, Probe, listening, probe
 from muscgen.provenance.marks import Marks, marks_if_any
 from muscgen.provenance.sound import sound_digest
 from muscgen.provenance.trust import Trust, others_trust, own_trust
-from muscgen.provenance.watermark import Detection
+from muscgen.provenance.watermarkers import Heard
 from muscgen.settings import Settings
 
-RATE_HZ = 16_000  # that of the watermark's grid
 PIECE_S = 600.0  # 0.4 GB while it is listened to
 OVERLAP_S = 20.0  # of two pieces: a mark needs ten seconds
 # Looking for what is played faster or slower takes 0.1 s a second of sound and key; whoever changes the speed
@@ -28,19 +27,15 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an installation checks with: its watermark keys, and whom it trusts, itself and others."""
+    """What an installation checks with: its watermarks, and whom it trusts, itself and others.
+
+    unheard: why the method that marks its songs is not looked for here.
+    """
 
     marks: Marks | None
     own: Trust
     others: Trust
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A mark, and where it was found, in seconds."""
-
-    detection: Detection
-    at_s: float
+    unheard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,8 @@ class Look:
     """A file, without an opinion.
 
     sound_sha256: None for formats that have no such digest here. sound: None where it cannot be decoded, and
-    `why`. marks: the clearest of every PIECE_S, without repetition, the clearest first.
+    `why`. marks: by each method the clearest of every PIECE_S, without repetition, keyed ones first, then the
+    clearest. payloads: in hex, of the songs that they may be.
     """
 
     sha256: str
@@ -57,16 +53,13 @@ class Look:
     sound: Probe | None
     why: str
     marks: tuple[Heard, ...]
-
-    @property
-    def payloads(self) -> list[str]:
-        """Of the marks, in hex."""
-        return [each.detection.payload.hex() for each in self.marks]
+    payloads: tuple[str, ...] = ()
 
 
 def known_of(settings: Settings) -> Known:
     """Makes no keys. Raises ConfigurationError."""
-    return Known(marks_if_any(settings), own_trust(settings), others_trust(settings))
+    marks, unheard = marks_if_any(settings)
+    return Known(marks, own_trust(settings), others_trust(settings), unheard)
 
 
 def look(file: BinaryIO, known: Known, limits: Limits = Limits()) -> Look:
@@ -77,36 +70,41 @@ def look(file: BinaryIO, known: Known, limits: Limits = Limits()) -> Look:
         why = ""
     except UnreadableAudio as error:
         sound, marks, why = None, (), error.detail
-    return Look(digest, size, sound_digest(file), sound, why, marks)
+    versions = () if known.marks is None else sorted(known.marks.secrets, reverse=True)
+    payloads = dict.fromkeys(each.hex() for heard in marks for each in heard.payloads(versions))
+    return Look(digest, size, sound_digest(file), sound, why, marks, tuple(payloads))
 
 
 def _listened(file: BinaryIO, keys: Marks | None, limits: Limits) -> tuple[Probe, tuple[Heard, ...]]:
     """What the sound is, and the marks in all of it. Raises UnreadableAudio."""
     if keys is None:
         return probe(file, limits), ()
-    best: dict[str, Heard] = {}
-    listen = listening(file, rate_hz=RATE_HZ, piece_s=PIECE_S, overlap_s=OVERLAP_S, limits=limits)
+    best: dict[tuple[str | int | None, ...], Heard] = {}
+    listen = listening(file, rate_hz=keys.rate_hz, piece_s=PIECE_S, overlap_s=OVERLAP_S, limits=limits)
     with listen as (sound, pieces):
         for number, piece in enumerate(pieces):
-            if (heard := _heard(piece, keys, number * (PIECE_S - OVERLAP_S))) is None:
-                continue
-            name = heard.detection.payload.hex()
-            if name not in best or heard.detection.likeness > best[name].detection.likeness:
-                best[name] = heard
-    return sound, tuple(sorted(best.values(), key=lambda each: -each.detection.likeness))
+            for heard in _heard(piece, keys, number * (PIECE_S - OVERLAP_S)):
+                name = heard.method, heard.deployment, heard.key_version, heard.job
+                if name not in best or heard.confidence > best[name].confidence:
+                    best[name] = heard
+    return sound, tuple(sorted(best.values(), key=lambda each: (not each.keyed, -each.confidence)))
 
 
-def _heard(piece: Audio, keys: Marks, at_s: float) -> Heard | None:
-    """The clearest mark of a piece: as it is, else, at a few places, at other speeds and pitches."""
-    if (found := keys.heard(piece, warped=False)) is not None:
-        return Heard(found, at_s + found.start_s)
-    size = round(WARPED_S * RATE_HZ)
+def _heard(piece: Audio, keys: Marks, at_s: float) -> list[Heard]:
+    """The clearest marks of a piece: as it is, else, at a few places, at other speeds and pitches."""
+    if found := keys.find(piece, warped=False):
+        return [_at(each, at_s) for each in found]
+    size = round(WARPED_S * piece.sample_rate)
     last = max(0, piece.samples.shape[1] - size)
     for start in dict.fromkeys(round(place) for place in np.linspace(0, last, WARPED_PLACES)):
-        part = Audio(piece.samples[:, start : start + size], RATE_HZ)
-        if (found := keys.heard(part, warped=True)) is not None:
-            return Heard(found, at_s + start / RATE_HZ + found.start_s)
-    return None
+        part = Audio(piece.samples[:, start : start + size], piece.sample_rate)
+        if found := keys.find(part, warped=True):
+            return [_at(each, at_s + start / piece.sample_rate) for each in found]
+    return []
+
+
+def _at(heard: Heard, at_s: float) -> Heard:
+    return replace(heard, start_s=at_s + heard.start_s)
 
 
 def _digest(file: BinaryIO) -> tuple[str, int]:

@@ -119,4 +119,9 @@ _TABLE: tuple[tuple[Verdict, _Conditions, str], ...] = (
         {"integrity": ("intact",), "signer": ("unknown",)},
         "Somebody whom this service does not know signed this file.",
     ),
+    (
+        "made_here",
+        {"watermark": ("named",)},
+        "The sound names this service, by a mark without a key, which others could have written.",
+    ),
 )

@@ -20,7 +20,7 @@ from muscgen.provenance.watermark import Payload
 from muscgen.provenance.watermark.grid import at_grid_rate
 from muscgen.provenance.watermark.overlay import Floats
 from muscgen.provenance.watermarkers.base import Heard
-from muscgen.provenance.watermarkers.blocks import Blocks, Shape
+from muscgen.provenance.watermarkers.blocks import Blocks, Shape, clearest
 
 METHOD = "audioseal-16"
 FILES = "generator_base.pth", "detector_base.pth"
@@ -33,6 +33,7 @@ class AudioSeal:
     """Its two networks, read from a folder by the package `audioseal`, which needs PyTorch."""
 
     method = METHOD
+    rate_hz = _SHAPE.rate
 
     def __init__(self, folder: Path) -> None:
         """The files are pickles: they come from who is trusted. Raises ConfigurationError."""
@@ -70,6 +71,9 @@ class AudioSeal:
         return Blocks(_SHAPE, change, sample_rate=sample_rate, channels=channels)
 
     def find(self, audio: Audio, *, warped: bool = True) -> Heard | None:  # noqa: ARG002
+        return clearest(audio, self._hear)
+
+    def _hear(self, audio: Audio) -> Heard | None:
         samples = at_grid_rate(audio).mean(axis=0)
         if samples.size < _SHAPE.rate or not samples.any():
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +43,18 @@ class Heard:
     pitch: float = 1.0
     start_s: float = 0.0
 
+    @property
+    def keyed(self) -> bool:
+        """Whether it proves anything: without a key, anybody with the method's weights can write it."""
+        return self.key is not None
+
+    def payloads(self, versions: Iterable[int]) -> list[Payload]:
+        """Whole payloads that it may be part of; none where it does not say which song it is."""
+        if self.deployment is None or self.job is None:
+            return []
+        said = versions if self.key_version is None else (self.key_version,)
+        return [Payload(self.deployment, version, self.job) for version in said]
+
     def agrees(self, payload: Payload) -> bool:
         """Nothing of what was heard speaks against the payload."""
         said = self.deployment, self.key_version, self.job
@@ -56,8 +69,15 @@ class Watermarker(Protocol):
     def method(self) -> str:
         """As results, receipts and credentials call it."""
 
+    @property
+    def rate_hz(self) -> int:
+        """Of the sound that it listens to: what has a higher rate has no more of the mark."""
+
     def stream(self, payload: Payload, *, sample_rate: int, channels: int) -> Stream:
         """Marks one song; what goes in piece by piece comes out as the whole would."""
 
     def find(self, audio: Audio, *, warped: bool = True) -> Heard | None:
-        """warped: also look for what is played at another speed, where the method can; it takes longer."""
+        """The clearest mark in sound of any length.
+
+        warped: also look for what is played at another speed, where the method can; it takes longer.
+        """

@@ -7,11 +7,15 @@ are faded into each other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from muscgen.audio import Audio
 from muscgen.provenance.watermark.overlay import Floats, Overlay
+from muscgen.provenance.watermarkers.base import Heard
+
+STRETCH_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,24 @@ class Shape:
     block: int
     around: int
     fade: int
+
+
+def clearest(audio: Audio, hear: Callable[[Audio], Heard | None]) -> Heard | None:
+    """The clearest mark of all stretches of STRETCH_S, which overlap by half.
+
+    A network tells of all the sound at once that it is given: a short marked part of something long would
+    drown, and the memory that it takes has no end.
+    """
+    length = round(STRETCH_S * audio.sample_rate)
+    last = max(0, audio.samples.shape[1] - length)
+    starts = dict.fromkeys((*range(0, last, length // 2), last))
+    parts = (Audio(audio.samples[:, start : start + length], audio.sample_rate) for start in starts)
+    found = [
+        replace(heard, start_s=start / audio.sample_rate)
+        for start, part in zip(starts, parts, strict=True)
+        if (heard := hear(part)) is not None
+    ]
+    return max(found, key=lambda heard: heard.confidence, default=None)
 
 
 class Blocks(Overlay):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from muscgen.audio import Audio
 from muscgen.provenance.watermark import Embedder, Payload, detect
+from muscgen.provenance.watermark.grid import RATE
 from muscgen.provenance.watermarkers.base import Heard
 
 METHOD = "muscgen-1"
@@ -21,6 +22,10 @@ class Ours:
     @property
     def method(self) -> str:
         return METHOD
+
+    @property
+    def rate_hz(self) -> int:
+        return RATE
 
     def stream(self, payload: Payload, *, sample_rate: int, channels: int) -> Embedder:
         secret = self.secrets[payload.key_version]

@@ -17,7 +17,7 @@ from muscgen.errors import ConfigurationError
 from muscgen.provenance.watermark import Payload
 from muscgen.provenance.watermark.overlay import Floats
 from muscgen.provenance.watermarkers.base import Heard
-from muscgen.provenance.watermarkers.blocks import Blocks, Shape
+from muscgen.provenance.watermarkers.blocks import Blocks, Shape, clearest
 
 METHOD = "silentcipher-40"
 FILES = "hparams.yaml", "enc_c.ckpt", "dec_c.ckpt", "dec_m_0.ckpt"
@@ -32,6 +32,7 @@ class SilentCipher:
     """Its networks, read from a folder by the package `silentcipher`."""
 
     method = METHOD
+    rate_hz = RATE
 
     def __init__(self, folder: Path) -> None:
         """Raises ConfigurationError."""
@@ -69,6 +70,9 @@ class SilentCipher:
         return whole
 
     def find(self, audio: Audio, *, warped: bool = True) -> Heard | None:  # noqa: ARG002
+        return clearest(audio, self._hear)
+
+    def _hear(self, audio: Audio) -> Heard | None:
         channel = audio.samples.mean(axis=0)
         if not channel.any():
             return None
