@@ -26,6 +26,7 @@ from muscgen.errors import (
     SourceAway,
     SourceMissing,
 )
+from muscgen.fetching.keeping import remove
 from muscgen.fetching.manifest import MANIFEST, read_manifest
 from muscgen.fetching.places import published_terms
 from muscgen.models.registry import Registry
@@ -285,3 +286,15 @@ def test_audiocraft_s_files_get_the_text_encoder_of_another_repository(house, we
     house.hub.put("google-t5/t5-base", text, "cd" * 20)
     assert house.pull(Said("MIT").terms("ours/twin")).fresh
     assert {"text_encoder/model.safetensors", "state_dict.bin"} <= house.files("ours/twin")
+
+
+def test_what_was_fetched_first_counts_at_a_url_too_and_from_another_place(house, run, folder, web):
+    house.pull(LOFI, origin=web)
+    remove("ours/lofi", house.models, HURRY, house.settings.cache_path)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + "\n")
+    run("manifest", folder, "--id", "ours/lofi", "--license", "CC-BY-4.0", "--attribution", "Us")
+    with pytest.raises(FilesWrong, match="is another: its SHA-256"):
+        house.pull(LOFI, origin=web)
+    house.hub.put("ours/lofi", folder)  # whose commits are of another kind, so the files tell
+    with pytest.raises(FilesWrong, match=r"config\.json of ours/lofi is not the file that was fetched first"):
+        house.pull(LOFI)

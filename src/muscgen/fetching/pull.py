@@ -17,6 +17,7 @@ from muscgen import telemetry
 from muscgen.artifacts.files import write
 from muscgen.errors import InvalidRequest
 from muscgen.fetching.download import PARTS, fetch
+from muscgen.fetching.first import First, first_of, note_first
 from muscgen.fetching.patience import Patience, patiently
 from muscgen.fetching.places import open_source
 from muscgen.fetching.plan import Item, Plan, Source
@@ -33,7 +34,8 @@ TELL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be here. revision: None takes what the card pins, else the newest, and what is here already.
+    """What is to be here. revision: None takes what is here already, else what the card pins, else what was
+    fetched first, else the newest.
 
     origin: the URL of a folder with a manifest, or a folder of this machine; None is the hub.
     """
@@ -45,6 +47,11 @@ class Wish:
     @property
     def model(self) -> str:
         return self.terms.id
+
+    @property
+    def holds(self) -> bool:
+        """To what was fetched first: nobody says which version, nor brings the files."""
+        return self.revision is None and not isinstance(self.origin, Path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +96,24 @@ def pull(wish: Wish, models_path: Path, rules: Rules, patience: Patience, tell: 
         if here is not None and wish.revision is None and not isinstance(wish.origin, Path):
             return here
         tell(Stage("planning"))
-        with closing(open_source(wish.terms, wish.origin, _revision(wish), patience)) as source:
+        first = first_of(models_path, wish.model) if wish.holds else None
+        with closing(open_source(wish.terms, wish.origin, _revision(wish, first), patience)) as source:
             plan = patiently(source.plan, patience, str(wish.origin or wish.model))
             if here is not None and here.record is not None and here.record.commit == plan.commit:
                 return here
+            if first is not None:  # before gigabytes come, as far as the place says their digests
+                first.check(wish.model, ((item.name, item.sha256) for item in plan.items))
             bench = shelf.workbench(wish.model, plan.commit)
             shelf.check_space(_missing(plan, bench))
             kept = _fetch_all(wish, plan, source, bench, patience, tell)
+        if first is not None:
+            first.check(wish.model, ((file.name, file.sha256) for file in kept))
         tell(Stage("checking", bytes_done=plan.bytes, bytes_total=plan.bytes))
         record = _write_down(wish, plan, kept, bench, rules)
         path = shelf.put(bench, wish.model)
+        if not isinstance(wish.origin, Path):
+            files = {file.name: file.sha256 for file in kept}
+            note_first(models_path, wish.model, plan.place, plan.address, plan.commit, files)
     telemetry.event("model.fetched", model=wish.model, commit=plan.commit, bytes=plan.bytes)
     return Pulled(read_card(path), record, fresh=True)
 
@@ -122,9 +137,10 @@ def _here(place: Path) -> Pulled | None:
     return Pulled(read_card(place), read_record(place), fresh=False)
 
 
-def _revision(wish: Wish) -> str | None:
-    pinned = wish.terms.revision if wish.origin in (None, "hub") else None
-    return wish.revision or pinned or None
+def _revision(wish: Wish, first: First | None) -> str | None:
+    hub = wish.origin in (None, "hub")
+    pinned = wish.terms.revision if hub else None
+    return wish.revision or pinned or (first.revision(hub=hub) if first is not None else None)
 
 
 def _missing(plan: Plan, bench: Path) -> int:
