@@ -86,6 +86,35 @@ def test_terms_are_accepted_once_and_anew_where_they_change(tmp_path):
         check(terms, "research", "commercial", accepted)
 
 
+def test_an_acceptance_can_be_taken_back_and_given_anew(tmp_path):
+    acceptances = Acceptances(tmp_path / "accepted.jsonl")
+    running = Acceptances(tmp_path / "accepted.jsonl")  # of a process that goes on
+    line = acceptances.add("m", "CC-BY-NC-4.0", "the terms", person="Ada", license_sha256="ab" * 32)
+    assert running.of("m", "the terms") == line
+    acceptances.withdraw(line, "Bob")
+    assert running.of("m", "the terms") is None
+    assert running.standing("m") == []
+    again = acceptances.add("m", "CC-BY-NC-4.0", "the terms", person="Ada")
+    assert running.of("m", "the terms") == again
+    assert len((tmp_path / "accepted.jsonl").read_text().splitlines()) == 3
+
+
+def test_terms_are_taken_back_on_the_command_line(tmp_path):
+    def run(*words, code=0):
+        done = CliRunner().invoke(app, [*words, "--home", str(tmp_path)])
+        assert done.exit_code == code, done.output
+        return done.stdout + done.stderr
+
+    model = "facebook/musicgen-small"
+    assert "no terms of facebook/musicgen-small are accepted" in run("models", "withdraw", model, code=2)
+    run("models", "accept", model, "--yes", "--by", "Ada")
+    assert "Taken back by Bob" in run("models", "withdraw", model, "--by", "Bob")
+    assert "not accepted" in run("models", "pull", model, code=2)
+    run("models", "withdraw", model, code=2)
+    [line] = [json.loads(text) for text in run("audit", "show", "--kind", "revoke", "--json").splitlines()]
+    assert (line["who"], line["what"]["model"]) == ("Bob", model)
+
+
 def test_a_line_that_was_changed_by_hand_accepts_nothing(tmp_path):
     path, terms = tmp_path / "accepted.jsonl", licensed(shipped()[SMALL])
     Acceptances(path).add(SMALL, terms.license, terms.text, person="Ada")

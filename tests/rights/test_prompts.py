@@ -41,6 +41,19 @@ def wish(**fields: Any) -> GenerateRequest:
         "Ηans Ζimmer",  # Greek capitals
         "a Somebody type beat",
         "in style of somebody",
+        "Tay\u180elor Swift",  # hidden characters of other kinds
+        "Tay\u3164lor Sw\ufe0fift",
+        "T\u0336a\u0336y\u0336l\u0336o\u0336r\u0336 S\u0336w\u0336i\u0336f\u0336t\u0336",
+        "🅃🄰🅈🄻🄾🅁 🅂🅆🄸🄵🅃",
+        "🆃🅰🆈🅻🅾🆁 🆂🆆🅸🅵🆃",
+        "🇹🇦🇾🇱🇴🇷 🇸🇼🇮🇫🇹",
+        "tɑylor swıft",
+        "Ta yl or Sw if t",
+        "Tay-lor-Swi-ft",
+        "t*a*y*l*o*r s*w*i*f*t",
+        "early Beatles",
+        "inthestyleof somebody",
+        "in\u200bthe\u2063style of somebody",
     ],
 )
 def test_a_name_is_found_however_it_is_written(prompt):

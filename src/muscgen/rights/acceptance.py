@@ -1,6 +1,7 @@
 """Who accepted which terms, and when: home/licences/accepted.jsonl, to which lines are only added.
 
-An acceptance is of a text. Where a card's terms change, they are to be accepted anew.
+An acceptance is of a text. Where a card's terms change, they are to be accepted anew. Taking one back is a
+line too; of those of one text the last counts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from muscgen import telemetry
@@ -18,7 +19,10 @@ from muscgen.artifacts.files import make_private, sync
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One line. at: Unix seconds. below_cap: whether the person confirmed to stay below a revenue cap."""
+    """One line. at: Unix seconds. below_cap: whether the person confirmed to stay below a revenue cap.
+
+    withdrawn: it takes back what was accepted before.
+    """
 
     model: str
     license: str
@@ -28,6 +32,7 @@ class Accepted:
     text: str
     below_cap: bool = False
     license_sha256: str = ""  # of the licence's whole text, where it was at hand
+    withdrawn: bool = False
 
 
 class Acceptances:
@@ -39,9 +44,15 @@ class Acceptances:
         self._known: dict[tuple[str, str], Accepted] = {}
 
     def of(self, model: str, text: str) -> Accepted | None:
-        """The latest acceptance of exactly these terms."""
+        """The latest acceptance of exactly these terms, unless it was taken back."""
         self._refresh()
-        return self._known.get((model, digest(text)))
+        found = self._known.get((model, digest(text)))
+        return None if found is None or found.withdrawn else found
+
+    def standing(self, model: str) -> list[Accepted]:
+        """All acceptances of a model's terms, of whatever text, that were not taken back."""
+        self._refresh()
+        return [line for line in self._known.values() if line.model == model and not line.withdrawn]
 
     def add(
         self,
@@ -54,9 +65,17 @@ class Acceptances:
         license_sha256: str = "",
     ) -> Accepted:
         """Write an acceptance down; durable on return. Raises OSError."""
+        return self._write(
+            Accepted(model, license_, person, time.time(), digest(text), text, below_cap, license_sha256)
+        )
+
+    def withdraw(self, accepted: Accepted, person: str) -> Accepted:
+        """Take an acceptance back; durable on return. Raises OSError."""
+        return self._write(replace(accepted, person=person, at=time.time(), withdrawn=True))
+
+    def _write(self, line: Accepted) -> Accepted:
         if self._path is None:
             raise ValueError("nowhere to write an acceptance to")
-        line = Accepted(model, license_, person, time.time(), digest(text), text, below_cap, license_sha256)
         make_private(self._path.parent)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:

@@ -7,8 +7,16 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_HIDDEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff\u0300-\u036f"
-_CIRCLED = "\u249c-\u24e9\U0001f110-\U0001f189"  # letters in circles and squares are signs to `re`
+# What is not seen, or is put on a letter: it parts no word.
+_HIDDEN = (
+    "\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\U000e0000-\U000e0fff"
+)
+# Letters in circles, squares and flags are signs to `re`.
+_CIRCLED = "\u249c-\u24e9\U0001f110-\U0001f189\U0001f1e6-\U0001f1ff"
+# Of those the white ones on black, and flags, which no normal form makes letters of.
+_SIGNS = {first + i: chr(97 + i) for first in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)}
+_FILLERS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0"))  # letters by name, and blank
 _WORD = re.compile(rf"(?:[^\W_]|[@$|{_HIDDEN}{_CIRCLED}]|(?<=\w)!(?=\w))+")
 _AGAIN = re.compile(r"(.)\1+")
 _SPELT_OUT = 3  # single letters in a row, from which on they are one word
@@ -18,8 +26,8 @@ _GREEK = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "abezhikmnoptyx")
 _LATIN = re.compile("[a-zA-Z]")
 # Cyrillic and Greek letters that look Latin; digits and signs that stand for letters; l and i are one.
 _LOOKALIKE = str.maketrans(
-    "аеорсухіјѕһԁԛԝкмтвнοανρτυικχεβ0134578@$|!l",
-    "aeopcyxijshdqwkmtbhoavptuikxeboieastbasiii",
+    "аеорсухіјѕһԁԛԝкмтвнѵӏɑɩıʌɡոօսհοανρτυικχεβ0134578@$|!l",
+    "aeopcyxijshdqwkmtbhviaiiagnouhoavptuikxeboieastbasiii",
 )
 
 
@@ -34,14 +42,14 @@ class Word:
 
 def fold(text: str) -> str:
     """One word, folded."""
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", text.translate(_FILLERS))
     if not text.isascii():
-        text = text.translate(_SMALL_CAPITALS)
+        text = text.translate(_SIGNS).translate(_SMALL_CAPITALS)
         text = text.translate(_GREEK) if _LATIN.search(text) else text
     text = text.casefold()
     if not text.isascii():
         parts = unicodedata.normalize("NFKD", text)
-        text = "".join(letter for letter in parts if unicodedata.category(letter) not in ("Mn", "Cf"))
+        text = "".join(letter for letter in parts if unicodedata.category(letter) not in ("Mn", "Me", "Cf"))
     return _AGAIN.sub(r"\1", text.translate(_LOOKALIKE))
 
 

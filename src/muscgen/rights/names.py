@@ -26,6 +26,7 @@ from muscgen.rights.folding import Word, joined, one_apart, words
 SHIPPED = Path(__file__).parent / "names.txt"
 RUN_TOGETHER_CHARS = 6  # shorter names count only with the spaces where they belong
 FUZZY_CHARS = 8  # shorter names have real words next to them
+_MOST_PIECES = 8  # into which a name may be cut by spaces
 _END_CHARS = 3  # with one fault in 8 letters, the first or the last 3 are whole
 _CLAUSE_ENDS = ",.;:\n"
 _BEFORE = "..."
@@ -58,6 +59,7 @@ class Names:
     _together: dict[str, Entry] = field(default_factory=dict)
     _ends: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _most_words: int = 1
+    _longest: int = 0  # of what may be run together
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Names:
@@ -67,8 +69,9 @@ class Names:
             names._exact[" ".join(parts)] = entry
             names._most_words = max(names._most_words, len(parts))
             together = joined(parts)
-            if entry.kind in ("artist", "work") and len(together) >= RUN_TOGETHER_CHARS:
+            if entry.kind != "allow" and len(together) >= RUN_TOGETHER_CHARS:
                 names._together[together] = entry
+                names._longest = max(names._longest, len(together))
             if entry.kind in ("artist", "work") and len(together) >= FUZZY_CHARS:
                 names._ends["^" + together[:_END_CHARS]].append(together)
                 names._ends["$" + together[-_END_CHARS:]].append(together)
@@ -100,6 +103,17 @@ class Names:
             parts = [word.text for word in said[at : at + count]]
             entry = self._exact.get(" ".join(parts)) or self._near(parts)
             if entry is not None:
+                return entry, count
+        return self._in_pieces(said, at)
+
+    def _in_pieces(self, said: Sequence[Word], at: int) -> tuple[Entry | None, int]:
+        """A name with more spaces than it has words."""
+        together = ""
+        for count, word in enumerate(said[at : at + _MOST_PIECES], 1):
+            together = joined((together, word.text))
+            if len(together) > self._longest:
+                break
+            if count > self._most_words and (entry := self._together.get(together)) is not None:
                 return entry, count
         return None, 1
 
