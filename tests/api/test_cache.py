@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from muscgen.audit.chain import lines
+from muscgen.audit.segments import segments
+
+from .conftest import assert_problem
+
 SAME = {"seed": 5}
+
+
+def noted(service):
+    """What the audit log says of songs."""
+    path = service.app.state.house.settings.audit_path
+    return [line.what for line in lines(segments(path)) if line.kind == "generate"]
 
 
 async def test_an_equal_request_is_a_hit_with_the_same_file_and_its_own_expiry(service):
@@ -19,6 +32,31 @@ async def test_an_equal_request_is_a_hit_with_the_same_file_and_its_own_expiry(s
     heard = await service.http.get(job["urls"]["audio"])
     assert heard.status_code == 200
     assert heard.content == (await service.http.get(f"/artifacts/{artifact}")).content
+
+
+async def test_every_job_that_gets_a_song_has_a_line_in_the_audit_log(service):
+    first, second = await service.job(**SAME), await service.job(**SAME)
+    artifact = await service.finish(await service.claim())
+    third = (await service.post(**SAME)).json()
+    again = await service.post({"Idempotency-Key": "once"}, **SAME)
+    await service.post({"Idempotency-Key": "once"}, **SAME)  # the same job: it has its line
+    found = noted(service)
+    assert [(line["job"], line["how"], line["made_by"], line["artifacts"]) for line in found] == [
+        (second["id"], "coalesced", first["id"], []),
+        (third["id"], "hit", first["id"], [artifact]),
+        (again.json()["id"], "hit", first["id"], [artifact]),
+    ]
+    assert {line["revision"] for line in found[1:]} == {"r"}
+    assert "lo-fi" not in json.dumps(found)
+
+
+async def test_a_job_whose_line_cannot_be_written_gets_no_song(service, tmp_path):
+    first = await service.job(**SAME)
+    await service.finish(await service.claim())
+    (tmp_path / "audit").write_text("no folder")
+    assert_problem(await service.post(**SAME), 503, "audit_unavailable")
+    jobs = (await service.http.get("/jobs")).json()["jobs"]
+    assert [job["id"] for job in jobs] == [first["id"]]
 
 
 async def test_two_equal_requests_share_the_making(service):

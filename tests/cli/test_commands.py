@@ -58,7 +58,8 @@ def test_an_unknown_model_is_exit_code_2():
     assert "there is no model 'nothing'" in done.stderr
 
 
-def test_a_demo_leaves_a_song_and_its_picture(tmp_path):
+def test_a_demo_leaves_a_song_that_can_be_checked_and_its_picture(tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out"
     done = subprocess.run(
         [
             sys.executable,
@@ -71,7 +72,9 @@ def test_a_demo_leaves_a_song_and_its_picture(tmp_path):
             "--seed",
             "5",
             "--out",
-            tmp_path,
+            out,
+            "--home",
+            home,
         ],
         capture_output=True,
         text=True,
@@ -79,7 +82,15 @@ def test_a_demo_leaves_a_song_and_its_picture(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lofi-mellow.png", "lofi-mellow.wav"]
+    song = out / "lofi-mellow.wav"
+    files = ["lofi-mellow.png", song.name, f"{song.name}.receipt.json"]
+    assert sorted(path.name for path in out.iterdir()) == files
+    assert sorted(path.name for path in home.iterdir()) == ["audit", "keys"]  # its jobs were not the home's
+    checked = run("verify", str(song), "--home", str(home))
+    assert checked.exit_code == 0, checked.output
+    assert "genuine" in checked.stdout
+    assert "receipt      matches" in checked.stdout
+    assert run("audit", "verify", "--home", str(home)).exit_code == 0
     for word in (
         "seed               5",
         "muscgen-tiny, licence Apache-2.0",

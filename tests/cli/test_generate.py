@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from muscgen.cli.app import app
+from muscgen.cli.words import person
 from muscgen.provenance.sound import sound_digest
 
 
@@ -41,7 +43,55 @@ def test_a_seed_gives_the_same_song_twice(muscgen, tmp_path):
         r"b.wav: seed 7, model muscgen-tiny, licence Apache-2.0, real-time factor \d", done.stdout
     )
     assert soundfile.info(tmp_path / "a.wav").frames == 32_000
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.wav", "b.wav"]
+    files = ["a.wav", "a.wav.receipt.json", "b.wav", "b.wav.receipt.json"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == files
+
+
+@pytest.mark.parametrize("ending", ["wav", "opus"])
+def test_a_song_made_here_has_every_mark_of_one_made_by_a_service(muscgen, tmp_path, ending):
+    path = tmp_path / f"song.{ending}"
+    made = muscgen("generate", "funk with slap bass", "-o", path.name, "--duration", 8, "--seed", 5)
+    assert made.exit_code == 0, made.output
+    assert made.stderr.count("development key") == 1  # in words, when it is made
+    assert "signing." not in made.stderr
+    assert "development key" not in muscgen("generate", "funk", "-o", "b.wav", "--duration", 0.5).stderr
+
+    done = muscgen("verify", path.name, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["verdict"] == "genuine"
+    assert {check["name"]: check["result"] for check in found["checks"]} == {
+        "watermark": "found",
+        "credentials": "present",
+        "integrity": "intact",
+        "signer": "ours",
+        "receipt": "matches",
+    }
+    receipt = json.loads((tmp_path / f"song.{ending}.receipt.json").read_text())["receipt"]
+    assert receipt["seed"] == 5
+    assert receipt["watermark"]["payload"] == found["checks"][0]["facts"]["payload"]
+    assert "slap" not in json.dumps(receipt)
+    shown = muscgen("audit", "show", "--kind", "generate").stdout
+    assert found["file"]["sha256"] in shown
+    assert muscgen("audit", "verify").exit_code == 0
+
+
+def test_papers_of_an_earlier_song_do_not_stay_beside_the_next(muscgen, tmp_path, monkeypatch):
+    assert muscgen("generate", "funk", "-o", "song.ogg", "--duration", 0.5).exit_code == 0
+    assert len(list(tmp_path.glob("song.ogg*"))) == 3
+    monkeypatch.setenv("MUSCGEN_CREDENTIALS", "false")
+    monkeypatch.setenv("MUSCGEN_RECEIPTS", "false")
+    assert muscgen("generate", "funk", "-o", "song.ogg", "--duration", 0.5).exit_code == 0
+    assert [path.name for path in tmp_path.glob("song.ogg*")] == ["song.ogg"]
+
+
+def test_whoever_has_no_name_here_is_their_number(monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    assert person() == "uid 4711"
 
 
 @pytest.mark.parametrize("ending", ["flac", "mp3", "ogg", "opus"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -50,6 +51,20 @@ def test_a_song_is_saved_as_its_ending_says(client, tmp_path, ending):
     path = client.generate("lofi hip hop", **QUICK).save(tmp_path / f"song.{ending}")
     assert soundfile.info(path).duration == pytest.approx(0.5, abs=0.1)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_goes_with_a_song_is_fetched(client):
+    job = client.generate("lofi hip hop", output={"format": "ogg"}, **QUICK)
+    told = json.loads(job.receipt())["receipt"]
+    assert told["artifact"]["sha256"] == job.outputs[0].artifact.sha256
+    assert b"c2pa" in job.credentials()
+    assert client.generate("lofi hip hop", **QUICK).credentials() is None  # they are in the file
+
+
+async def test_and_awaited(aclient):
+    job = await aclient.generate("lofi hip hop", output={"format": "ogg"}, **QUICK)
+    assert json.loads(await job.receipt())["receipt"]["seed"] == 7
+    assert b"c2pa" in await job.credentials()
 
 
 def test_an_ending_that_is_no_format_is_refused_before_anything_is_fetched(client, tmp_path):

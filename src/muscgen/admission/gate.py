@@ -8,9 +8,11 @@ change in between; so is a deadline that cannot be met.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from muscgen import telemetry
 from muscgen.admission.consents import Desk
@@ -20,13 +22,14 @@ from muscgen.admission.reading import read
 from muscgen.admission.sounds import shared, sound_of
 from muscgen.admission.work import still_kept, work_of
 from muscgen.artifacts import Store
-from muscgen.errors import InvalidRequest, ModelNotFetched, ModelNotFound, UnknownModel
+from muscgen.errors import AuditUnavailable, InvalidRequest, ModelNotFetched, ModelNotFound, UnknownModel
 from muscgen.jobs.queue import Queue
 from muscgen.models.card import Card, expected
 from muscgen.models.registry import Registry
 from muscgen.models.terms import shipped
 from muscgen.request import GenerateRequest
 from muscgen.rights import Rules
+from muscgen.rights.notes import note_song
 from muscgen.webhooks.addresses import check_hook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -92,10 +95,37 @@ class Gate:
             if job_id is not None and enqueued.job_id != job_id:
                 await self.desk.unused(request, job_id)
         created = enqueued.created or enqueued.job_id == job_id
+        if created and enqueued.cache in ("hit", "coalesced"):
+            await self._note_shared(enqueued.job_id, card, principal)
         if created:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
         return Admitted(enqueued.job_id, created)
+
+    async def _note_shared(self, job_id: str, card: Card, principal: Principal) -> None:
+        """A job that gets another one's song, which no worker writes down for it. Raises AuditUnavailable."""
+        job = await self.queue.get(job_id)
+        if job.cache not in ("hit", "coalesced"):  # that of its leader failed meanwhile: it has its own work
+            return
+        result = job.result or {"model": {"revision": card.revision}, "outputs": ()}
+        note = partial(
+            note_song,
+            self.desk.audit,
+            principal.id,
+            job.request,
+            how=job.cache,
+            job=job_id,
+            made_by=job.leader,
+            model=card.id,
+            revision=result["model"]["revision"],
+            artifacts=[output["artifact"]["id"] for output in result["outputs"]],
+        )
+        try:
+            await asyncio.to_thread(note)
+        except AuditUnavailable:
+            await self.desk.unused(job.request, job_id)
+            await self.queue.delete(job_id)
+            raise
 
     def _check_webhook(self, wish: GenerateRequest) -> None:
         if wish.delivery.webhook is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from muscgen.cli.options import AsJson, Home, RedisUrl
 from muscgen.cli.words import in_words
 from muscgen.errors import ConfigurationError
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None)
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-Url = Annotated[str | None, typer.Option("--redis-url", help="Default: the embedded server in the home.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 T = TypeVar("T")
 _UNITS = {"h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -39,7 +37,7 @@ def create(
     queue_depth: Annotated[int | None, typer.Option(min=1, help="Jobs that wait, a model.")] = None,
     seconds_per_day: Annotated[float | None, typer.Option(min=0, help="Seconds of music a day.")] = None,
     as_json: AsJson = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """Make a key and show it, this once."""
@@ -62,7 +60,7 @@ def create(
 
 
 @app.command("list")
-def list_keys(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> None:
+def list_keys(as_json: AsJson = False, redis_url: RedisUrl = None, home: Home = None) -> None:
     """Every key, without its secret."""
     with in_words():
         keys = _with_keys(lambda keys: keys.list(), redis_url, home)
@@ -79,7 +77,7 @@ def list_keys(as_json: AsJson = False, redis_url: Url = None, home: Home = None)
 
 @app.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID")], redis_url: Url = None, home: Home = None
+    key_id: Annotated[str, typer.Argument(metavar="ID")], redis_url: RedisUrl = None, home: Home = None
 ) -> None:
     """Close a key: within seconds it opens nothing any more."""
     with in_words():

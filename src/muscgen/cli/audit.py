@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muscgen.cli.options import AsJson, Home
 from muscgen.cli.words import FAILED, in_words
 from muscgen.errors import InvalidRequest
 
@@ -21,8 +22,6 @@ app = typer.Typer(
     help="Show and check the log of what was done.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Expect = Annotated[
     str | None,
     typer.Option(metavar="LINE:HASH", help="A line that must be there, as `show --head` told it before."),

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli.fetching import Attribution, Home, License, LicenseUrl
+from muscgen.cli.fetching import Attribution, License, LicenseUrl
+from muscgen.cli.options import Home
 from muscgen.cli.steps import say, telling
 from muscgen.cli.words import in_words
 from muscgen.errors import InvalidRequest

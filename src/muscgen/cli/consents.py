@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from muscgen.cli.options import AsJson, Home, RedisUrl
 from muscgen.cli.sounds import Basis
 from muscgen.cli.words import in_words
 from muscgen.errors import InvalidRequest
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Keep consents, and take them back.", no_args_is_help=True, rich_markup_mode=None)
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-Url = Annotated[str | None, typer.Option("--redis-url", help="Default: the embedded server in the home.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Tenant = Annotated[str, typer.Option(help="Whose it is; default: an open service's.")]
 Id = Annotated[str, typer.Argument(metavar="ID")]
 T = TypeVar("T")
@@ -47,7 +45,7 @@ def create(
     public_key: Annotated[Path | None, typer.Option(help="PEM; the signature is verified with it.")] = None,
     tenant: Tenant = "",
     as_json: AsJson = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """Keep a consent; its id is named in requests."""
@@ -75,7 +73,7 @@ def list_consents(
     tenant: Tenant = "",
     limit: Annotated[int, typer.Option(min=1, help="The newest.")] = 50,
     as_json: AsJson = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """A tenant's consents, the newest first."""
@@ -94,7 +92,7 @@ def list_consents(
 
 
 @app.command("show")
-def show(consent_id: Id, redis_url: Url = None, home: Home = None) -> None:
+def show(consent_id: Id, redis_url: RedisUrl = None, home: Home = None) -> None:
     """One consent, whoever's it is, as JSON."""
     with in_words():
         from muscgen.settings import load
@@ -104,7 +102,7 @@ def show(consent_id: Id, redis_url: Url = None, home: Home = None) -> None:
 
 
 @app.command("made")
-def made(consent_id: Id, as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> None:
+def made(consent_id: Id, as_json: AsJson = False, redis_url: RedisUrl = None, home: Home = None) -> None:
     """What a consent was used for: jobs, and the files that came of them."""
     with in_words():
         from muscgen.settings import load
@@ -118,7 +116,7 @@ def revoke(
     consent_id: Id,
     reason: Annotated[str, typer.Option(help="If somebody shall know.")] = "",
     as_json: AsJson = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """Take a consent back: nothing is begun with it from now on. What it was used for is listed."""

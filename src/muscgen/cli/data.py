@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from muscgen.cli.options import BackendOption, DeviceOption
-from muscgen.cli.words import in_words
+from muscgen.cli.options import AsJson, BackendOption, DeviceOption, Home
+from muscgen.cli.words import in_words, person
 
 if TYPE_CHECKING:
     from muscgen.data.manifest import Manifest
@@ -33,8 +32,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Prepared = Annotated[Path, typer.Argument(metavar="DIR", help="What `prepare` wrote.")]
 DEFAULT_RATE_HZ = 32_000
 
@@ -164,7 +161,7 @@ def revoke(
             Place(folder.absolute()),
             consent=consent or "",
             track=track or "",
-            by=by or getpass.getuser(),
+            by=by or person(),
             reason=reason,
             cards=cards,
         )

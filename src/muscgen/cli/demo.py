@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from muscgen.cli.options import Home
 from muscgen.cli.words import in_words
 
 EPILOG = """Example:
@@ -23,13 +24,17 @@ def demo(
     ),
     seed: Annotated[int | None, typer.Option(help="Default: drawn and printed.")] = None,
     model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
+    home: Home = None,
 ) -> None:
     """Start the service, ask it for a song, check the file, draw it, stop the service."""
     with in_words():
         import tempfile
 
         from muscgen.cli.visit import visit
+        from muscgen.settings import load
 
         wish = {"prompt": prompt, "duration": seconds, "seed": seed, "model": model}
-        with tempfile.TemporaryDirectory(prefix="muscgen-demo-") as home:
-            visit({name: value for name, value in wish.items() if value is not None}, out, Path(home))
+        wish = {name: value for name, value in wish.items() if value is not None}
+        settings = load(home=home)
+        with tempfile.TemporaryDirectory(prefix="muscgen-demo-") as folder:
+            visit(wish, out, Path(folder), settings)

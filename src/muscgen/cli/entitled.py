@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,11 +12,13 @@ from typing import TypeVar
 from muscgen.admission import Desk, Principal, Sound
 from muscgen.audit import Audit, audit_of
 from muscgen.cli.queue_server import reached
+from muscgen.cli.words import person
 from muscgen.jobs import connect
 from muscgen.jobs.consents import Consents
 from muscgen.models.card import Card
 from muscgen.request import SongRequest
-from muscgen.rights.consent import check_standing, clip_in
+from muscgen.rights.consent import check_standing
+from muscgen.rights.notes import note_song
 from muscgen.settings import Settings
 
 T = TypeVar("T")
@@ -60,18 +61,8 @@ def entitled(
 
 
 def _note(audit: Audit, request: SongRequest, card: Card, content: bytes) -> None:
-    consent, clip = request.rights.input_audio_consent, clip_in(request)
-    audit.note(
-        "generate",
-        getpass.getuser(),
-        model=card.id,
-        revision=card.revision,
-        request_sha256=hashlib.sha256(request.to_json().encode()).hexdigest(),
-        artifacts=[hashlib.sha256(content).hexdigest()],
-        input=clip.artifact_id if clip else None,
-        consent=consent.id if consent else None,
-        consent_sha256=consent.sha256 if consent else None,
-    )
+    file = hashlib.sha256(content).hexdigest()
+    note_song(audit, person(), request, how="made", model=card.id, revision=card.revision, artifacts=[file])
 
 
 def _with(url: str, work: Callable[[Consents], Awaitable[T]]) -> T:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muscgen.cli.options import AsJson, Home
 from muscgen.cli.steps import say, telling
 from muscgen.cli.words import FAILED, in_words
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from muscgen.models.terms import Terms
 
 ModelId = Annotated[str, typer.Argument(metavar="ID")]
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 License = Annotated[str | None, typer.Option("--license", help="SPDX, of a model that no card is known of.")]
 LicenseUrl = Annotated[str | None, typer.Option(help="Where its text is; default: at spdx.org.")]
 Attribution = Annotated[str | None, typer.Option(help="Who is to be named; default: the model's id.")]

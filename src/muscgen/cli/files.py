@@ -12,6 +12,7 @@ from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.request import Format
 
 SLUG_CHARS = 48
+CREDENTIALS, RECEIPT = ".c2pa", ".receipt.json"  # what lies beside a song, after its whole name
 
 
 def format_of(path: Path) -> Format:
@@ -55,6 +56,20 @@ def write(path: Path, content: bytes) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)  # gone already when it was renamed
+
+
+def write_song(path: Path, content: bytes, *, credentials: bytes | None, receipt: bytes | None) -> None:
+    """A song and what belongs beside it; papers of a file that was there before go. Raises as `write`."""
+    for ending, paper in ((CREDENTIALS, credentials), (RECEIPT, receipt)):
+        if paper is not None:
+            write(beside(path, ending), paper)
+        else:
+            beside(path, ending).unlink(missing_ok=True)
+    write(path, content)
+
+
+def beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
 
 
 def slug(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
+from muscgen.cli.options import BackendOption, DeviceOption, Home, PrecisionOption, ServiceKey
 from muscgen.cli.sounds import Basis, SoundFile, of_option, sound_file
 from muscgen.cli.sounds import consent as rights
 from muscgen.cli.words import in_words
@@ -88,9 +88,9 @@ def generate(
     backend: BackendOption = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
-    home: Annotated[Path | None, typer.Option(help="Folder of models and caches.")] = None,
+    home: Home = None,
     url: Annotated[str | None, typer.Option(help="Ask this service instead of working here.")] = None,
-    key: Annotated[str | None, typer.Option(help="Its API key.")] = None,
+    key: ServiceKey = None,
 ) -> None:
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
     with in_words():

@@ -12,16 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from muscgen.cli.entitled import Note
-from muscgen.cli.files import write
+from muscgen.cli.files import write_song
 from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
 from muscgen.finishing.pipeline import Finished, finish
 from muscgen.models.card import Card
+from muscgen.provenance.keyfolder import versions
+from muscgen.provenance.papers import Papers
 from muscgen.request import SongRequest
 from muscgen.settings import Settings
 from muscgen.worker.inputs import Heard, Open, listen
 from muscgen.worker.loader import Served, load_model
 from muscgen.worker.memory import slots_for
+from muscgen.worker.receipts import Times, receipt_of
 
 LOOK_S = 0.1
 ATTEMPTS = 2
@@ -42,27 +45,36 @@ def songs(
 
     note: called with each file before it is written.
     """
+    asked, signed_before = time.time(), bool(versions(settings.signing_path))
     served = load_model(card, settings, slots=min(request.n, slots_for(card, settings)))
     try:
+        if not signed_before:
+            _tell_of_key(served.papers)
         heard = listen(request, served.backend, open_artifact, for_credentials=served.papers.credentials)
         for warning in heard.warnings:
             typer.echo(f"  warning: {warning}", err=True)
-        submit = partial(_submit, served, request, heard)
+        submit, times = partial(_submit, served, request, heard), Times(asked, time.time())
         handles = [submit(index, 0) for index in range(request.n)]
         with bar() as progress:
             watch(progress, handles)
             for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
                 made, finished = _good(served, request, heard, submit, index, handle, progress)
+                receipt = receipt_of(request, served, index, finished, heard.inputs, times)
                 note(finished.content)
-                write(path, finished.content)
-                if finished.sidecar is not None:
-                    write(path.with_name(f"{path.name}.c2pa"), finished.sidecar)
+                write_song(path, finished.content, credentials=finished.sidecar, receipt=receipt)
                 progress.stop()
                 say(index, path, facts(card, made, finished))
                 for warning in finished.warnings:
                     typer.echo(f"  warning: {warning}", err=True)
     finally:
         served.close()
+
+
+def _tell_of_key(papers: Papers) -> None:
+    """Once, when the home's key was just made."""
+    if papers.signer is not None and papers.signer.development:
+        words = "songs are signed with a development key, which was made just now and nobody else trusts"
+        typer.echo(f"  note: {words}: docs/trust.md", err=True)
 
 
 def bar() -> Progress:

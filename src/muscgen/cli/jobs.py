@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from muscgen.cli.options import AsJson, Home, RedisUrl
 from muscgen.cli.words import in_words
 from muscgen.errors import InvalidRequest, ModelNotFound
 
@@ -23,9 +24,6 @@ app = typer.Typer(
 )
 queue_app = typer.Typer(help="Queues: figures, pause, resume.", no_args_is_help=True, rich_markup_mode=None)
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-Url = Annotated[str | None, typer.Option("--redis-url", help="Default: the embedded server in the home.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Model = Annotated[str, typer.Argument(metavar="MODEL")]
 T = TypeVar("T")
@@ -38,7 +36,7 @@ def list_jobs(
     tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     as_json: AsJson = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """Jobs of all tenants, newest first; never a prompt."""
@@ -62,7 +60,7 @@ def list_jobs(
 
 
 @app.command("show")
-def show(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+def show(job: JobId, redis_url: RedisUrl = None, home: Home = None) -> None:
     """One job, with its request, as JSON."""
     with in_words():
         found = _with_queue(lambda queue: queue.get(job), redis_url, home)
@@ -71,7 +69,7 @@ def show(job: JobId, redis_url: Url = None, home: Home = None) -> None:
 
 
 @app.command("cancel")
-def cancel(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+def cancel(job: JobId, redis_url: RedisUrl = None, home: Home = None) -> None:
     """Cancel a job that waits or runs."""
     with in_words():
         found = _with_queue(lambda queue: queue.cancel(job), redis_url, home)
@@ -79,7 +77,7 @@ def cancel(job: JobId, redis_url: Url = None, home: Home = None) -> None:
 
 
 @app.command("requeue")
-def requeue(job: JobId, redis_url: Url = None, home: Home = None) -> None:
+def requeue(job: JobId, redis_url: RedisUrl = None, home: Home = None) -> None:
     """Try a dead letter's request again, as a new job."""
     with in_words():
         typer.echo(_with_queue(lambda queue: queue.revive(job), redis_url, home).job_id)
@@ -89,7 +87,7 @@ def requeue(job: JobId, redis_url: Url = None, home: Home = None) -> None:
 def purge(
     model: Model,
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
-    redis_url: Url = None,
+    redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
     """Cancel every job of a model that waits."""
@@ -101,7 +99,7 @@ def purge(
 
 
 @queue_app.command("stats")
-def stats(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> None:
+def stats(as_json: AsJson = False, redis_url: RedisUrl = None, home: Home = None) -> None:
     """How each model's queue stands."""
 
     async def all_of_them(queue: Queue) -> list[dict[str, object]]:
@@ -117,7 +115,7 @@ def stats(as_json: AsJson = False, redis_url: Url = None, home: Home = None) -> 
 
 
 @queue_app.command("pause")
-def pause(model: Model, redis_url: Url = None, home: Home = None) -> None:
+def pause(model: Model, redis_url: RedisUrl = None, home: Home = None) -> None:
     """Give no jobs of a model out; new ones are accepted."""
     with in_words():
         _with_queue(lambda queue: queue.pause(model), redis_url, home, model)
@@ -125,7 +123,7 @@ def pause(model: Model, redis_url: Url = None, home: Home = None) -> None:
 
 
 @queue_app.command("resume")
-def resume(model: Model, redis_url: Url = None, home: Home = None) -> None:
+def resume(model: Model, redis_url: RedisUrl = None, home: Home = None) -> None:
     """Give jobs of a model out again."""
     with in_words():
         _with_queue(lambda queue: queue.resume(model), redis_url, home, model)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from muscgen.cli.words import in_words
+from muscgen.cli.options import AsJson, Home
+from muscgen.cli.words import in_words, person
 from muscgen.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
 What = Annotated[Literal["signing", "watermark"], typer.Argument(help="signing or watermark.")]
 _OFF = {"state": "off"}
 _NONE_YET = {"state": "none yet: the first song, or `muscgen keys create`, makes one"}
@@ -65,13 +64,13 @@ def rotate(what: What, home: Home = None) -> None:
         turn, audit = keyfolder.rotate if what == "signing" else marks.rotate, audit_of(settings)
         audit.check()  # what cannot be written down is not done
         version = turn(_path(what, settings))
-        audit.note("rotate", getpass.getuser(), key=what, version=version)
+        audit.note("rotate", person(), key=what, version=version)
         typer.echo(f"the {what} key {version} is made; workers and services use it when they start again")
 
 
 @app.command("show")
 def show(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
     trust: Annotated[
         bool, typer.Option("--trust", help="Only the certificates that others trust our songs by, in PEM.")
     ] = False,

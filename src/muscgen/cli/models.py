@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from muscgen.cli import bringing, fetching
-from muscgen.cli.words import in_words
-from muscgen.errors import LicenceRefused, ModelNotFound
+from muscgen.cli.options import AsJson, Home
+from muscgen.cli.words import in_words, person
+from muscgen.errors import InvalidRequest, LicenceRefused, ModelNotFound
 
 if TYPE_CHECKING:
     from muscgen.models.card import Card
@@ -20,13 +19,10 @@ if TYPE_CHECKING:
     from muscgen.rights import Rules
 
 app = typer.Typer(
-    help="Models: list, show, accept, pull, import, manifest, verify, remove.",
+    help="Models: list, show, accept, withdraw, pull, import, manifest, verify, remove.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command("list")
@@ -117,20 +113,43 @@ def accept(
             return
         if not yes and not typer.confirm("Do you accept these terms?"):
             raise LicenceRefused("not accepted", suggestion="--yes")
-        person = by or getpass.getuser()
+        name = by or person()
         whole = terms.license_sha256
         audit_of(settings).note(
             "accept",
-            person,
+            name,
             model=model,
             license=terms.license,
             text_sha256=digest(terms.text),
             license_sha256=whole or None,
         )
         line = Acceptances(settings.acceptances_path).add(
-            model, terms.license, terms.text, person=person, below_cap=below_cap, license_sha256=whole
+            model, terms.license, terms.text, person=name, below_cap=below_cap, license_sha256=whole
         )
         typer.echo(f"Accepted by {line.person}; written down in {settings.acceptances_path}")
+
+
+@app.command("withdraw")
+def withdraw(
+    model: Annotated[str, typer.Argument(metavar="ID")],
+    by: Annotated[str | None, typer.Option(help="Who takes it back; default: whoever is logged in.")] = None,
+    home: Home = None,
+) -> None:
+    """Take back the acceptance of a model's terms: nothing new is made with it from now on."""
+    with in_words():
+        from muscgen.audit import audit_of
+        from muscgen.rights import Acceptances
+        from muscgen.settings import load
+
+        settings, name = load(home=home), by or person()
+        acceptances, audit = Acceptances(settings.acceptances_path), audit_of(settings)
+        accepted = acceptances.standing(model)
+        if not accepted:
+            raise InvalidRequest(f"no terms of {model} are accepted here", param="model")
+        for each in accepted:
+            acceptances.withdraw(each, name)  # counts even where it cannot be written down
+            audit.note("revoke", name, model=model, license=each.license, text_sha256=each.text_sha256)
+        typer.echo(f"Taken back by {name}; written down in {settings.acceptances_path}")
 
 
 def _known(model: str, registry: Registry) -> Card | Terms:

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from muscgen.cli.files import write_song
 from muscgen.cli.inprocess import bar
 from muscgen.cli.sounds import SoundFile, of_option
 from muscgen.client import Client, Job, Output
@@ -25,10 +26,17 @@ def songs(
             wish = wish | {"conditioning": {sound.role: clip}}
         job = followed(client.submit(**wish))
         for output, path in zip(job.outputs, paths, strict=True):
-            job.save(path, output.index)
+            save(job, path, output.index)
             typer.echo(f"{path}: seed {output.seed}, " + ", ".join(_facts(job, output)))
     for warning in job.now.warnings:
         typer.echo(f"  warning: {warning}", err=True)
+
+
+def save(job: Job, path: Path, output: int = 0) -> bytes:
+    """The song, in the format that it was asked for in, with what belongs beside it. Its bytes."""
+    content = job.read(output)
+    write_song(path, content, credentials=job.credentials(output), receipt=job.receipt(output))
+    return content
 
 
 def followed(job: Job) -> Job:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from muscgen.cli.options import AsJson, Home
 from muscgen.cli.words import in_words
 from muscgen.errors import ConfigurationError
 
@@ -28,8 +29,6 @@ _FIGURES = ("loss", "valid", "valid_shuffled", "bad_samples", "samples")
 app = typer.Typer(
     help="Train models from nothing.", epilog=EPILOG, no_args_is_help=True, rich_markup_mode=None
 )
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 ConfigFile = Annotated[Path | None, typer.Option(help="A TOML file of settings; options go before it.")]
 Data = Annotated[list[Path] | None, typer.Option(help="What `muscgen data prepare` wrote; several times.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the model; the same again goes on.")]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from muscgen.cli.words import FAILED, in_words
+from muscgen.cli.files import CREDENTIALS, RECEIPT, beside
+from muscgen.cli.options import AsJson, Home, ServiceKey
+from muscgen.cli.words import FAILED, in_words, person
 from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -27,20 +29,23 @@ OURS = ("genuine", "made_here")
 
 def verify(
     file: Annotated[Path, typer.Argument(help="A sound file.")],
-    receipt: Annotated[Path | None, typer.Option(help="A receipt to compare it with.")] = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option(help="A receipt to compare it with; default: FILE.receipt.json, if it is there."),
+    ] = None,
     credentials: Annotated[
         Path | None,
         typer.Option(help="A C2PA manifest that is not in the file; default: FILE.c2pa, if it is there."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Ask this service instead of this installation.")] = None,
-    key: Annotated[str | None, typer.Option(help="Its API key.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    home: Annotated[Path | None, typer.Option(help="Folder of keys and artifacts.")] = None,
+    key: ServiceKey = None,
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """Look at a file's watermark, credentials and receipt. Exit code 0: made here; 1: not shown to be."""
     with in_words():
-        beside = file.with_name(f"{file.name}.c2pa")
-        sidecar = credentials or (beside if beside.is_file() else None)
+        receipt = receipt or _beside(file, RECEIPT)
+        sidecar = credentials or _beside(file, CREDENTIALS)
         if url is not None:
             if home is not None:
                 raise InvalidRequest("--home is for checks that are made here, not at --url", param="--home")
@@ -56,9 +61,13 @@ def verify(
             raise typer.Exit(FAILED)
 
 
+def _beside(file: Path, ending: str) -> Path | None:
+    path = beside(file, ending)
+    return path if path.is_file() else None
+
+
 def _here(file: Path, receipt: Path | None, sidecar: Path | None, settings: Settings) -> dict[str, Any]:
-    from muscgen.artifacts import open_store
-    from muscgen.artifacts.companions import CREDENTIALS, RECEIPT
+    from muscgen.artifacts import companions, open_store
     from muscgen.audit import audit_of
     from muscgen.errors import ArtifactNotFound
     from muscgen.intake import Limits, credentials_of
@@ -76,12 +85,11 @@ def _here(file: Path, receipt: Path | None, sidecar: Path | None, settings: Sett
             except ArtifactNotFound:
                 return None
 
-        beside = kept(CREDENTIALS, sidecar)
-        found = credentials_of(opened, [known.own, known.others], sidecar=beside, limits=limits)
-    made = report(
-        seen, known, found, kept(RECEIPT, receipt), beside=beside is not None, given=receipt is not None
-    )
-    audit_of(settings).note("verify", "", sha256=seen.sha256, verdict=made.verdict)
+        manifest = kept(companions.CREDENTIALS, sidecar)
+        found = credentials_of(opened, [known.own, known.others], sidecar=manifest, limits=limits)
+    proof = kept(companions.RECEIPT, receipt)
+    made = report(seen, known, found, proof, beside=manifest is not None, given=receipt is not None)
+    audit_of(settings).note("verify", person(), sha256=seen.sha256, verdict=made.verdict)
     return made.to_dict()
 
 

@@ -15,10 +15,10 @@ from typing import IO, Any
 import typer
 
 from muscgen.cli.files import slug, write
-from muscgen.cli.remote import followed
+from muscgen.cli.remote import followed, save
 from muscgen.client import Client, JobDocument
 from muscgen.errors import ConfigurationError, InternalError, InvalidRequest
-from muscgen.settings import PREFIX
+from muscgen.settings import PREFIX, Settings
 
 LISTENING = " is listening on "
 STOP_LIMIT_S = 60.0
@@ -26,17 +26,27 @@ HURRY_S = 0.3  # between the two signals, which must not become one
 LOG_LINES = 15
 
 
-def visit(wish: dict[str, Any], out: Path, home: Path) -> None:
-    """Start, ask, follow, fetch, check, draw, stop. Raises MuscgenError."""
+# What signs and marks songs is the installation's own; all else is as in a fresh one.
+_MARKS = ("WATERMARK", "SIGNING", "CREDENTIALS", "RECEIPTS", "TAGS", "AIGC", "AUDIT")
+
+
+def visit(wish: dict[str, Any], out: Path, home: Path, settings: Settings) -> None:
+    """Start, ask, follow, fetch, check, draw, stop. Raises MuscgenError.
+
+    home: the service's, for as long as it lives, but for its keys and its audit log: these are those of the
+    settings, so that the song can be checked afterwards.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidRequest(f"{out} cannot be made: {error.strerror}", param="out") from error
+    for name in ("keys", "audit"):
+        (settings.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / name).symlink_to((settings.home / name).absolute(), target_is_directory=True)
     path = out / f"{slug(wish['prompt'])}.wav"
     with service(home) as url, Client(url) as client:
         job = followed(client.submit(**wish))
-        job.save(path)
-        write(path.with_suffix(".png"), picture(path.read_bytes(), wish["prompt"]))
+        write(path.with_suffix(".png"), picture(save(job, path), wish["prompt"]))
     _tell(job.now, path)
 
 
@@ -53,7 +63,7 @@ def service(home: Path) -> Iterator[str]:
             stdout=subprocess.PIPE,
             stderr=words,
             text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
+            env={name: value for name, value in os.environ.items() if _is_kept(name)},
             start_new_session=True,  # Ctrl-C is for us, and we stop it
         )
         try:
@@ -68,6 +78,10 @@ def service(home: Path) -> Iterator[str]:
                 process.stdout.close()
     if process.returncode != 0:
         raise InternalError(f"the service ended with exit code {process.returncode}: {_last_words(log)}")
+
+
+def _is_kept(name: str) -> bool:
+    return not name.startswith(PREFIX) or name.removeprefix(PREFIX).startswith(_MARKS)
 
 
 def _stop(process: subprocess.Popen[str], *, hurry: bool = False) -> None:
@@ -107,6 +121,7 @@ def _tell(job: JobDocument, path: Path) -> None:
     usage, output = job.usage or {}, job.outputs[0]
     typer.echo(f"song               {path}")
     typer.echo(f"picture            {path.with_suffix('.png')}")
+    typer.echo(f"to check it        muscgen verify {path}")
     typer.echo(f"sha256             {output.artifact.sha256} (checked)")
     typer.echo(f"audio sha256       {output.audio_sha256}")
     typer.echo(f"seed               {output.seed}")

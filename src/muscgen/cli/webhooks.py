@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from muscgen.cli.options import AsJson, Home, RedisUrl
 from muscgen.cli.words import in_words
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 app = typer.Typer(help="Tell others what happens to jobs.", no_args_is_help=True, rich_markup_mode=None)
-
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation's files.", show_default=False)]
-RedisUrl = Annotated[
-    str | None,
-    typer.Option(help="The queue; default: the embedded server in the home.", show_default=False),
-]
 
 
 @app.command("secret")
@@ -41,7 +36,7 @@ def secret(
 
 @app.command("dead")
 def dead(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
     redis_url: RedisUrl = None,
 ) -> None:

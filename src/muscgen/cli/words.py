@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,6 +36,14 @@ def in_words(bad_settings: int = FAILED) -> Iterator[None]:
     except KeyboardInterrupt as error:
         typer.echo("stopped", err=True)
         raise typer.Exit(INTERRUPTED) from error
+
+
+def person() -> str:
+    """Who is at the command line, as the system calls them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number that nobody gave a name, as in many containers
+        return f"uid {os.getuid()}"
 
 
 def sections_of(words: Sequence[str]) -> tuple[dict[str, Any], ...]:

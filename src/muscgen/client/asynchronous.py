@@ -210,6 +210,14 @@ class AsyncJob:
         answer = await self._client._run(flows.content(artifact.url))
         return checked(answer, artifact.sha256)
 
+    async def receipt(self, output: int = 0) -> bytes | None:
+        """What the song was made from and by what, signed; None where the service writes none."""
+        return await self._client._run(flows.paper(output_of(self.now, output), "receipt"))
+
+    async def credentials(self, output: int = 0) -> bytes | None:
+        """Content credentials that belong beside the file; None where they are in it, or there are none."""
+        return await self._client._run(flows.paper(output_of(self.now, output), "credentials"))
+
     def address(self, url: str) -> str:
         """One of the service's addresses, in full."""
         return str(self._client._base.join(url))

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 
-from muscgen.client.documents import Artifact, JobDocument
+from muscgen.client.documents import Artifact, JobDocument, Output
 from muscgen.client.problems import failure_of, problem_of
 from muscgen.errors import JobNotFinished
 
@@ -110,6 +110,12 @@ def verify(path: Path, receipt: Path | None = None, credentials: Path | None = N
 def content(url: str) -> Flow[bytes]:
     answer = yield from answered(Ask("GET", url))
     return answer.content
+
+
+def paper(output: Output, name: Literal["receipt", "credentials"]) -> Flow[bytes | None]:
+    """What goes with a song's file; None where its job names no address of it."""
+    url = (output.provenance or {}).get(f"{name}_url")
+    return None if url is None else (yield from content(url))
 
 
 def models() -> Flow[list[dict[str, Any]]]:

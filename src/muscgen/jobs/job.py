@@ -77,11 +77,12 @@ def seconds(milliseconds: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """The answer to `enqueue`. `created` is False when an earlier job was found instead."""
+    """The answer to `enqueue`. `created` is False when an earlier job was found instead. cache: as Job's."""
 
     job_id: str
     created: bool
     position: int | None
+    cache: Cached
 
 
 @dataclass(frozen=True, slots=True)

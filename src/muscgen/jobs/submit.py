@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from muscgen.errors import IdempotencyConflict, InternalError, NoWorker, QueueFull
 from muscgen.jobs.base import WEEK_S, job_from, ms
 from muscgen.jobs.connect import outages
-from muscgen.jobs.job import Enqueued, Job
+from muscgen.jobs.job import Cached, Enqueued, Job
 from muscgen.jobs.keys import Keys, guard_key, idempotency_hash, models_key, new_job_id, tag
 from muscgen.jobs.limits import UNLIMITED, Limits
 from muscgen.jobs.scripts import Reply
@@ -76,13 +78,11 @@ class Submitting(Spending):
 
     async def _enqueued(self, model: str, reply: list[Reply], limits: Limits, *, fresh: bool) -> Enqueued:
         match reply:
-            case [b"created", found, position]:
-                return Enqueued(found.decode(), created=True, position=None if position < 0 else position)
-            case [b"known", found, position]:
+            case [(b"created" | b"known" | b"same") as how, found, position, cache]:
                 # An id made for this very call is known only if the client lost the reply and sent it again.
-                return Enqueued(found.decode(), created=fresh, position=None if position < 0 else position)
-            case [b"same", found, position]:
-                return Enqueued(found.decode(), created=False, position=None if position < 0 else position)
+                created = how == b"created" or (how == b"known" and fresh)
+                place = None if position < 0 else position
+                return Enqueued(found.decode(), created, place, cast("Cached", cache.decode()))
             case [b"conflict"]:
                 raise _conflict()
             case [b"noworker"]:

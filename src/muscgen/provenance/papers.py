@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 
-from muscgen import telemetry
 from muscgen.provenance import credentials
 from muscgen.provenance.credentials import Signed
 from muscgen.provenance.origin import Origin
@@ -77,10 +76,4 @@ def papers_of(settings: Settings) -> Papers:
     signer = signer_of(settings)
     if settings.credentials:
         credentials.prove(signer)
-    if signer.development:
-        telemetry.warning(
-            "signing.development_key",
-            fingerprint=signer.chain.fingerprint[:16],
-            instead="MUSCGEN_SIGNING_KEY and MUSCGEN_SIGNING_CERTIFICATES",
-        )
     return kept(signer, settings.credentials, settings.receipts)

@@ -7,7 +7,6 @@ within two seconds; what is made is handed out only if it still stands then, and
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from muscgen.jobs import Claim, Queue
 from muscgen.jobs.consents import Consents, Held
 from muscgen.request import Use
 from muscgen.rights.consent import PARAM, check_covers, check_origin, check_standing, clip_in, purpose_of
+from muscgen.rights.notes import note_song
 from muscgen.settings import Settings
 
 ASK_S = 2.0
@@ -87,21 +87,16 @@ class Duties:
 
     async def note(self, claim: Claim, made_by: Mapping[str, str], artifacts: Sequence[str]) -> None:
         """Write down that files were made, before anybody gets them. Raises AuditUnavailable."""
-        request = claim.request
-        consent = request.rights.input_audio_consent
-        clip = clip_in(request)
         await asyncio.to_thread(
-            self.audit.note,
-            "generate",
+            note_song,
+            self.audit,
             claim.tenant,
+            claim.request,
+            how="made",
             job=claim.job_id,
             model=made_by["id"],
             revision=made_by["revision"],
-            request_sha256=hashlib.sha256(request.to_json().encode()).hexdigest(),
-            artifacts=list(artifacts),
-            input=clip.artifact_id if clip else None,
-            consent=consent.id if consent else None,
-            consent_sha256=consent.sha256 if consent else None,
+            artifacts=artifacts,
         )
 
 

@@ -24,7 +24,6 @@ TRACED_S = 7 * 86_400.0  # where a file has no end
 WITHOUT_SONG = TERMINAL - {State.SUCCEEDED}
 
 Tell = Callable[[str, dict[str, Any]], Awaitable[None]]  # kind and payload of an event
-Receipt = Callable[[Artifact], bytes | None]  # of the file, once it is known; None is none
 
 
 class Keeping:
@@ -46,7 +45,7 @@ class Keeping:
         """The ids of the artifacts, in the order of their coming."""
         return list(self._kept)
 
-    async def keep(self, output: int, finished: Finished, receipt: Receipt) -> Artifact:
+    async def keep(self, output: int, finished: Finished, receipt: bytes | None) -> Artifact:
         """Put the file and what goes with it; where the store is away, again and again for PATIENCE_S.
 
         Raises StoreUnavailable when patience ends, Cancelled when the job is stopped meanwhile.
@@ -103,7 +102,7 @@ class Keeping:
         except QueueUnavailable:
             telemetry.warning("job.no_traces", job=self._claim.job_id)
 
-    def _put(self, finished: Finished, receipt: Receipt) -> Artifact:
+    def _put(self, finished: Finished, receipt: bytes | None) -> Artifact:
         artifact = self._store.put(
             finished.content,
             owner=self._claim.job_id,
@@ -115,7 +114,7 @@ class Keeping:
             expires_at=time.time() + self._claim.request.delivery.ttl_s,
         )
         self._kept[artifact.id] = finished.one_of_a_kind
-        for name, content in ((CREDENTIALS, finished.sidecar), (RECEIPT, receipt(artifact))):
+        for name, content in ((CREDENTIALS, finished.sidecar), (RECEIPT, receipt)):
             if content is not None:
                 self._store.attach(artifact.id, name, content)
         return artifact

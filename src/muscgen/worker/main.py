@@ -84,6 +84,12 @@ def open_files(settings: Settings, redis_url: str) -> Store:
 def roster_of(settings: Settings) -> Roster:
     """What serves models as the settings want it. Raises ConfigurationError where they do not go together."""
     making = making_of(settings)
+    if (signer := making.papers.signer) is not None and signer.development:
+        telemetry.warning(
+            "signing.development_key",
+            fingerprint=signer.chain.fingerprint[:16],
+            instead="MUSCGEN_SIGNING_KEY and MUSCGEN_SIGNING_CERTIFICATES",
+        )
 
     def load(card: Card, slots: int) -> Served:
         return load_model(card, settings, slots=slots, making=making)

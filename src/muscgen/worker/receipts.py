@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from muscgen import __version__
-from muscgen.artifacts import Artifact
 from muscgen.finishing.pipeline import Finished
-from muscgen.jobs import Claim
 from muscgen.provenance import receipt
 from muscgen.provenance.origin import Input, text_digest
 from muscgen.request import SongRequest
@@ -23,41 +23,49 @@ _NO_PART = {"delivery", "metadata", "warnings", "cache", "conditioning"}
 _PROMPTS = ("prompt", "negative_prompt")
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a song was asked for and begun, in Unix seconds."""
+
+    asked: float
+    begun: float
+
+
 def receipt_of(
-    claim: Claim,
+    request: SongRequest,
     served: Served,
     output: int,
     finished: Finished,
     inputs: tuple[Input, ...],
-    artifact: Artifact,
+    times: Times,
 ) -> bytes | None:
     """The signed receipt of one output; None where the settings want none. Raises Unavailable."""
-    papers, seed = served.papers, claim.request.seed_of(output)
+    papers = served.papers
     if papers.signer is None or not papers.receipts:
         return None
     words = {
         "version": VERSION,
         "artifact": {
-            "sha256": artifact.sha256,
+            "sha256": hashlib.sha256(finished.content).hexdigest(),
             "audio_sha256": finished.sound_sha256,
-            "content_type": artifact.content_type,
-            "bytes": artifact.bytes,
-            "duration": round(artifact.duration_s, 6),
-            "sample_rate": artifact.sample_rate,
-            "channels": artifact.channels,
+            "content_type": finished.content_type,
+            "bytes": len(finished.content),
+            "duration": round(finished.audio.duration_s, 6),
+            "sample_rate": finished.audio.sample_rate,
+            "channels": finished.audio.channels,
         },
         "model": served.to_dict(),
         "code": {"name": "muscgen", "version": __version__},
-        "request": request_in_hashes(claim.request),
+        "request": request_in_hashes(request),
         "output": output,
-        "seed": seed,
+        "seed": request.seed_of(output),
         "inputs": [part.to_dict() for part in inputs],
         "watermark": finished.watermark,
         "deployment": None if served.marks is None else served.marks.deployment,
         "credentials": finished.place,
         "times": {
-            "asked": _time(claim.created_at),
-            "begun": _time(claim.claimed_at),
+            "asked": _time(times.asked),
+            "begun": _time(times.begun),
             "made": _time(time.time()),
         },
     }

@@ -33,7 +33,7 @@ from muscgen.worker.inputs import NOTHING, Heard, brings_sound, listen
 from muscgen.worker.keeping import Keeping
 from muscgen.worker.loader import Served
 from muscgen.worker.progress import REPORT_INTERVAL_S, Meter
-from muscgen.worker.receipts import receipt_of
+from muscgen.worker.receipts import Times, receipt_of
 from muscgen.worker.result import MadeOutput, result_of
 from muscgen.worker.songs import Songs
 
@@ -160,10 +160,12 @@ class JobRun:
         made, finished = await self._good_song(index)
         await self._broadcast.accept(index)
         self._songs.warnings += [f"output {index}: {warning}" for warning in finished.warnings]
-        receipt = partial(receipt_of, self.claim, self.served, index, finished, self._inputs)
+        request, times = self.claim.request, Times(self.claim.created_at, self.claim.claimed_at)
+        receipt = await asyncio.to_thread(
+            receipt_of, request, self.served, index, finished, self._inputs, times
+        )
         artifact = await self._keeping.keep(index, finished, receipt)
-        seed = self.claim.request.seed_of(index)
-        output = MadeOutput(index, seed, made, finished, artifact, self.served)
+        output = MadeOutput(index, request.seed_of(index), made, finished, artifact, self.served)
         await self._tell("output", output.to_dict())
         return output
 
