@@ -14,8 +14,10 @@ from muscgen.finishing.encode import decode, encode
 from muscgen.provenance.watermark import Embedder, Payload, code, detect, embed
 from muscgen.provenance.watermark.detect import THRESHOLD
 from muscgen.provenance.watermark.embed import Writer
+from muscgen.provenance.watermark.grid import FIRST_BIN
 from muscgen.provenance.watermark.pattern import begins, round_of, seal, spoken
 from muscgen.provenance.watermark.payload import job_hash
+from muscgen.provenance.watermark.strength import Strength
 
 SECRET, OTHER = b"a deployment's secret", b"somebody else's"
 KEYS = {"ours": SECRET}
@@ -154,6 +156,19 @@ def test_it_survives(marked: Audio, attack: str) -> None:
     assert payload_in(ATTACKS[attack](excerpt(marked, 2.2, 10))) == PAYLOAD
 
 
+def test_thin_music_with_rests_keeps_it_under_noise() -> None:
+    """One note at a time and nothing around it, like a piano alone."""
+    dice, age = np.random.default_rng(6), np.arange(RATE) / RATE
+    sound = np.zeros((1, 12 * RATE))
+    for start in range(0, 11 * RATE, RATE // 2):
+        pitch = dice.choice([131, 165, 196, 262])
+        note = sum(np.sin(2 * np.pi * pitch * k * age + k) / k for k in range(1, 16))
+        sound[:, start : start + RATE] += 0.1 * np.exp(-4 * age) * np.minimum(1, 200 * age) * note
+    sound[:, (np.arange(12 * RATE) // RATE) % 3 == 2] = 0
+    marked = embed(Audio(sound.astype(np.float32), RATE), SECRET, PAYLOAD)
+    assert payload_in(excerpt(with_noise(marked, 30), 1, 10)) == PAYLOAD
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_not_marked_has_no_mark(seed: int) -> None:
     assert detect(song(10, seed=seed), KEYS) is None
@@ -251,6 +266,32 @@ def test_a_stream_is_marked_as_the_whole_is(rate: int, channels: int) -> None:
     np.testing.assert_allclose(
         np.concatenate(pieces, axis=1), embed(whole, SECRET, PAYLOAD).samples, atol=1e-6
     )
+
+
+def test_what_a_frame_may_change_does_not_depend_on_how_many_come_at_once() -> None:
+    frames = np.random.default_rng(4).random((9, 257), np.float32) ** 8
+    whole, pieces = Strength(), Strength()
+    parts = [pieces.of(frames[first:last]) for first, last in ((0, 1), (1, 6), (6, 6), (6, 9))]
+    for at, expected in enumerate(whole.of(frames)):
+        np.testing.assert_array_equal(np.concatenate([part[at] for part in parts]), expected)
+
+
+def test_a_tone_changes_little_and_what_it_drowns_much() -> None:
+    frames = np.full((3, 257), 1e-4, np.float32)
+    frames[:, 100] = 1.0
+    louder, softer = (part[-1] for part in Strength().of(frames))
+    tone = 100 - FIRST_BIN
+    assert louder[tone] == softer[tone] < 0.2
+    assert louder[tone + 3] > 1
+    assert louder[-1] < louder[tone + 3] / 2
+
+
+def test_what_sounds_before_a_note_is_not_changed_for_it() -> None:
+    frames = np.full((4, 257), 1e-4, np.float32)
+    frames[2:, 100] = 1.0
+    louder = Strength().of(frames)[0][:, 103 - FIRST_BIN]
+    assert louder[2] < 2.1 * louder[1]
+    assert louder[3] > 1
 
 
 def test_a_stream_is_never_more_than_a_fifth_of_a_second_behind() -> None:
