@@ -127,7 +127,7 @@ def _chance(tracks: list[Track], asked: argparse.Namespace) -> object:
 
 
 def _alarms(tracks: list[Track], asked: argparse.Namespace) -> object:
-    return asdict(chance.alarms(tracks, 1 if asked.short else 7, keys=10))
+    return asdict(chance.alarms(tracks, 1 if asked.short else 3, keys=10))
 
 
 def _strange(_: list[Track], asked: argparse.Namespace) -> object:

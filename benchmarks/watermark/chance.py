@@ -1,9 +1,9 @@
 """How seldom a mark is found where there is none: in unmarked excerpts, by keys that are not theirs.
 
 Two things are measured. What `detect` itself does, with wrong keys at once and all its searches: its
-alarms. And the tail of what it decides by: every place that it might read is read, however unlikely it is,
-and to the highest hundredth of the likenesses a generalised Pareto distribution is fitted (by scipy), which
-tells how often the threshold is passed.
+alarms. And the tail of what it decides by: every place that it might read in the sum of the channels is
+read, however unlikely it is, and to the highest hundredth of the likenesses a generalised Pareto distribution
+is fitted (by scipy), which tells how often the threshold is passed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def measure(tracks: Sequence[Track], excerpts: int, keys: int) -> Chance:
         heard = [views(part) for part in parts]
         for secret in secrets.values():
             for sounds in heard:
-                found = list(readings(sounds, {"": secret}, warped=False, worth=-math.inf))
+                found = list(readings(sounds[:1], {"": secret}, warped=False, worth=-math.inf))
                 worth += found[0].place.likeness >= WORTH_READING
                 read += found
     pairs = excerpts * len(tracks) * keys
