@@ -2,6 +2,7 @@
 
 PROMPT  ?= upbeat funk with slap bass and drums, 125 bpm, A minor
 SECONDS ?= 10
+SEED    ?= 7
 OUT     ?= out
 PYTEST  ?= -n 2
 
@@ -14,13 +15,13 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench bench-peers load chaos audit format wheel-test web web-check e2e clean
+.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load chaos audit format wheel-test web web-check e2e examples clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20
-	@$(BIN)/muscgen demo --seconds $(SECONDS) --out "$$OUT" -- "$$PROMPT"
+demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20 SEED=8
+	@$(BIN)/muscgen demo --seconds $(SECONDS) --seed $(SEED) --out "$$OUT" -- "$$PROMPT"
 
 serve: $(BASE)  ## the service on http://127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/muscgen serve
@@ -34,6 +35,19 @@ check: $(DEV)  ## lint, format, types, and which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
+
+pages: $(DEV)  ## write the pages of docs/ that follow from the code, and the README's table
+	$(BIN)/python -m pages
+
+picture: $(DEV)  ## what `make demo` makes, as the picture of the README
+	$(BIN)/python -m pages.picture
+
+docs: $(DEV)  ## the site of docs/, in out/site
+	@$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+docs-serve: docs  ## the same on http://127.0.0.1:8001, built anew when a page changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(DEV)  ## speed against others at musicgen-small's shapes (two hours): BENCH="--seconds 4 --rounds 1"
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -71,6 +85,9 @@ e2e: $(DEV)  ## the playground in a real browser; pictures in out/e2e (needs Chr
 	@scripts/system chromium
 	@$(BIN)/python -m pip install --quiet --group e2e
 	$(BIN)/python -m pytest e2e -p no:randomly
+
+examples: $(DEV)  ## the Gradio page of examples/, in an environment of its own
+	scripts/examples-test
 
 clean:  ## remove what these commands made
 	rm -rf .venv .bench out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -25,7 +25,7 @@ class Settings(Places):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="The address that is listened on.")
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port.")
     redis_url: str | None = Field(
         default=None,
@@ -38,7 +38,7 @@ class Settings(Places):
     queue_sync_disk: bool = Field(
         default=False, description="The queue's disk must have a job before anybody is told of it."
     )
-    default_model: str = "muscgen-tiny"
+    default_model: str = Field(default="muscgen-tiny", description="For requests that name none.")
     models: tuple[str, ...] = Field(
         default=(), description="Comma-separated ids that may be served; none: all that may be used."
     )
@@ -167,8 +167,15 @@ class Settings(Places):
         default=0, ge=0, le=64, description="Songs in a model's batch; 0: as many as memory holds, up to 8."
     )
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
-    lease_s: float = Field(default=30.0, gt=0, le=600)
-    max_attempts: int = Field(default=3, ge=1, le=20)
+    lease_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="After so long without a word of its worker a job is another's.",
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, le=20, description="Claims of a job; after that it has failed."
+    )
     max_queue_depth: int = Field(
         default=1_000, ge=1, description="Queued jobs a model; more are answered 429."
     )
@@ -185,7 +192,7 @@ class Settings(Places):
         description="The largest file of which Redis keeps a copy, for five minutes after a read; 0: none.",
     )
     hot_total_bytes: int = Field(default=64_000_000, ge=0, description="Of all such copies, at most.")
-    max_body_bytes: int = Field(default=1_000_000, ge=1_024)
+    max_body_bytes: int = Field(default=1_000_000, ge=1_024, description="Of a request in JSON.")
     max_upload_bytes: int = Field(default=50_000_000, ge=1_024, description="Of one sound file.")
     max_upload_s: float = Field(default=600.0, gt=0, le=3_600, description="Seconds of sound in one file.")
     upload_ttl_s: int = Field(default=86_400, ge=60, le=604_800, description="How long an upload is kept.")
@@ -193,7 +200,7 @@ class Settings(Places):
     require_worker: bool = Field(
         default=False, description="Refuse jobs with 503 while no worker serves the model."
     )
-    log_format: Literal["text", "json"] = "text"
+    log_format: Literal["text", "json"] = Field(default="text", description="json: one object a line.")
     otlp_endpoint: str | None = Field(
         default=None,
         description="Where traces go: http://collector:4318/v1/traces. Needs muscgen[otel]; null: nowhere.",

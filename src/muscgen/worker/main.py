@@ -63,6 +63,7 @@ async def serve(settings: Settings, redis_url: str, *, parent: int | None = None
         keeper = keeper_for(settings, redis_url)
         worker = Worker(name, queue, store, roster, keeper, duties, drain_s=settings.drain_s)
         slots = sum(model.slots for model in roster.loaded.values())
+        _heed_signals(worker)  # before anybody reads that it is ready, and stops it
         telemetry.event("worker.ready", worker=name, models=",".join(roster.loaded), slots=slots)
         with metered(lambda: roster.loaded, settings.metrics_port):
             await _until_drained(worker, queue, store, parent, (caretaker.run(), errands.run()))
@@ -165,9 +166,6 @@ async def _until_drained(
     parent: int | None,
     beside: Sequence[Coroutine[Any, Any, None]],
 ) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.drain)
     tasks = [asyncio.create_task(_sweep_store(queue, store)), *map(asyncio.create_task, beside)]
     if parent is not None:
         tasks.append(asyncio.create_task(_watch_parent(parent, worker)))
@@ -178,7 +176,12 @@ async def _until_drained(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def _heed_signals(worker: Worker) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, worker.drain)
 
 
 async def _watch_parent(parent: int, worker: Worker) -> None:
