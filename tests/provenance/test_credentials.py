@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,9 +18,9 @@ from muscgen.finishing.pipeline import finish
 from muscgen.intake import credentials_of
 from muscgen.intake.credentials import ingredient_of
 from muscgen.provenance.certificates import Chain, new_leaf, new_root, pem_of
-from muscgen.provenance.credentials import prove, sign
+from muscgen.provenance.credentials import SOFT_BINDINGS, prove, sign
 from muscgen.provenance.origin import Input, Origin
-from muscgen.provenance.papers import papers_of
+from muscgen.provenance.papers import Seal, papers_of
 from muscgen.provenance.signing import Signer, signer_of
 from muscgen.provenance.trust import own_trust
 from muscgen.request import Output
@@ -54,6 +55,20 @@ def read(tmp_path, home):
             return credentials_of(file, [own_trust(home)], sidecar=sidecar)
 
     return reading
+
+
+@pytest.mark.parametrize("encoding", FORMATS)
+def test_tags_with_the_chinese_field_are_written_before_the_file_is_signed(encoding, read, signer):
+    seal = Seal(ORIGIN, signer)
+    finished = finish(SOUND, Output(format=encoding), {"producer": "Acme"}, None, seal)
+    assert b"AIGC" in finished.content
+    assert read(finished.content, finished.sidecar).state == "valid"
+
+
+@pytest.mark.parametrize("name", SOFT_BINDINGS.values())
+def test_names_of_watermarks_are_as_the_list_of_algorithms_wants_them(name):
+    # softbinding-algorithm-list.schema.json, of C2PA 2.3
+    assert re.fullmatch(r"[A-Za-z]{2,63}(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+\.?", name)
 
 
 def all_words(found):

@@ -178,6 +178,15 @@ def test_what_was_written_is_found(cipher, rate):
     assert cipher.find(song(7, rate)) is None
 
 
+def test_a_marked_stretch_of_something_long_is_found_with_its_place(cipher):
+    marked, rest = written(cipher, song(12, 44_100)), song(60, 44_100)
+    whole = Audio(np.concatenate([rest.samples, marked.samples, rest.samples], axis=1), 44_100)
+    heard = cipher.find(whole)
+    assert heard is not None
+    assert heard.job == PAYLOAD.job
+    assert 50 <= heard.start_s <= 70
+
+
 def test_a_deployment_looks_for_every_method_it_has(cipher):
     marks = Marks({1: b"a deployment's secret"}, cipher)
     assert marks.method == "silentcipher-40"

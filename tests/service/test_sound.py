@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import numpy as np
@@ -77,3 +78,5 @@ def test_the_command_line_asks_a_service(service, tmp_path):
     assert "song-1.wav: seed 8, model tunes" in done.stdout
     assert "Demucs" in done.stderr
     assert soundfile.info(tmp_path / "song-0.wav").duration == 0.5
+    receipt = json.loads((tmp_path / "song-1.wav.receipt.json").read_text())["receipt"]
+    assert (receipt["seed"], receipt["inputs"][0]["consent"]["basis"]) == (8, "own")

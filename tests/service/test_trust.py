@@ -97,6 +97,18 @@ def test_encoded_anew_and_cut_it_is_still_ours(service, songs, encoding):
     assert verified(service, encode(audio, "wav"))[0] == "made_here"
 
 
+def test_what_is_heard_while_it_is_made_carries_the_mark_of_the_finished_file(service):
+    body = {"prompt": "organ", "duration": 12.0, "cache": "off", "seed": 4}
+    with service.client.stream("POST", "/generate", json=body, headers={"Accept": "audio/wav"}) as answer:
+        assert answer.status_code == 200
+        live = b"".join(answer.iter_bytes())
+    job = service.ended(service.client.get("/jobs", params={"limit": 1}).json()["jobs"][0]["id"])
+    assert job["request"]["seed"] == 4
+    word, checks = verified(service, live)
+    assert (word, checks["watermark"], checks["credentials"]) == ("made_here", "found", "absent")
+    assert checks["receipt"] == "same_mark"
+
+
 def test_the_same_seed_is_the_same_sound_in_another_file(service, songs):
     again = service.ended(
         service.ask(duration=11.0, output={"format": "wav"}, prompt="Ada's secret song")["id"]

@@ -21,7 +21,7 @@ from muscgen.rights.consent import PARAM, check_covers, check_origin, check_stan
 from muscgen.rights.notes import note_song
 from muscgen.settings import Settings
 
-ASK_S = 2.0
+ASK_S = 1.0  # so that what is taken back stops within two seconds, on a busy machine too
 
 
 class Leave:
