@@ -67,13 +67,27 @@ async def test_the_stream_of_an_unknown_job_is_404(service):
 
 
 async def test_a_quiet_stream_beats(service):
-    async def quiet():
-        await asyncio.sleep(0.2)
-        yield "event"
+    job = await service.job()
+    beats = service.queue.beating_events(job["id"], beat_s=0.05)
+    assert (await anext(beats)).kind == "queued"
+    assert [await anext(beats) for _ in range(3)] == [None] * 3
+    await service.queue.cancel(job["id"])
+    told = [event async for event in beats if event is not None]
+    assert [event.kind for event in told] == ["completed"]
 
-    beats = [event async for event in sse._beating(quiet(), 0.05)]
-    assert beats[0] is None
-    assert beats[-1] == "event"
+
+async def test_beats_are_comments_in_the_stream(service, monkeypatch):
+    monkeypatch.setattr(sse.follow, "__kwdefaults__", {"after": None, "heartbeat_s": 0.05})
+    job = await service.job()
+    asking = asyncio.create_task(service.http.get(job["urls"]["events"]))
+    async with asyncio.timeout(60):
+        while job["id"] not in service.queue._tails:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    await service.http.post(job["urls"]["cancel"])
+    text = (await asking).text
+    assert ": heartbeat\n\n" in text
+    assert [event["event"] for event in frames(text)] == ["queued", "completed"]
 
 
 async def test_a_stream_survives_the_deletion_of_its_job(service):

@@ -23,6 +23,7 @@ from muscgen.admission.sounds import shared, sound_of
 from muscgen.admission.work import still_kept, work_of
 from muscgen.artifacts import Store
 from muscgen.errors import AuditUnavailable, InvalidRequest, ModelNotFetched, ModelNotFound, UnknownModel
+from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
 from muscgen.models.card import Card, expected
 from muscgen.models.registry import Registry
@@ -39,7 +40,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class Admitted:
     """A job, and whether this request made it or an earlier one with the same idempotency key."""
 
-    job_id: str
+    job: Job
     created: bool
 
 
@@ -96,17 +97,14 @@ class Gate:
                 await self.desk.unused(request, job_id)
         created = enqueued.created or enqueued.job_id == job_id
         if created and enqueued.cache in ("hit", "coalesced"):
-            await self._note_shared(enqueued.job_id, card, principal)
+            await self._note_shared(enqueued.job, card, principal)
         if created:
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
-        return Admitted(enqueued.job_id, created)
+        return Admitted(enqueued.job, created)
 
-    async def _note_shared(self, job_id: str, card: Card, principal: Principal) -> None:
+    async def _note_shared(self, job: Job, card: Card, principal: Principal) -> None:
         """A job that gets another one's song, which no worker writes down for it. Raises AuditUnavailable."""
-        job = await self.queue.get(job_id)
-        if job.cache not in ("hit", "coalesced"):  # that of its leader failed meanwhile: it has its own work
-            return
         result = job.result or {"model": {"revision": card.revision}, "outputs": ()}
         note = partial(
             note_song,
@@ -114,7 +112,7 @@ class Gate:
             principal.id,
             job.request,
             how=job.cache,
-            job=job_id,
+            job=job.id,
             made_by=job.leader,
             model=card.id,
             revision=result["model"]["revision"],
@@ -123,8 +121,8 @@ class Gate:
         try:
             await asyncio.to_thread(note)
         except AuditUnavailable:
-            await self.desk.unused(job.request, job_id)
-            await self.queue.delete(job_id)
+            await self.desk.unused(job.request, job.id)
+            await self.queue.delete(job.id)
             raise
 
     def _check_webhook(self, wish: GenerateRequest) -> None:

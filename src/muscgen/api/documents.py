@@ -36,12 +36,12 @@ def job_url(job_id: str, root: str = "") -> str:
 
 
 async def document(job: Job, house: House, root: str = "") -> JobDocument:
-    """The job with the time it will take and whether its model comes: a few more looks at the queue."""
+    """The job with the time it will take and whether its model comes: one more look at the queue."""
     if job.state != State.QUEUED:
         return describe(job, house, root)
-    eta_s = await house.queue.eta_s(job.model, position=job.position)
-    coming = await house.queue.coming(job.model)
-    told = describe(job, house, root, eta_s=eta_s)
+    outlook = await house.queue.outlook(job.model)
+    coming = outlook.coming
+    told = describe(job, house, root, eta_s=outlook.eta_s(job.position))
     if coming is None:
         return told
     progress = told.progress.model_copy(update={"stage": coming.stage})

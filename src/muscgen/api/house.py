@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from muscgen.admission import Desk, Gate, Keyring, Links, Principal
+from muscgen.api.frames import Frames
 from muscgen.api.lookout import Lookout
 from muscgen.artifacts import Store
 from muscgen.artifacts.files import outages
@@ -42,10 +43,11 @@ class House:
     links: Links
     lookout: Lookout
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
+    frames: Frames = field(default_factory=Frames)
 
     @property
     def consents(self) -> Consents:
-        return Consents(self.queue.redis, self.queue.prefix)
+        return Consents(self.queue.redis, self.queue.prefix, self.queue.surety)
 
     @property
     def desk(self) -> Desk:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -40,18 +39,23 @@ def follow(
 
 async def _lines(
     job_id: str, house: House, request: Request, after: str | None, heartbeat_s: float
-) -> AsyncIterator[str]:
+) -> AsyncIterator[bytes]:
     root = request.scope.get("root_path", "")
-    yield ": muscgen\n\n"  # sends the headers now, not with the first event
+    yield b": muscgen\n\n"  # sends the headers now, not with the first event
     try:
-        async with aclosing(_beating(house.queue.events(job_id, after), heartbeat_s)) as events:
+        async with aclosing(house.queue.beating_events(job_id, after, heartbeat_s)) as events:
             async for event in events:
-                yield ": heartbeat\n\n" if event is None else await _line(event, job_id, house, root)
+                yield b": heartbeat\n\n" if event is None else await _line(event, job_id, house, root)
     except MuscgenError as error:  # the status line is long gone
         yield _frame("error", describe(presentable(error, request.scope)))
 
 
-async def _line(event: Event, job_id: str, house: House, root: str) -> str:
+async def _line(event: Event, job_id: str, house: House, root: str) -> bytes:
+    """Written once for all who follow the job: it says the same to each of them."""
+    return await house.frames.of((job_id, event.id, root), lambda: _written(event, job_id, house, root))
+
+
+async def _written(event: Event, job_id: str, house: House, root: str) -> bytes:
     payload = event.payload
     if event.kind == "output":
         payload = output_made(payload, job_id, root).model_dump(mode="json")
@@ -71,30 +75,6 @@ async def _completed(payload: dict[str, Any], job_id: str, house: House, root: s
     return told
 
 
-def _frame(kind: str, payload: dict[str, Any], number: str | None = None) -> str:
+def _frame(kind: str, payload: dict[str, Any], number: str | None = None) -> bytes:
     head = f"id: {number}\n" if number else ""
-    return f"{head}event: {kind}\ndata: {json.dumps(payload, separators=(',', ':'))}\n\n"
-
-
-async def _beating(events: AsyncIterator[Event], every_s: float) -> AsyncGenerator[Event | None, None]:
-    """The events, and None whenever there was none for a while."""
-    coming: asyncio.Task[Event | None] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.create_task(_next(events))
-            done, _ = await asyncio.wait({coming}, timeout=every_s)
-            if not done:
-                yield None
-                continue
-            event, coming = coming.result(), None
-            if event is None:
-                return
-            yield event
-    finally:
-        if coming is not None:
-            coming.cancel()
-            await asyncio.wait({coming})
-
-
-async def _next(events: AsyncIterator[Event]) -> Event | None:
-    return await anext(events, None)
+    return f"{head}event: {kind}\ndata: {json.dumps(payload, separators=(',', ':'))}\n\n".encode()

@@ -12,6 +12,7 @@ from muscgen.jobs.job import Job
 from muscgen.jobs.keys import PREFIX, Keys, models_key, tag, tag_of
 from muscgen.jobs.scripts import Argument, Reply, run
 from muscgen.jobs.surely import NOTHING, TOLD, Surety, run_surely
+from muscgen.jobs.tail import Tail
 
 WEEK_S = 7 * 86_400
 
@@ -49,6 +50,8 @@ class QueueBase:
         self.cache_bytes = cache_bytes
         self.surety = surety
         self.prefix = prefix
+        self._noted_at: dict[str, float] = {}  # models, on the monotonic clock
+        self._tails: dict[str, Tail] = {}  # of the jobs that somebody follows here
 
     def _keys(self, model: str) -> Keys:
         return Keys(tag(model), self.prefix)

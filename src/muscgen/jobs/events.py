@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 from muscgen.errors import InvalidRequest, JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs.connect import outages
@@ -14,6 +16,7 @@ from muscgen.jobs.job import Event, Job
 from muscgen.jobs.read import Reading
 from muscgen.jobs.scripts import Reply
 from muscgen.jobs.states import TERMINAL
+from muscgen.jobs.tail import Tail
 
 BLOCK_S = 5.0  # how often a quiet listener looks whether its job still exists
 PATIENCE_S = 30.0  # how long an outage a listener sits out
@@ -23,7 +26,7 @@ _EVENT_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
 
 
 class Following(Reading):
-    """Wait for a job."""
+    """Wait for a job. However many follow one job in a process, one of them reads for all."""
 
     async def events(self, job_id: str, after: str | None = None) -> AsyncIterator[Event]:
         """Events after the id `after` (None: from the first), then new ones as they come, up to `completed`.
@@ -31,43 +34,82 @@ class Following(Reading):
         Sits out an outage of up to 30 s. Raises JobNotFound, JobExpired, InvalidRequest for an `after`
         that is no event id, QueueUnavailable.
         """
+        async with aclosing(self.beating_events(job_id, after)) as beating:
+            async for event in beating:
+                if event is not None:
+                    yield event
+
+    async def beating_events(
+        self, job_id: str, after: str | None = None, beat_s: float = math.inf
+    ) -> AsyncGenerator[Event | None, None]:
+        """The same, and None whenever there was none for so long."""
         if after is not None and not _EVENT_ID.fullmatch(after):
             raise InvalidRequest("not the id of an event", param="Last-Event-ID")
         await self.get(job_id)
-        async for event in self._follow(job_id, after or "0", None):
-            yield event
+        async with self._tail(job_id) as tail, aclosing(tail.follow(after, beat_s=beat_s)) as events:
+            async for event in events:
+                yield event
 
     async def wait(self, job_id: str, timeout_s: float) -> Job:
         """The job once it is final, or as it stands after `timeout_s`. Raises JobNotFound, JobExpired."""
-        until = time.monotonic() + timeout_s
+        until = asyncio.get_running_loop().time() + timeout_s
         job = await self.get(job_id)
         if job.terminal or timeout_s <= 0:
             return job
         # From the first event on: one that came between the look and the wait must not be missed.
-        async for _ in self._follow(job_id, "0", until):
-            pass
+        async with self._tail(job_id) as tail, aclosing(tail.follow(None, until)) as events:
+            async for _ in events:
+                pass
         return await self.get(job_id)
 
-    async def _follow(self, job_id: str, after: str, until: float | None) -> AsyncIterator[Event]:
-        away_since: float | None = None
+    @asynccontextmanager
+    async def _tail(self, job_id: str) -> AsyncIterator[Tail]:
+        """What others here follow already, or a new one that is read while somebody does."""
+        tail = self._tails.get(job_id)
+        if tail is None:
+            tail = self._tails[job_id] = Tail()
+            tail.reader = asyncio.create_task(self._read_on(job_id, tail))
+        tail.followers += 1
+        try:
+            yield tail
+        finally:
+            tail.followers -= 1
+            if not tail.followers:
+                self._drop(job_id, tail)
+                tail.reader.cancel()
+                await asyncio.wait({tail.reader})
+
+    def _drop(self, job_id: str, tail: Tail) -> None:
+        """Whoever comes next has another one."""
+        if self._tails.get(job_id) is tail:
+            del self._tails[job_id]
+
+    async def _read_on(self, job_id: str, tail: Tail) -> None:
+        """Until the job's last event, or until nobody follows it any more and this is cancelled."""
+        try:
+            await self._read_all(job_id, tail)
+            tail.end()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told to those who wait
+            self._drop(job_id, tail)
+            tail.end(error)
+
+    async def _read_all(self, job_id: str, tail: Tail) -> None:
+        after, away_since = "0", None
         while True:
-            left_s = BLOCK_S if until is None else min(BLOCK_S, until - time.monotonic())
             try:
                 over = await self._over(job_id)
-                events = await self._read(job_id, after, 0.0 if over else max(left_s, 0.0))
+                events = await self._read(job_id, after, 0.0 if over else BLOCK_S)
                 away_since = None
             except QueueUnavailable:
                 away_since = away_since or time.monotonic()
-                if left_s <= 0 or time.monotonic() - away_since > PATIENCE_S:
+                if time.monotonic() - away_since > PATIENCE_S:
                     raise
                 await asyncio.sleep(PAUSE_S)
                 continue
-            for event in events:
-                after = event.id
-                yield event
-                if event.kind == "completed":
-                    return
-            if (over or left_s <= 0) and len(events) < BATCH:
+            if events:
+                after = events[-1].id
+                tail.add(events)
+            if (events and events[-1].kind == "completed") or (over and len(events) < BATCH):
                 return
 
     async def _over(self, job_id: str) -> bool:

@@ -77,12 +77,23 @@ def seconds(milliseconds: str | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """The answer to `enqueue`. `created` is False when an earlier job was found instead. cache: as Job's."""
+    """The answer to `enqueue`. `created` is False when an earlier job was found instead."""
 
-    job_id: str
+    job: Job
     created: bool
-    position: int | None
-    cache: Cached
+
+    @property
+    def job_id(self) -> str:
+        return self.job.id
+
+    @property
+    def position(self) -> int | None:
+        """In the queue: 0 is next; None for what does not wait."""
+        return self.job.position
+
+    @property
+    def cache(self) -> Cached:
+        return self.job.cache
 
 
 @dataclass(frozen=True, slots=True)

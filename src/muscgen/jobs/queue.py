@@ -61,7 +61,12 @@ class Queue(Administering, Sounding, Posting, Stocking, Tasking):
             request = SongRequest.from_json(record[b"request"])
         except ValidationError:
             raise InternalError(f"the request of {job_id} cannot be read by this version") from None
-        enqueued = await self.enqueue(request, tenant=record[b"tenant"].decode())
+        enqueued = await self.enqueue(
+            request,
+            tenant=record[b"tenant"].decode(),
+            idempotency_key=f"requeue {job_id}",  # no client's key has a space; asked again, it is one job
+            body_hash=job_id,
+        )
         with outages():
             await self.redis.zrem(keys.dead, job_id)
             await self.redis.delete(keys.letter(job_id))

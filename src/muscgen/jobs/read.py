@@ -13,11 +13,11 @@ from muscgen.jobs.base import QueueBase, job_from
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Job, LiveWorker, Page
 from muscgen.jobs.keys import Keys
+from muscgen.jobs.outlook import Outlook
 from muscgen.jobs.scripts import Reply
 from muscgen.jobs.states import State
 
 MAX_PAGE = 200
-UNMEASURED_AUDIO_S_PER_S = 1.0  # a worker that has measured nothing yet is taken for real time
 
 Place = tuple[int, str]  # created in ms, job id: newest first is descending
 Places = list[Place]  # named here, for `list` is a method below
@@ -97,19 +97,13 @@ class Reading(QueueBase):
             records = await self.redis.mget([keys.worker(name.decode()) for name in names])
         return [LiveWorker.read(record) for record in records if record is not None]
 
-    async def eta_s(self, model: str, *, position: int | None = None) -> float | None:
-        """Seconds until a job at `position` (None: the end of the queue) is done; None without workers.
+    async def outlook(self, model: str) -> Outlook:
+        """What a job of the model may expect, in one look."""
+        return Outlook.read(await self._run("outlook", self._keys(model)))
 
-        Work ahead (jobs times the running mean of their length) by the measured throughput of live workers.
-        """
-        workers = await self.workers(model)
-        if not workers:
-            return None
-        throughput = sum(worker.audio_s_per_s or UNMEASURED_AUDIO_S_PER_S for worker in workers)
-        with outages():
-            mean_s = float(await self.redis.get(self._keys(model).pace) or 0.0)
-        waiting = await self.depth(model) if position is None else position + 1
-        return (waiting + await self.running(model) / 2) * mean_s / throughput  # those running are half done
+    async def eta_s(self, model: str, *, position: int | None = None) -> float | None:
+        """As `Outlook.eta_s`."""
+        return (await self.outlook(model)).eta_s(position)
 
     async def _jobs(self, job_ids: Iterable[str]) -> Jobs:
         """Those jobs that still exist, in the given order."""

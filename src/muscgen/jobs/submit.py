@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+import time
 
 from muscgen.errors import IdempotencyConflict, InternalError, NoWorker, QueueFull
 from muscgen.jobs.base import WEEK_S, job_from, ms
@@ -14,6 +14,7 @@ from muscgen.jobs.scripts import Reply
 from muscgen.jobs.spending import Spending
 from muscgen.request import SongRequest
 
+NOTED_S = 1.0  # so long a model that was noted is taken to be noted still
 CLASSES = {"interactive": 0, "normal": 1, "batch": 2}
 
 
@@ -78,11 +79,10 @@ class Submitting(Spending):
 
     async def _enqueued(self, model: str, reply: list[Reply], limits: Limits, *, fresh: bool) -> Enqueued:
         match reply:
-            case [(b"created" | b"known" | b"same") as how, found, position, cache]:
+            case [b"created" | b"known" | b"same" as how, found, snapshot]:
                 # An id made for this very call is known only if the client lost the reply and sent it again.
                 created = how == b"created" or (how == b"known" and fresh)
-                place = None if position < 0 else position
-                return Enqueued(found.decode(), created, place, cast("Cached", cache.decode()))
+                return Enqueued(job_from(found.decode(), snapshot), created)
             case [b"conflict"]:
                 raise _conflict()
             case [b"noworker"]:
@@ -141,8 +141,11 @@ class Submitting(Spending):
             await self.redis.set(guard, keys.tag, ex=2 * WEEK_S)
 
     async def _note_model(self, model: str) -> None:
+        if time.monotonic() - self._noted_at.get(model, -NOTED_S) < NOTED_S:
+            return
         with outages():
             await self.redis.hset(models_key(self.prefix), tag(model), model)
+        self._noted_at[model] = time.monotonic()
 
 
 def _hook(request: SongRequest) -> str:

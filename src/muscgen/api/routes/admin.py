@@ -108,8 +108,7 @@ async def cancel_job(job_id: str, request: Request, house: Parts) -> Response:
 )
 async def requeue_job(job_id: str, request: Request, house: Parts) -> Response:
     """Try the request of a dead letter again, as a new job of the same tenant."""
-    enqueued = await house.queue.revive(job_id)
-    return await answer(await house.queue.get(enqueued.job_id), house, request)
+    return await answer((await house.queue.revive(job_id)).job, house, request)
 
 
 @router.get("/queues", dependencies=[Depends(query())])
@@ -148,7 +147,7 @@ async def purge(house: Parts, model: Annotated[str, Query(max_length=200)]) -> d
 
 
 def _keys(house: Parts) -> ApiKeys:
-    return ApiKeys(house.queue.redis, house.queue.prefix)
+    return ApiKeys(house.queue.redis, house.queue.prefix, house.queue.surety)
 
 
 async def _known(house: Parts, model: str) -> str:

@@ -71,14 +71,16 @@ async def generate(
     wanted = preferences(request)
     async with asked(request, house, asker) as body:
         admitted = await house.gate.admit(body, asker, idempotency_key=idempotency_key, stays=wanted.stays)
-    mine = admitted.job_id if admitted.created else None  # to be cancelled, if it is so wished
+    job = admitted.job
+    mine = job.id if admitted.created else None  # to be cancelled, if it is so wished
     if wanted.stream:
-        return held(follow(admitted.job_id, house, request), house.queue, mine)
+        return held(follow(job.id, house, request), house.queue, mine)
     async with bound(house.queue, mine):
         if wanted.audio:
-            answer = await listen(admitted.job_id, house, request, asker)
+            answer = await listen(job.id, house, request, asker)
             return held(answer, house.queue, mine)
-        job = await while_connected(request, house.queue.wait(admitted.job_id, wanted.wait_s))
+        if wanted.wait_s and not job.terminal:
+            job = await while_connected(request, house.queue.wait(job.id, wanted.wait_s))
     if admitted.created:
         telemetry.JOBS_SERVED.labels(job.model, job.cache).inc()
     headers = wanted.applied | ({} if admitted.created else {"Idempotent-Replayed": "true"})

@@ -2,20 +2,17 @@
 local id, model, request, class, deadline, ttl, tombstone, max_attempts, max_depth, need_worker, idem, body, tenant,
   audio_s, work, concurrency, queue_depth, hook, trace = unpack(ARGV)
 
-local function place(found)
-  return redis.call('ZRANK', key('q'), is_fan(found) and get(found, 'leader') or found) or -1
-end
-
-local function how(found) return get(found, 'cache') or 'off' end
+-- How it went, which job it is, and how that job stands.
+local function answer(how, found) return { how, found, snapshot(found) } end
 
 if idem ~= '' then
   local earlier = redis.call('HMGET', key('idem:' .. idem), 'job', 'body')
   if earlier[1] then
     if earlier[2] ~= body then return { 'conflict' } end
-    return { earlier[1] == id and 'known' or 'same', earlier[1], place(earlier[1]), how(earlier[1]) }
+    return answer(earlier[1] == id and 'known' or 'same', earlier[1])
   end
 end
-if redis.call('EXISTS', job(id)) == 1 then return { 'known', id, place(id), how(id) } end
+if redis.call('EXISTS', job(id)) == 1 then return answer('known', id) end
 
 local kept, result, leader
 if work ~= '' then
@@ -54,7 +51,7 @@ if kept then
   move(id, 'running')
   conclude(id, 'succeeded', result)
   use(kept, tenant, id, now + tonumber(ttl))
-  return { 'created', id, -1, 'hit' }
+  return answer('created', id)
 end
 
 if tenant ~= '' then redis.call('SADD', key('open:' .. tenant), id) end
@@ -74,7 +71,7 @@ if leader then
     redis.call('HSET', job(leader), 'score', score)
     redis.call('ZADD', key('q'), 'XX', score, leader)
   end
-  return { 'created', id, place(id), 'coalesced' }
+  return answer('created', id)
 end
 
 if work ~= '' then redis.call('SET', key('work:' .. work), id) end
@@ -84,4 +81,4 @@ redis.call('ZADD', key('q'), score, id)
 local mean = tonumber(redis.call('GET', key('pace')) or audio_s)
 redis.call('SET', key('pace'), tostring(0.9 * mean + 0.1 * audio_s), 'PX', WEEK)
 wake()
-return { 'created', id, place(id), how(id) }
+return answer('created', id)
