@@ -9,10 +9,11 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from muscgen.jobs import LeaseKeeper, Queue
-from muscgen.request import SongRequest
+from muscgen.request import ConsentRecord, Scope, SongRequest
 
 MODEL = "muscgen-tiny"
 OPEN = ("queued", "running")
@@ -38,12 +39,25 @@ def song(model: str = MODEL, **changes: Any) -> SongRequest:
     return SongRequest.model_validate(body | changes)
 
 
-async def lapse(queue: Queue, seconds: float = 1.15) -> None:
-    """Let leases run out while somebody else is in touch with the server: an outage would prolong them."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        await asyncio.sleep(0.1)
-        await queue.sweep()
+CONSENT = ConsentRecord(
+    id=f"consent_{'ab' * 16}",
+    tenant="acme",
+    inline=False,
+    basis="licensed",
+    reference="contract 7",
+    scope=Scope(),
+    statement=None,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+LEASE_S = 30.0  # of tests that are not about its length: however slow the machine, none runs out by itself
+
+
+async def lapse(queue: Queue, model: str = MODEL) -> None:
+    """All leases of a model have run out long ago, and somebody looks."""
+    leases = queue._keys(model).leases
+    for job_id in await queue.redis.zrange(leases, 0, -1):
+        await queue.redis.zadd(leases, {job_id: 1})
+    await queue.sweep()
 
 
 def started(command):
@@ -64,12 +78,20 @@ class Heard:
         )
 
 
-async def until(condition, limit_s=3.0):
+async def until(condition, limit_s=60.0):
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < limit_s, "it did not happen in time"
         await asyncio.sleep(0.01)
     return time.monotonic() - started
+
+
+async def swept_until(queue, condition, limit_s=60.0):
+    """What time brings about happens when somebody looks."""
+    async with asyncio.timeout(limit_s):
+        while not await condition():
+            await queue.sweep()
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

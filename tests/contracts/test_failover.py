@@ -9,10 +9,12 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
-from queues import MODEL, faults, song
+from queues import CONSENT, MODEL, faults, song
 
 from muscgen.errors import ConfigurationError, LeaseLost, QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, Surety, check_server, connect, surely
+from muscgen.jobs.apikeys import ApiKeys
+from muscgen.jobs.consents import Consents
 from muscgen.jobs.patience import Impatient
 
 from .servers import DURABLE, Node, redis_server, trio, valkey
@@ -150,7 +152,7 @@ async def test_listeners_sit_a_fail_over_out(three, open_queue):
     three.master.kill()
     [claim] = await patiently(lambda: some(queue))
     await patiently(lambda: queue.finish(claim, {}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await listening == ["queued", "started", "completed"]
 
 
@@ -184,24 +186,37 @@ async def test_a_claim_that_the_replica_never_heard_of_opens_nothing_after_the_f
 
 
 async def test_nobody_is_told_of_what_no_replica_has(three, open_queue, monkeypatch):
-    monkeypatch.setattr(surely, "LIMIT_S", 0.5)
     queue = open_queue(three.url, surety=SURE)
     known = await queue.enqueue(song(), idempotency_key="k", body_hash="b")
     [claim] = await queue.claim([MODEL], "w", 1)
+    keys, consents = (kind(queue.redis, queue.prefix, SURE) for kind in (ApiKeys, Consents))
+    key, _ = await keys.create("acme")
+    await consents.put(CONSENT)
     three.replica.signal(signal.SIGSTOP)
+    monkeypatch.setattr(surely, "LIMIT_S", 0.5)
     try:
         for told in (
             lambda: queue.enqueue(song(), idempotency_key="other", body_hash="b"),
             lambda: queue.enqueue(song(), idempotency_key="k", body_hash="b"),  # found, but of whom?
             lambda: queue.cancel(known.job_id),
             lambda: queue.finish(claim, {}),
+            lambda: keys.create("acme"),
+            lambda: keys.revoke(key.id),
+            lambda: keys.revoke(key.id),  # closed already, but of whom?
+            lambda: consents.put(CONSENT.model_copy(update={"id": f"consent_{'cd' * 16}"})),
+            lambda: consents.use(CONSENT.id, known.job_id),
+            lambda: consents.revoke(CONSENT.id),
+            lambda: consents.revoke(CONSENT.id),
         ):
             with pytest.raises(QueueUnavailable, match="cannot be sure"):
                 await told()
     finally:
         three.replica.signal(signal.SIGCONT)
+        monkeypatch.undo()
     again = await patiently(lambda: queue.enqueue(song(), idempotency_key="other", body_hash="b"))
     assert again.created is False
+    assert (await patiently(lambda: keys.revoke(key.id))).revoked_at
+    assert (await patiently(lambda: consents.revoke(CONSENT.id))).revoked
     assert await patiently(lambda: queue.finish(claim, {})) is State.CANCELLED
 
 

@@ -34,7 +34,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
         redoc_url=None,
         redirect_slashes=False,
     )
-    keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix))
+    keyring = Keyring(settings.api_keys, ApiKeys(queue.redis, queue.prefix, queue.surety))
     rules = Rules(settings)
     audit, uploads = audit_of(settings), uploads_of(settings)
     links = links_of(settings.link_keys, settings.link_path)

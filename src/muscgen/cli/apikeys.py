@@ -87,18 +87,20 @@ def revoke(
 
 def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], redis_url: str | None, home: Path | None) -> T:
     from muscgen.cli.queue_server import reached
-    from muscgen.jobs import connect
+    from muscgen.jobs import connect, surety_of
     from muscgen.jobs.apikeys import ApiKeys
     from muscgen.settings import load
+
+    settings = load(redis_url=redis_url, home=home)
 
     async def run(url: str) -> T:
         client = connect(url)
         try:
-            return await work(ApiKeys(client))
+            return await work(ApiKeys(client, surety=surety_of(settings)))
         finally:
             await client.aclose()
 
-    with reached(load(redis_url=redis_url, home=home)) as url:
+    with reached(settings) as url:
         return asyncio.run(run(url))
 
 

@@ -201,13 +201,13 @@ def _document(held: Held) -> dict[str, Any]:
 
 def _with_consents(settings: Settings, work: Callable[[Consents], Awaitable[T]]) -> T:
     from muscgen.cli.queue_server import reached
-    from muscgen.jobs import connect
+    from muscgen.jobs import connect, surety_of
     from muscgen.jobs.consents import Consents
 
     async def run(url: str) -> T:
         client = connect(url)
         try:
-            return await work(Consents(client))
+            return await work(Consents(client, surety=surety_of(settings)))
         finally:
             await client.aclose()
 

@@ -13,7 +13,7 @@ from muscgen.admission import Desk, Principal, Sound
 from muscgen.audit import Audit, audit_of
 from muscgen.cli.queue_server import reached
 from muscgen.cli.words import person
-from muscgen.jobs import connect
+from muscgen.jobs import connect, surety_of
 from muscgen.jobs.consents import Consents
 from muscgen.models.card import Card
 from muscgen.request import SongRequest
@@ -46,13 +46,13 @@ def entitled(
             async with desk.used(covered, name):
                 return covered
 
-        covered = _with(url, begin)
+        covered = _with(url, settings, begin)
 
         def note(content: bytes) -> None:
             consent = covered.rights.input_audio_consent
             if consent is not None and (consent_id := consent.id) is not None:
                 digest = hashlib.sha256(content).hexdigest()
-                held = _with(url, lambda consents: consents.use(consent_id, name, [digest]))
+                held = _with(url, settings, lambda consents: consents.use(consent_id, name, [digest]))
                 if held is not None:
                     check_standing(held)
             _note(audit, covered, card, content)
@@ -65,11 +65,11 @@ def _note(audit: Audit, request: SongRequest, card: Card, content: bytes) -> Non
     note_song(audit, person(), request, how="made", model=card.id, revision=card.revision, artifacts=[file])
 
 
-def _with(url: str, work: Callable[[Consents], Awaitable[T]]) -> T:
+def _with(url: str, settings: Settings, work: Callable[[Consents], Awaitable[T]]) -> T:
     async def run() -> T:
         client = connect(url)
         try:
-            return await work(Consents(client))
+            return await work(Consents(client, surety=surety_of(settings)))
         finally:
             await client.aclose()
 

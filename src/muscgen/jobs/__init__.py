@@ -17,7 +17,7 @@ from muscgen.jobs.queue import Queue
 from muscgen.jobs.sound import Sound
 from muscgen.jobs.states import LEGAL, TERMINAL, State
 from muscgen.jobs.stock import Coming
-from muscgen.jobs.surely import Surety
+from muscgen.jobs.surely import Surety, surety_of
 
 __all__ = [
     "LEGAL",
@@ -43,4 +43,5 @@ __all__ = [
     "check_server",
     "connect",
     "new_job_id",
+    "surety_of",
 ]

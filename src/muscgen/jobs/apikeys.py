@@ -16,6 +16,7 @@ from muscgen.jobs.connect import outages
 from muscgen.jobs.keys import PREFIX
 from muscgen.jobs.limits import UNLIMITED, Limits
 from muscgen.jobs.scripts import Reply
+from muscgen.jobs.surely import NOTHING, Surety, write
 
 Scope = Literal["generate", "read", "verify", "admin"]
 SCOPES: frozenset[str] = frozenset(get_args(Scope))
@@ -58,11 +59,12 @@ class ApiKey:
 class ApiKeys:
     """The keys of a deployment: `<prefix>:apikeys` has the records by id, `<prefix>:apikey:<sha256>` the ids.
 
-    Every method raises QueueUnavailable while Redis does not answer.
+    Every method raises QueueUnavailable while Redis does not answer, and those that write where it cannot be
+    as sure as `surety` wants; what they wrote may stand then, and they may be called again.
     """
 
-    def __init__(self, client: Reply, prefix: str = PREFIX) -> None:
-        self._redis = client
+    def __init__(self, client: Reply, prefix: str = PREFIX, surety: Surety = NOTHING) -> None:
+        self._redis, self._surety = client, surety
         self._records = f"{prefix}:apikeys"
         self._digests = f"{prefix}:apikey:"
 
@@ -80,9 +82,9 @@ class ApiKeys:
         _check(tenant, wanted)
         key = ApiKey(secrets.token_hex(6), tenant, wanted, time.time(), expires_at, None, note[:200], limits)
         text = f"{MARK}{key.id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
-        with outages():
-            await self._redis.hset(self._records, key.id, json.dumps(key.to_dict()))
-            await self._redis.set(self._digests + digest(text), key.id)
+        await self._keep(key)
+        known_by = self._digests + digest(text)
+        await write(self._redis, known_by, ("SET", known_by, key.id), self._surety)
         return key, text
 
     async def find(self, text_digest: str) -> ApiKey | None:
@@ -112,9 +114,12 @@ class ApiKeys:
         key = ApiKey.from_json(record)
         if key.revoked_at is None:
             key = replace(key, revoked_at=time.time())
-            with outages():
-                await self._redis.hset(self._records, key_id, json.dumps(key.to_dict()))
+        await self._keep(key)  # once more where it is closed: what it was told by may have been lost
         return key
+
+    async def _keep(self, key: ApiKey) -> None:
+        record = ("HSET", self._records, key.id, json.dumps(key.to_dict()))
+        await write(self._redis, self._records, record, self._surety)
 
 
 def digest(text: str) -> str:

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from muscgen.errors import ConsentNotFound, QuotaExceeded
 from muscgen.jobs.connect import outages
 from muscgen.jobs.keys import PREFIX
-from muscgen.jobs.scripts import Reply
+from muscgen.jobs.scripts import Argument, Reply
+from muscgen.jobs.surely import NOTHING, Surety, write
 from muscgen.request import ConsentRecord
 
 INLINE_KEPT_S = 90 * 86_400  # after its last use, for a consent that was only told in requests
@@ -63,10 +64,12 @@ class Made:
 
 
 class Consents:
-    """Every method raises QueueUnavailable while Redis does not answer."""
+    """Every method raises QueueUnavailable while Redis does not answer, and those that write where it cannot
+    be as sure as `surety` wants; what they wrote may stand then, and they may be called again.
+    """
 
-    def __init__(self, client: Reply, prefix: str = PREFIX) -> None:
-        self._redis, self._prefix = client, prefix
+    def __init__(self, client: Reply, prefix: str = PREFIX, surety: Surety = NOTHING) -> None:
+        self._redis, self._prefix, self._surety = client, prefix, surety
 
     async def put(self, record: ConsentRecord) -> Held:
         """Keep a consent; one with its id that is there already stays as it is.
@@ -75,9 +78,8 @@ class Consents:
         """
         key, index = self._record(record.id), self._index(record.tenant)
         await self._check_room(index)
-        with outages():
-            await self._redis.hsetnx(key, "record", record.canonical())
-            await self._redis.zadd(index, {record.id: time.time()}, nx=True)
+        await self._write(key, "HSETNX", key, "record", record.canonical())
+        await self._write(index, "ZADD", index, "NX", time.time(), record.id)
         if record.inline:
             await self._prolong(record.id)
         return await self.get(record.id)
@@ -108,14 +110,15 @@ class Consents:
 
     async def revoke(self, consent_id: str, tenant: str | None = None, reason: str = "") -> Held:
         """Take a consent back for good, once or again. Raises ConsentNotFound."""
-        held = await self.get(consent_id, tenant)
-        if held.revoked is None:
-            with outages():
-                revoked = json.dumps({"at": round(time.time(), 3), "reason": reason})
-                await self._redis.hsetnx(self._record(consent_id), "revoked", revoked)
-                # A statement that was taken back is not forgotten, lest it be told again.
-                await self._redis.persist(self._record(consent_id))
-                await self._redis.persist(self._made(consent_id))
+        await self.get(consent_id, tenant)
+        key, made = self._record(consent_id), self._made(consent_id)
+        revoked = json.dumps({"at": round(time.time(), 3), "reason": reason})
+        await self._write(
+            key, "HSETNX", key, "revoked", revoked
+        )  # the first stands; whoever asks is sure of it
+        # A statement that was taken back is not forgotten, lest it be told again.
+        await self._write(key, "PERSIST", key)
+        await self._write(made, "PERSIST", made)
         return await self.get(consent_id, tenant)
 
     async def use(self, consent_id: str, job_id: str, artifacts: Sequence[str] = ()) -> Held | None:
@@ -124,11 +127,10 @@ class Consents:
         Where it is revoked, or gone (None), nothing is written.
         """
         members = [f"{job_id} {artifact}" for artifact in artifacts] or [job_id]
-        with outages():
-            for artifact in artifacts:  # first, so that no song is ever without what is behind it
-                await self._redis.sadd(self._behind(artifact), consent_id)
-            keys = (self._record(consent_id), self._made(consent_id))
-            kept = await self._redis.eval(_USE, len(keys), *keys, time.time(), *members)
+        for artifact in artifacts:  # first, so that no song is ever without what is behind it
+            await self._write(self._behind(artifact), "SADD", self._behind(artifact), consent_id)
+        keys = (self._record(consent_id), self._made(consent_id))
+        kept = await self._write(keys[0], "EVAL", _USE, len(keys), *keys, time.time(), *members)
         held = _held(kept)
         if held is not None and held.record.inline and held.revoked is None:
             await self._prolong(consent_id)
@@ -158,6 +160,9 @@ class Consents:
         places = [(at, member.decode()) for member, at in rows]
         page = [place for place in places if after is None or place > after][:limit]
         return [_use(member, at) for at, member in page], page[-1] if len(page) == limit else None
+
+    async def _write(self, key: str, *command: Argument) -> Reply:
+        return await write(self._redis, key, command, self._surety)
 
     async def _prolong(self, consent_id: str) -> None:
         with outages():

@@ -7,7 +7,7 @@ import time
 from muscgen.errors import IdempotencyConflict, InternalError, NoWorker, QueueFull
 from muscgen.jobs.base import WEEK_S, job_from, ms
 from muscgen.jobs.connect import outages
-from muscgen.jobs.job import Cached, Enqueued, Job
+from muscgen.jobs.job import Enqueued, Job
 from muscgen.jobs.keys import Keys, guard_key, idempotency_hash, models_key, new_job_id, tag
 from muscgen.jobs.limits import UNLIMITED, Limits
 from muscgen.jobs.scripts import Reply

@@ -18,6 +18,7 @@ from muscgen.errors import QueueUnavailable
 from muscgen.jobs.connect import outages
 from muscgen.jobs.patience import REPLY_LIMIT_S
 from muscgen.jobs.scripts import Argument, Reply, digest, source
+from muscgen.settings import Settings
 
 LIMIT_S = 2.0  # everysec is done within one as a rule
 MARK_MS = 60_000
@@ -49,6 +50,11 @@ class Surety:
 NOTHING = Surety()
 
 
+def surety_of(settings: Settings) -> Surety:
+    """As the settings want it."""
+    return Surety(settings.queue_sync_replicas, settings.queue_sync_disk)
+
+
 async def run_surely(
     client: Any,  # noqa: ANN401  Client, which tests may wrap
     name: str,
@@ -60,19 +66,50 @@ async def run_surely(
 
     What the script did stays done then: doing it again under the same id or idempotency key finds it.
     """
-    mark = ("SET", f"{key.removesuffix(':q')}:sure", "1", "PX", MARK_MS)
     for call in (("EVALSHA", digest(name)), ("EVAL", source(name))):
         with outages():
-            async with asyncio.timeout(REPLY_LIMIT_S + LIMIT_S):
-                reply, marked, sure = await client.together(
-                    key, (*call, 1, key, *arguments), mark, surety.command()
-                )
-            if isinstance(reply, NoScriptError):
-                continue
-            for answer in (reply, marked, sure):
-                if isinstance(answer, Exception):
-                    raise answer
-        if not surety.met(sure):
-            raise QueueUnavailable("the queue cannot be sure yet that this will be kept", retry_after_s=1.0)
-        return reply
+            reply = await _answered(client, key, (*call, 1, key, *arguments), surety)
+        if not isinstance(reply, NoScriptError):
+            return reply
     raise AssertionError("EVAL sends the script itself")
+
+
+async def write(
+    client: Any,  # noqa: ANN401  as above
+    key: str,
+    command: Sequence[Argument],
+    surety: Surety,
+) -> Reply:
+    """The answer to a command that writes to `key`, once `surety` is met. Raises as `run_surely` does."""
+    with outages():
+        if not surety:
+            return await client.execute_command(*command)
+        return await _answered(client, key, command, surety)
+
+
+async def _answered(
+    client: Any,  # noqa: ANN401  as above
+    key: str,
+    command: Sequence[Argument],
+    surety: Surety,
+) -> Reply:
+    """The answer, or NoScriptError. Raises other errors, and QueueUnavailable where it is not sure."""
+    mark = ("SET", _mark(key), "1", "PX", MARK_MS)
+    async with asyncio.timeout(REPLY_LIMIT_S + LIMIT_S):
+        reply, marked, sure = await client.together(key, tuple(command), mark, surety.command())
+    if isinstance(reply, NoScriptError):
+        return reply
+    for answer in (reply, marked, sure):
+        if isinstance(answer, Exception):
+            raise answer
+    if not surety.met(sure):
+        raise QueueUnavailable("the queue cannot be sure yet that this will be kept", retry_after_s=1.0)
+    return reply
+
+
+def _mark(key: str) -> str:
+    """A key in the same slot, and below the same prefix."""
+    before, brace, rest = key.partition("{")
+    if brace:
+        return f"{before}{{{rest.partition('}')[0]}}}:sure"
+    return f"{key.partition(':')[0]}:{{{key}}}:sure"

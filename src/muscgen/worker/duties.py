@@ -31,7 +31,7 @@ class Leave:
         consent = claim.request.rights.input_audio_consent
         self._id = None if consent is None else consent.id
         self._claim, self._use = claim, deployment_use
-        self._consents = Consents(queue.redis, queue.prefix)
+        self._consents = Consents(queue.redis, queue.prefix, queue.surety)
 
     async def ask(self) -> None:
         """Before the song is begun. Raises ConsentRefused, ConsentRevoked, QueueUnavailable."""

@@ -15,7 +15,7 @@ from muscgen import telemetry
 from muscgen.artifacts import HotStore, Store, is_upload, open_store, upload_expires_at
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable, StoreUnavailable
 from muscgen.fetching.shelf import Shelf
-from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, Surety, check_server, connect
+from muscgen.jobs import TERMINAL, LeaseKeeper, Queue, State, check_server, connect, surety_of
 from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.keys import born_at
 from muscgen.models.card import Card
@@ -126,7 +126,7 @@ def open_queue(settings: Settings, redis_url: str) -> Queue:
         require_worker=settings.require_worker,
         cache_s=settings.cache_ttl_s,
         cache_bytes=settings.cache_bytes,
-        surety=Surety(settings.queue_sync_replicas, settings.queue_sync_disk),
+        surety=surety_of(settings),
     )
 
 
