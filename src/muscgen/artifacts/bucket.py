@@ -20,7 +20,7 @@ from muscgen.artifacts import files, records
 from muscgen.artifacts.lives import CHECKS, Life, Lives, check_conditions
 from muscgen.artifacts.objects import BLOCK_BYTES, Objects
 from muscgen.artifacts.records import Artifact, Record
-from muscgen.artifacts.store import Live, Store, Wants, attachable, check_put, checked, everything, not_found
+from muscgen.artifacts.store import Live, Store, Wants, attachable, checked, everything, not_found
 from muscgen.artifacts.sweeping import Sweeper
 from muscgen.errors import ArtifactNotFound, InternalError, StoreUnavailable
 
@@ -56,26 +56,12 @@ class BucketStore(Store):
             check_conditions(self._objects)
             self._honours_conditions = True
 
-    def put(
-        self,
-        content: bytes | BinaryIO,
-        *,
-        owner: str,
-        content_type: str,
-        extension: str,
-        duration_s: float,
-        sample_rate: int,
-        channels: int,
-        expires_at: float | None = None,
+    def add(
+        self, made: Artifact, content: bytes | BinaryIO, owner: str, expires_at: float | None
     ) -> Artifact:
-        check_put(owner, extension)
-        sha256, size = files.digest(content), files.size(content)
-        made = Artifact(
-            sha256, content_type, extension, size, duration_s, sample_rate, channels, self._clock()
-        )
-        with self._changing(sha256):
+        with self._changing(made.id):
             for _ in range(TURNS):
-                if (life := self._join(sha256, owner, expires_at)) is not None:
+                if (life := self._join(made.id, owner, expires_at)) is not None:
                     self._mend(life, content)
                     return life.record.artifact
                 record = Record(made, {}).owned_by(owner, expires_at)

@@ -24,7 +24,6 @@ from muscgen.artifacts.store import (
     Store,
     Wants,
     attachable,
-    check_put,
     checked,
     everything,
     is_digest,
@@ -52,29 +51,14 @@ class DirectoryStore(Store):
         with tempfile.TemporaryFile(dir=self._root) as file:
             file.write(b"muscgen")
 
-    @files.outages()
-    def put(
-        self,
-        content: bytes | BinaryIO,
-        *,
-        owner: str,
-        content_type: str,
-        extension: str,
-        duration_s: float,
-        sample_rate: int,
-        channels: int,
-        expires_at: float | None = None,
+    def add(
+        self, made: Artifact, content: bytes | BinaryIO, owner: str, expires_at: float | None
     ) -> Artifact:
-        check_put(owner, extension)
-        sha256, size = files.digest(content), files.size(content)
-        made = Artifact(
-            sha256, content_type, extension, size, duration_s, sample_rate, channels, self._clock()
-        )
-        files.make_private(self._shard(sha256))
-        with files.locked(self._shard(sha256)):
-            known = self._read(sha256)
+        files.make_private(self._shard(made.id))
+        with files.locked(self._shard(made.id)):
+            known = self._read(made.id)
             if known is None:  # what was attached in an earlier life does not come back with the content
-                self._remove_attachments(sha256)
+                self._remove_attachments(made.id)
             record = (known or Record(made, {})).owned_by(owner, expires_at)
             # A file damaged on disk is written anew: its next maker has the right content at hand.
             if not self._intact(record.artifact):

@@ -63,8 +63,10 @@ class HotStore(Store):
     def check(self) -> None:
         self._store.check()
 
-    def put(self, content: bytes | BinaryIO, **about: Any) -> Artifact:  # noqa: ANN401  Store says what
-        artifact = self._store.put(content, **about)
+    def add(
+        self, made: Artifact, content: bytes | BinaryIO, owner: str, expires_at: float | None
+    ) -> Artifact:
+        artifact = self._store.add(made, content, owner, expires_at)
         self._drop(artifact.id)
         return artifact
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, Protocol
 
+from muscgen.artifacts import files
 from muscgen.artifacts.records import Artifact, Record
 from muscgen.errors import ArtifactNotFound
 
@@ -32,6 +33,8 @@ class Store(Protocol):
     store does not answer, and those that write StoreFull where no space is left.
     """
 
+    _clock: Callable[[], float]  # Unix seconds
+
     def check(self) -> None:
         """Raises StoreUnavailable, or ConfigurationError where nothing can ever be kept."""
 
@@ -51,6 +54,19 @@ class Store(Protocol):
 
         A file is read from its beginning, and stays its owner's to close.
         """
+        if not _EXTENSION.fullmatch(extension) or not owner:
+            raise ValueError(
+                f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}"
+            )
+        with files.outages():
+            digest, size = files.digest(content), files.size(content)
+            about = (content_type, extension, size, duration_s, sample_rate, channels)
+            return self.add(Artifact(digest, *about, self._clock()), content, owner, expires_at)
+
+    def add(
+        self, made: Artifact, content: bytes | BinaryIO, owner: str, expires_at: float | None
+    ) -> Artifact:
+        """`put`, once it is known what the content is."""
 
     def share(self, artifact_id: str, owner: str, expires_at: float | None = None) -> Artifact:
         """Make somebody one more owner of what is there."""
@@ -123,12 +139,6 @@ def attachable(name: str, content: bytes = b"") -> str:
     if not _ATTACHMENT.fullmatch(name) or len(content) > MAX_ATTACHMENT_BYTES:
         raise ValueError(f"{len(content)} bytes cannot be attached as {name!r}")
     return name
-
-
-def check_put(owner: str, extension: str) -> None:
-    """Raises ValueError for what cannot be put."""
-    if not _EXTENSION.fullmatch(extension) or not owner:
-        raise ValueError(f"an artifact needs an owner and a plain extension, not {owner!r} and {extension!r}")
 
 
 def not_found(artifact_id: str) -> ArtifactNotFound:
