@@ -16,6 +16,7 @@ from chaos.service import Service
 from chaos.wishes import MODEL
 from chaos.world import WORKERS, World
 from muscgen.artifacts import DirectoryStore
+from muscgen.errors import JobExpired, JobNotFound
 from muscgen.jobs import Queue, State, connect
 from muscgen.jobs.keys import Keys, tag
 from muscgen.worker.keeping import shown_by
@@ -63,7 +64,11 @@ async def _one_end_each(queue: Queue, book: Book) -> None:
     for told in book.told:
         if told.deleted:
             continue
-        job = await queue.get(told.job_id)
+        try:
+            job = await queue.get(told.job_id)
+        except (JobNotFound, JobExpired):
+            book.fault(f"{told.job_id} was accepted and is gone")
+            continue
         if not job.terminal or (told.status and job.state != told.status):
             book.fault(f"{told.job_id} was {told.status} and is {job.state}")
 

@@ -1,6 +1,6 @@
 """`make load`: what the API bears, without a worker. Writes load/RESULTS.md and load/results.json.
 
-LOAD="--seconds 5 --steady 60" shortens it.
+LOAD="--seconds 5 --steady 60" shortens it. LOAD="--short" takes half a minute, and fails for any error.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +21,13 @@ from load.service import serving
 
 HERE = Path(__file__).parent
 RATES = (50, 200, 500)
+SHORT = {"seconds": 2.0, "rates": (50.0, 200.0), "listeners": 200, "jobs": 500, "steady": 10.0}
 COLUMNS = ("run", "requests", "p50_ms", "p99_ms", "max_ms", "errors", "rss_mb", "load_average")
 
 
-async def measure(seconds: float, steady_s: float, clients: int, jobs: int) -> list[Row]:
+async def measure(
+    seconds: float, rates: Sequence[float], steady_s: float, clients: int, jobs: int
+) -> list[Row]:
     rows: list[Row] = []
 
     def told(*new: Row) -> None:
@@ -32,7 +37,7 @@ async def measure(seconds: float, steady_s: float, clients: int, jobs: int) -> l
 
     with serving() as service:
         await post(service, 50, 2)  # imports and caches
-        for rate in RATES:
+        for rate in rates:
             told(await post(service, rate, seconds))
     with serving() as service:
         told(await listeners(service, clients))
@@ -63,7 +68,7 @@ def table(rows: list[Row], where: dict[str, str], command: str) -> str:
     notes = [
         f"{each['run']}: {name} {each[name]}"
         for each in rows
-        for name in ("api_cores", "all_open_s", "held_mb", "rss_growth_mb")
+        for name in ("api_cores", "redis_cores", "client_cores", "all_open_s", "held_mb", "rss_growth_mb")
         if name in each
     ]
     facts = ", ".join(f"{name} {value}" for name, value in where.items())
@@ -91,12 +96,21 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=1_000)
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="of POST /generate, a second")
+    parser.add_argument("--short", action="store_true", help="a little of each; ends with 1 for any error")
+    if "--short" in sys.argv:
+        parser.set_defaults(**SHORT)
     asked = parser.parse_args()
-    rows = asyncio.run(measure(asked.seconds, asked.steady, asked.listeners, asked.jobs))
+    rows = asyncio.run(measure(asked.seconds, asked.rates, asked.steady, asked.listeners, asked.jobs))
     where = machine()
+    asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "results.json").write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
-    command = f"python -m load --seconds {asked.seconds:g} --steady {asked.steady:g}"
-    (asked.out / "RESULTS.md").write_text(table(rows, where, command))
+    command = f"python -m load {' '.join(sys.argv[1:])}".strip()
+    page = table(rows, where, command)
+    (asked.out / "RESULTS.md").write_text(page)
+    print(page)
+    if asked.short and (failed := [each["run"] for each in rows if each["errors"]]):
+        raise SystemExit(f"FAILED: errors in {', '.join(failed)}")
 
 
 if __name__ == "__main__":

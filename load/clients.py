@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 WISH = {"prompt": "warm lo-fi with a soft piano, 90 bpm", "duration": 8.0}
+PATIENCE_S = 30.0
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _SEEDS = count()  # equal requests would share their work
 
 
@@ -20,6 +24,7 @@ class Measured:
 
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
+    client_cpu_s: float = 0.0
 
     def quantile(self, share: float) -> float:
         ordered = sorted(self.latencies)
@@ -36,54 +41,98 @@ def wish() -> bytes:
     return asking("POST", "/generate", WISH | {"seed": next(_SEEDS)})
 
 
+Told = Callable[[str, bytes], None]  # status, or what broke, and body
+
+
+class Line(asyncio.Protocol):
+    """A kept-alive connection, with just enough of HTTP: a client must not take the cores it measures."""
+
+    def __init__(self, idle: list[Line]) -> None:
+        self._idle, self._told = idle, None
+        self._got, self._needs = b"", 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def ask(self, request: bytes, told: Told) -> None:
+        self._told = told
+        self._transport.write(request)
+
+    def data_received(self, content: bytes) -> None:
+        self._got += content
+        if not self._needs and (end := self._got.find(b"\r\n\r\n")) >= 0:
+            length = _LENGTH.search(self._got, 0, end + 2)  # none with 204
+            self._needs = end + 4 + (int(length[1]) if length else 0)
+        if self._needs and len(self._got) >= self._needs:
+            status, body = self._got[9:12].decode(), self._got[self._got.find(b"\r\n\r\n") + 4 :]
+            self._got, self._needs, told, self._told = b"", 0, self._told, None
+            self._idle.append(self)
+            told(status, body)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self in self._idle:  # the server closes idle ones after 5 s
+            self._idle.remove(self)
+        if self._told is not None:
+            told, self._told = self._told, None
+            told(type(error).__name__ if error else "Closed", b"")
+
+    def close(self) -> None:
+        self._transport.close()
+
+
 class Connections:
-    """Kept-alive connections, as a proxy in front holds them. Small enough to cost the API's cores little."""
+    """Kept-alive connections, as a proxy in front holds them."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[Line] = []
+        self._all: list[Line] = []
+
+    async def begin(self, request: bytes, told: Told) -> None:
+        """Send; `told` is called with what comes. Raises OSError where no connection can be made."""
+        if not self._idle:
+            loop = asyncio.get_running_loop()
+            _, line = await loop.create_connection(lambda: Line(self._idle), "127.0.0.1", self._port)
+            self._all.append(line)
+            line.ask(request, told)
+        else:
+            self._idle.pop().ask(request, told)
 
     async def ask(self, request: bytes) -> tuple[str, bytes]:
         """Status and body."""
-        pair = None
-        while self._idle and (pair is None or pair[0].at_eof()):  # the server closes idle ones after 5 s
-            pair = self._idle.pop()
-        if pair is None or pair[0].at_eof():
-            pair = await asyncio.open_connection("127.0.0.1", self._port)
-        pair[1].write(request)
-        head = await pair[0].readuntil(b"\r\n\r\n")
-        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        body = await pair[0].readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)  # none with 204
-        self._idle.append(pair)
-        return head[9:12].decode(), body
+        answer: asyncio.Future[tuple[str, bytes]] = asyncio.get_running_loop().create_future()
+        await self.begin(request, lambda status, body: answer.set_result((status, body)))
+        return await answer
 
     def close(self) -> None:
-        for _, writer in self._idle:
-            writer.close()
+        for line in self._all:
+            line.close()
 
 
 async def at_rate(port: int, rate: float, seconds: float, request: Callable[[], bytes]) -> Measured:
     """Open loop: a slow answer delays no later request, and its wait is counted."""
-    measured, connections, waiting = Measured(), Connections(port), set()
+    measured, connections = Measured(), Connections(port)
+    requests = [request() for _ in range(round(rate * seconds))]
 
-    async def one(due: float) -> None:
-        try:
-            async with asyncio.timeout(30):
-                status, _ = await connections.ask(request())
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            status = type(error).__name__
+    def heard(due: float, status: str, _body: bytes) -> None:
         measured.latencies.append(time.perf_counter() - due)
         measured.statuses[status] += 1
 
-    began = time.perf_counter() + 0.1
-    for number in range(round(rate * seconds)):
+    began, used = time.perf_counter() + 0.1, time.process_time()
+    for number, each in enumerate(requests):
         due = began + number / rate
         if (early := due - time.perf_counter()) > 0:
             await asyncio.sleep(early)
-        task = asyncio.create_task(one(due))
-        waiting.add(task)
-        task.add_done_callback(waiting.discard)
-    await asyncio.gather(*waiting)
+        try:
+            await connections.begin(each, partial(heard, due))
+        except OSError as error:
+            heard(due, type(error).__name__, b"")
+    until = time.perf_counter() + PATIENCE_S
+    while len(measured.latencies) < len(requests) and time.perf_counter() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    for _ in range(len(requests) - len(measured.latencies)):
+        heard(until - PATIENCE_S, "no answer", b"")
+    measured.client_cpu_s = time.process_time() - used
     connections.close()
     return measured
 

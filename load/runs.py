@@ -32,10 +32,16 @@ def row(name: str, measured: Measured, service: Running, **more: object) -> Row:
 
 
 async def post(service: Running, rate: float, seconds: float) -> Row:
-    before = service.cpu_s()
+    before, redis = service.cpu_s(), service.redis_cpu_s()
     measured = await at_rate(service.port, rate, seconds, wish)
-    share = (service.cpu_s() - before) / seconds
-    return row(f"POST /generate at {rate:g}/s", measured, service, api_cores=round(share, 2))
+    return row(
+        f"POST /generate at {rate:g}/s",
+        measured,
+        service,
+        api_cores=round((service.cpu_s() - before) / seconds, 2),
+        redis_cores=round((service.redis_cpu_s() - redis) / seconds, 2),
+        client_cores=round(measured.client_cpu_s / seconds, 2),
+    )
 
 
 async def listeners(service: Running, count: int) -> Row:

@@ -29,8 +29,17 @@ class Running:
 
     def cpu_s(self) -> float:
         """User and system time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_s(self.pid)
+
+    def redis_cpu_s(self) -> float:
+        """The same of the queue's server, which is its child."""
+        children = [task.read_text().split() for task in Path(f"/proc/{self.pid}/task").glob("*/children")]
+        return sum(_cpu_s(int(child)) for task in children for child in task)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
