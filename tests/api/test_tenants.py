@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from muscgen.artifacts.companions import CREDENTIALS, RECEIPT
 from muscgen.jobs.apikeys import ApiKeys
 from muscgen.jobs.limits import Limits
 
@@ -53,6 +54,43 @@ async def test_the_job_of_another_tenant_is_not_there(service, keys, method, pat
             job["id"][:-4] + "0000", ""
         )
     assert (await service.http.get(f"/jobs/{job['id']}", headers=mine)).json()["status"] == "queued"
+
+
+FILE_ROUTES = [
+    ("GET", "/artifacts/{file}"),
+    ("HEAD", "/artifacts/{file}"),
+    ("DELETE", "/artifacts/{file}"),
+    ("POST", "/artifacts/{file}/sign"),
+    ("GET", "/artifacts/{file}/receipt"),
+    ("GET", "/artifacts/{file}/credentials"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), FILE_ROUTES)
+async def test_the_file_of_another_tenant_is_not_there(service, keys, method, path):
+    mine, theirs = await keys("a"), await keys("b")
+    await service.post(headers=mine)
+    file = await service.play()
+    for name in (RECEIPT, CREDENTIALS):
+        service.store.attach(file, name, b"{}")
+    answer = await service.http.request(method, path.format(file=file), headers=theirs)
+    missing = await service.http.request(method, path.format(file="0" * 64), headers=theirs)
+    assert (answer.status_code, missing.status_code) == (404, 404)
+    if method != "HEAD":
+        words = [one.json()["detail"].replace(id_, "") for one, id_ in ((answer, file), (missing, "0" * 64))]
+        assert words[0] == words[1]
+    if method != "DELETE":  # a song's file goes with its job
+        assert (await service.http.request(method, path.format(file=file), headers=mine)).status_code == 200
+
+
+async def test_the_sound_of_another_tenant_is_not_built_on(service, keys):
+    mine, theirs = await keys("a"), await keys("b")
+    await service.post(headers=mine)
+    clip = {"artifact_id": await service.play(), "end": 2.0}
+    wish = {"mode": "continuation", "conditioning": {"prompt_audio": clip}, "duration": 8.0}
+    answer = await service.post(headers=theirs, **wish)
+    assert answer.status_code in (404, 422)
+    assert answer.json()["code"] == "artifact_not_found"
 
 
 async def test_a_tenant_lists_its_own_jobs_from_all_its_keys(service, keys):

@@ -121,6 +121,19 @@ def test_a_mark_is_looked_for_in_any_sound(channels, rate, seconds, gain, seed):
     assert detect(Audio(samples.astype(np.float32), rate), {"ours": b"secret"}) is None
 
 
+_few = st.text(max_size=3)
+_hosts = st.one_of(st.text(max_size=60), st.ip_addresses().map(str), st.from_regex(r"[0-9a-fx.:\[\]%]{1,40}"))
+
+
+@settings(wired, max_examples=150)
+@given(url=st.one_of(st.text(max_size=80), st.builds("http{}://{}{}".format, _few, _hosts, _few)))
+async def test_an_address_for_a_webhook_is_kept_or_refused(service, url):
+    answer = await service.post(delivery={"webhook": {"url": url, "events": ["completed"]}})
+    assert answer.status_code in (202, 422, 429), answer.text
+    if answer.status_code == 422:
+        assert answer.json()["param"] == "delivery.webhook.url"
+
+
 def _file(kind, **options):
     out = io.BytesIO()
     tone = (0.3 * np.sin(np.arange(4_000) * 0.05)).astype(np.float32)
