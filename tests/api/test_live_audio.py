@@ -41,7 +41,7 @@ class Player:
         self.queue, self.service, self.claim = service.queue, service, claim
 
     async def listened(self, output=0):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while output not in await self.queue.listened(self.claim):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -212,10 +212,17 @@ async def test_head_says_what_would_come_and_waits_for_nothing(service):
 async def test_a_song_that_ends_before_its_time_breaks_the_connection(service, how):
     job, player = await begun(service)
     async with serving(service.app) as (http, _):
-        asking = asyncio.create_task(http.get(job["urls"]["audio"]))
+        hearing = asyncio.Event()
+
+        async def hear():
+            async with http.stream("GET", job["urls"]["audio"]) as answer:
+                async for _ in answer.aiter_bytes():
+                    hearing.set()
+
+        asking = asyncio.create_task(hear())
         await player.listened()
         await player.push(0, 1)
-        await asyncio.sleep(0.1)
+        await hearing.wait()
         if how == "fails":
             await service.queue.fail(player.claim, {"code": "bad_song", "detail": "silent"}, retry=False)
         elif how == "is cancelled":
@@ -292,7 +299,7 @@ async def broken_off(service, way, *, bound):
         await asyncio.sleep(0.2)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             job_id = player.claim.job_id
             while bound and not (await service.queue.get(job_id)).cancel_requested:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

@@ -55,8 +55,9 @@ async def test_a_listener_that_goes_away_leaves_nothing_behind(service):
                 if line == "event: queued":
                     break
             assert len(asyncio.all_tasks()) > before
-        await asyncio.sleep(0.3)
-        assert len(asyncio.all_tasks()) <= before
+        async with asyncio.timeout(60):
+            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def test_ranges_over_the_wire(service):
@@ -117,7 +118,7 @@ async def talk(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     await writer.drain()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -148,7 +148,7 @@ def test_a_bucket_that_is_away_is_said_so_soon(tmp_path, monkeypatch):
 def test_a_bucket_that_hangs_holds_no_more_than_one_thread_for_long(tmp_path, monkeypatch):
     from muscgen.artifacts import opening
 
-    client = opening._CLIENT | {"read_timeout": timedelta(seconds=1)}
+    client = opening._CLIENT | {"read_timeout": timedelta(seconds=3)}
     monkeypatch.setattr(opening, "_CLIENT", client)
     monkeypatch.setattr(opening, "_RETRIES", {"max_retries": 0})
     with socket.create_server(("127.0.0.1", 0), backlog=100) as hung:
@@ -166,8 +166,7 @@ def test_a_bucket_that_hangs_holds_no_more_than_one_thread_for_long(tmp_path, mo
         ask(0)
         with ThreadPoolExecutor(8) as pool:
             took = sorted(pool.map(ask, range(8)))
-    assert took[6] < 0.5
-    assert 0.9 < took[7] < 5
+    assert took[6] < 2.9 < took[7] < 60
 
 
 def test_a_bucket_that_was_away_is_trusted_again_at_its_first_answer(memory, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from queues import audited
+from queues import LEASE_S, audited
 
 from muscgen.jobs import EmbeddedServer, Queue, connect
 
@@ -81,7 +81,7 @@ async def make_queue(client: Any) -> AsyncIterator[Callable[..., Queue]]:
     prefix = f"test{next(_numbers)}"
     async with audited(client, prefix):
         yield lambda **rules: Queue(
-            client, prefix=prefix, **({"lease_s": 1.0, "backoff_cap_s": 0.05} | rules)
+            client, prefix=prefix, **({"lease_s": LEASE_S, "backoff_cap_s": 0.05} | rules)
         )
 
 

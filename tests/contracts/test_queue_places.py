@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from importlib.resources import files
 
@@ -103,16 +104,19 @@ async def test_models_lie_in_slots_of_their_own_and_are_waited_for_together(queu
 
 async def used(url: str) -> None:
     """By a client and by a keeper's thread."""
-    queue = Queue(connect(url), lease_s=1.0)
+    queue = Queue(connect(url), lease_s=3.0)
     await check_server(queue.redis)
     await queue.enqueue(song())
     [claim] = await queue.claim([MODEL], "w", 1)
     lost: list[str] = []
-    with LeaseKeeper(url, lease_s=1.0, on_lost=lost.append, on_cancel=lost.append) as keeper:
+    leases = queue._keys(MODEL).leases
+    first = await queue.redis.zscore(leases, claim.job_id)
+    with LeaseKeeper(url, lease_s=3.0, on_lost=lost.append, on_cancel=lost.append) as keeper:
         keeper.add(claim)
-        for _ in range(13):
-            await queue.wait_for_work(["nothing"], 0.1)
-            await queue.sweep()
+        async with asyncio.timeout(60):
+            while await queue.redis.zscore(leases, claim.job_id) == first:
+                await queue.wait_for_work(["nothing"], 0.1)
+                await queue.sweep()
         await queue.finish(claim, {})
         keeper.remove(claim)
     assert lost == []

@@ -84,12 +84,14 @@ async def test_many_at_once_do_not_pass_the_limit(make_queue):
 
 
 async def test_no_worker_is_an_error_only_where_one_is_required(make_queue):
-    queue = make_queue(require_worker=True, worker_ttl_s=0.2)
+    queue, brief = make_queue(require_worker=True), make_queue(require_worker=True, worker_ttl_s=0.1)
     with pytest.raises(NoWorker):
         await queue.enqueue(song())
     await queue.heartbeat("w", [MODEL], slots=2, free=1)
     assert (await queue.enqueue(song())).created
-    await asyncio.sleep(0.25)
+    await queue.goodbye("w", [MODEL])
+    await brief.heartbeat("w", [MODEL], slots=2, free=1)
+    await asyncio.sleep(0.15)
     with pytest.raises(NoWorker):
         await queue.enqueue(song())
 
@@ -150,11 +152,19 @@ async def test_a_queued_job_past_its_deadline_expires(queue):
     assert job.deadline_at == pytest.approx(job.created_at + 0.05, abs=0.002)
 
 
+async def pass_deadline(queue, job_id, seconds=1.0):
+    """The job's time has been over for so long."""
+    keys, now = queue._keys_of(job_id), (await queue.redis.time())[0]
+    ended = round((now - seconds) * 1000)
+    await queue.redis.hset(keys.job(job_id), "deadline", ended)
+    await queue.redis.zadd(keys.queue.removesuffix("q") + "deadlines", {job_id: ended})
+
+
 async def test_a_running_job_past_its_deadline_is_told_and_expires(queue):
-    await queue.enqueue(song(deadline=0.05))
+    await queue.enqueue(song(deadline=60.0))
     [claim] = await queue.claim([MODEL], "w", 1)
     assert await queue.report(claim, {}) is False
-    await asyncio.sleep(0.08)
+    await pass_deadline(queue, claim.job_id)
     assert await queue.report(claim, {}) is True
     assert await queue.renew([claim]) == {claim.job_id: Lease.OVERDUE}
     assert await queue.confirm_cancel(claim) is State.EXPIRED
@@ -162,11 +172,14 @@ async def test_a_running_job_past_its_deadline_is_told_and_expires(queue):
 
 
 async def test_a_running_job_that_ignores_its_deadline_is_taken_away_a_lease_later(queue):
-    await queue.enqueue(song(deadline=0.05))
+    await queue.enqueue(song(deadline=60.0))
     [claim] = await queue.claim([MODEL], "w", 1)
-    for _ in range(12):
-        await asyncio.sleep(0.1)
-        await queue.renew([claim])
+    await pass_deadline(queue, claim.job_id)
+    await queue.renew([claim])
+    await queue.sweep()
+    assert (await queue.get(claim.job_id)).state is State.RUNNING
+    await pass_deadline(queue, claim.job_id, queue.lease_s + 1.0)
+    await queue.renew([claim])
     await queue.sweep()
     assert (await queue.get(claim.job_id)).state is State.EXPIRED
     assert await queue.renew([claim]) == {claim.job_id: Lease.LOST}

@@ -29,7 +29,7 @@ async def claimed(queue, **changes):
 
 
 async def heard(queue, job_id, output=0, **where):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [one async for one in queue.sound(job_id, output, **where)]
 
 

@@ -94,15 +94,28 @@ def watched(tmp_path_factory):
                 stderr=log,
             )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 _until_watching(client)
                 service.ended(service.ask(duration=6)["id"])
                 service.client.post("/generate", json={"prompt": "x", "duration": -1})
-                time.sleep(3)  # two scrapes more, so that rates have two values
+                for _ in range(3):  # so that rates have two values
+                    _until_scraped(client)
                 yield service, worker, client
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
+
+
+def _until_scraped(client: httpx.Client) -> None:
+    """Both once more, after now."""
+    asked, until = time.time(), time.monotonic() + 90
+    while time.monotonic() < until:
+        query = {"query": 'timestamp(up{job=~"muscgen.*"})'}
+        found = client.get("/api/v1/query", params=query).json()["data"]["result"]
+        if len(found) == 2 and min(float(one["value"][1]) for one in found) > asked:
+            return
+        time.sleep(0.1)
+    raise AssertionError("Prometheus looks no more")
 
 
 def _until_watching(client: httpx.Client) -> None:

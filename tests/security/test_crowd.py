@@ -14,28 +14,35 @@ from muscgen.errors import Unavailable
 @pytest.fixture
 def door():
     """A client of an application that answers when `open` is set, and lets two in at once."""
-    opened = asyncio.Event()
+    opened, inside = asyncio.Event(), []
 
     async def app(scope, receive, send):
         while (await receive()).get("more_body"):
             pass
+        inside.append(scope["path"])
         await opened.wait()
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     http = httpx.AsyncClient(transport=httpx.ASGITransport(Crowd(app, most=2)), base_url="http://muscgen")
-    return opened, http
+    return opened, inside, http
+
+
+async def entered(inside, count):
+    async with asyncio.timeout(60):
+        while len(inside) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_more_wishes_at_once_than_fit_are_refused_and_the_others_served(door):
-    opened, http = door
-    inside = [asyncio.create_task(http.post("/generate", json={})) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    opened, inside, http = door
+    served = [asyncio.create_task(http.post("/generate", json={})) for _ in range(2)]
+    await entered(inside, 2)
     with pytest.raises(Unavailable) as refused:
         await http.post("/generate", json={})
     assert refused.value.retry_after_s == 1.0
     opened.set()
-    assert [answer.status_code for answer in await asyncio.gather(*inside)] == [202, 202]
+    assert [answer.status_code for answer in await asyncio.gather(*served)] == [202, 202]
     assert (await http.post("/generate", json={})).status_code == 202
     await http.aclose()
 
@@ -44,9 +51,9 @@ async def test_more_wishes_at_once_than_fit_are_refused_and_the_others_served(do
     "headers", [{"Prefer": "wait=60"}, {"Accept": "audio/*"}, {"Accept": "text/event-stream"}]
 )
 async def test_those_that_stay_for_their_song_do_not_count(door, headers):
-    opened, http = door
+    opened, inside, http = door
     staying = [asyncio.create_task(http.post("/generate", json={}, headers=headers)) for _ in range(9)]
-    await asyncio.sleep(0.05)
+    await entered(inside, 9)
     opened.set()
     assert {answer.status_code for answer in await asyncio.gather(*staying)} == {202}
     await http.aclose()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import httpx
 
-START_LIMIT_S = 30.0
-STOP_LIMIT_S = 30.0
+START_LIMIT_S = 80.0
+STOP_LIMIT_S = 60.0
 
 
 class Service:
@@ -27,7 +27,7 @@ class Service:
         self.process = process
         self.url = url
         self.home = home
-        self.client = httpx.Client(base_url=url, timeout=30.0)
+        self.client = httpx.Client(base_url=url, timeout=60.0)
 
     def ask(self, *, expect: int = 202, headers: dict[str, str] | None = None, **wish) -> dict:
         body = {"prompt": "lofi hip hop", "duration": 0.5, "seed": 7, "cache": "off"} | wish
@@ -38,7 +38,7 @@ class Service:
     def job(self, job_id: str) -> dict:
         return self.client.get(f"/jobs/{job_id}").raise_for_status().json()
 
-    def ended(self, job_id: str, limit_s: float = 40.0) -> dict:
+    def ended(self, job_id: str, limit_s: float = 150.0) -> dict:
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
             answer = self.client.get(f"/jobs/{job_id}", params={"wait": 5})
@@ -50,7 +50,7 @@ class Service:
                 return job
         raise AssertionError(f"not finished in {limit_s} s: {self.job(job_id)}\n{self.log()}")
 
-    def until(self, what, limit_s: float = 20.0):
+    def until(self, what, limit_s: float = 80.0):
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
             if found := what():
@@ -151,7 +151,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def gone(pids: list[int], limit_s: float = 10.0) -> bool:
+def gone(pids: list[int], limit_s: float = 60.0) -> bool:
     until = time.monotonic() + limit_s
     while any(command_of(pid) for pid in pids):
         if time.monotonic() > until:

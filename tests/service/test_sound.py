@@ -17,7 +17,7 @@ from muscgen.cli.app import app
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(300),
 ]
 CONSENT = {"input_audio_consent": {"basis": "own"}}
 

@@ -50,11 +50,13 @@ class Room:
         return describe(job, self.house).model_dump(mode="json", by_alias=True)
 
     @contextlib.asynccontextmanager
-    async def telling(self, timeout_s: float = 2.0, **rules: Any) -> AsyncIterator[Dispatcher]:
+    async def telling(
+        self, timeout_s: float = 60.0, *, allow_private: bool = True, **rules: Any
+    ) -> AsyncIterator[Dispatcher]:
         """A dispatcher at work."""
-        transport = CheckedTransport(allow_private=True)
+        transport = CheckedTransport(allow_private=allow_private)
         async with Sender(SECRETS, transport, timeout_s=timeout_s) as sender:
-            rules = {"pauses_s": SOON, "look_s": 0.01, "lease_s": 3.0} | rules
+            rules = {"pauses_s": SOON, "look_s": 0.01, "lease_s": 60.0} | rules
             dispatcher = Dispatcher(self.queue, sender, self.view, **rules)
             task = asyncio.create_task(dispatcher.run())
             try:
@@ -63,7 +65,7 @@ class Room:
                 task.cancel()
                 await asyncio.wait({task})
 
-    async def empty(self, limit_s: float = 5.0) -> None:
+    async def empty(self, limit_s: float = 60.0) -> None:
         """Once nothing is left to tell."""
         hooks = self.queue._keys(MODEL).queue.removesuffix("q") + "hooks"
         async with asyncio.timeout(limit_s):
@@ -90,7 +92,7 @@ async def make_queue(client: redis.asyncio.Redis) -> AsyncIterator[Callable[...,
     prefix = f"hook{next(_numbers)}"
     async with audited(client, prefix):
         yield lambda **rules: Queue(
-            client, prefix=prefix, **({"lease_s": 5.0, "backoff_cap_s": 0.05} | rules)
+            client, prefix=prefix, **({"lease_s": 30.0, "backoff_cap_s": 0.05} | rules)
         )
 
 

@@ -72,7 +72,7 @@ class Receiver:
                 await writer.drain()
         writer.close()
 
-    async def until(self, count: int, limit_s: float = 5.0) -> list[Heard]:
+    async def until(self, count: int, limit_s: float = 60.0) -> list[Heard]:
         """What it heard, once that is so much."""
         end = time.monotonic() + limit_s
         while len(self.heard) < count:

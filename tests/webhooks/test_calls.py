@@ -28,11 +28,11 @@ def named(*addresses: str):
     return resolve
 
 
-def sender(timeout_s: float = 2.0, **way) -> Sender:
+def sender(timeout_s: float = 30.0, **way) -> Sender:
     return Sender(SECRETS, CheckedTransport(**({"allow_private": True} | way)), timeout_s=timeout_s)
 
 
-async def send(url: str, timeout_s: float = 2.0, **way):
+async def send(url: str, timeout_s: float = 30.0, **way):
     async with sender(timeout_s, **way) as there:
         return await there.send(url, "msg_1", b"{}")
 

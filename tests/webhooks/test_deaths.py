@@ -32,7 +32,7 @@ async def test_a_dispatcher_killed_in_the_middle_of_a_call_leaves_it_to_the_next
     job_id = await room.ask()
     await room.make()
     async with mortal(server.url, room.queue.prefix) as process:
-        await room.receiver.until(1, limit_s=15.0)
+        await room.receiver.until(1)
         process.kill()
     async with room.telling():
         first, second = await room.receiver.until(2)

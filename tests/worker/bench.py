@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,15 +42,32 @@ SHAPE = ModelShape(
 )
 
 
+CRAWL_S = 1.0
+LEASE_S = 30.0  # of tests that are not about leases: however slow the machine, none runs out by itself
+
+
 class Organ:
-    """Every code is a tone; a step takes `step_s`."""
+    """Every code is a tone; a step takes `step_s`, or a second where a song is to be under way."""
 
     shape = SHAPE
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self.step_s = 0.001
+        self.steps = 0
         self.trouble: Exception | None = None
+        self._crawls_from: int | None = None
+        self._hurry = threading.Event()
+
+    def crawl_after(self, steps: int) -> None:
+        """So many steps from now, songs go on so slowly that none ends before the test has done its part."""
+        self._hurry.clear()
+        self._crawls_from = self.steps + steps
+
+    def hurry(self) -> None:
+        """As fast as it goes again, from this very step on."""
+        self.step_s, self._crawls_from = 0.0, None
+        self._hurry.set()
 
     def encode_text(self, text):
         return text
@@ -67,7 +85,11 @@ class Organ:
         pass
 
     def step(self, tokens, positions):  # noqa: ARG002
-        time.sleep(self.step_s)
+        self.steps += 1
+        if self._crawls_from is not None and self.steps > self._crawls_from:
+            self._hurry.wait(CRAWL_S)
+        else:
+            time.sleep(self.step_s)
         if self.trouble is not None:
             raise self.trouble
         return np.zeros((len(tokens), SHAPE.codebooks, SHAPE.vocabulary), np.float32)
@@ -103,18 +125,34 @@ def song(**changes) -> SongRequest:
 class Bench:
     """Queue, store and what workers there are."""
 
-    def __init__(self, url: str, prefix: str, folder: Path, lease_s: float) -> None:
-        self.url, self.prefix, self.lease_s = url, prefix, lease_s
+    def __init__(self, url: str, prefix: str, folder: Path) -> None:
+        self.url, self.prefix = url, prefix
         self.client = connect(url)
-        self.queue = Queue(self.client, prefix=prefix, lease_s=lease_s, backoff_cap_s=0.05)
+        self.lease(LEASE_S)
         self.store = DirectoryStore(folder)
         self.audit = audit_of(load({}, home=folder / "home"))
         self.card = Registry(folder / "none").get(MODEL)
         self.organ = Organ(rows=8)
         self.papers = Papers()
 
+    def lease(self, lease_s: float) -> None:
+        """Leases of this length from now on."""
+        self.lease_s = lease_s
+        self.queue = Queue(self.client, prefix=self.prefix, lease_s=lease_s, backoff_cap_s=0.05)
+
+    async def lose(self, job_id: str) -> None:
+        """The lease ran out long ago; said again where it was renewed meanwhile.
+
+        Drain its worker before, or that one claims the job again.
+        """
+        keys = self.queue._keys_of(job_id)
+        held = await self.client.hmget(keys.job(job_id), "state", "token")
+        while await self.client.hmget(keys.job(job_id), "state", "token") == held:
+            await self.client.zadd(keys.leases, {job_id: 1})
+            await self.queue.sweep()
+
     @contextlib.asynccontextmanager
-    async def worker(self, name: str = "w1", *, drain_s: float = 5.0) -> AsyncIterator[Worker]:
+    async def worker(self, name: str = "w1", *, drain_s: float = 60.0) -> AsyncIterator[Worker]:
         """A worker at work; drained in haste at the end, unless the test has drained it."""
         roster = Roster(self._load, Room(load({}, slots=4, memory_mb=4_000)), lambda card: card.revision)
         roster.offers = {MODEL: self.card}
@@ -145,7 +183,7 @@ class Bench:
     async def ask(self, trace: str = "", **changes) -> str:
         return (await self.queue.enqueue(song(**changes), trace=trace)).job_id
 
-    async def ended(self, job_id: str, limit_s: float = 10.0):
+    async def ended(self, job_id: str, limit_s: float = 60.0):
         until = time.monotonic() + limit_s
         while True:
             try:
@@ -157,7 +195,7 @@ class Bench:
             assert job.terminal, job
             return job
 
-    async def until(self, job_id: str, state: State, limit_s: float = 5.0):
+    async def until(self, job_id: str, state: State, limit_s: float = 60.0):
         """The job once it is in a state and, if running, has made a few steps."""
         async with asyncio.timeout(limit_s):
             while True:
@@ -174,7 +212,7 @@ class Bench:
         return sorted(path for path in self.store._root.glob("??/*.json") if "+" not in path.name)
 
 
-async def idle(worker: Worker, limit_s: float = 3.0) -> None:
+async def idle(worker: Worker, limit_s: float = 60.0) -> None:
     """Until the worker has let go of all its jobs."""
     async with asyncio.timeout(limit_s):
         while worker.running:  # noqa: ASYNC110

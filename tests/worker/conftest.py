@@ -22,7 +22,7 @@ def embedded() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 async def bench(embedded: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Bench]:
-    bench = Bench(embedded.url, f"worker{next(_numbers)}", tmp_path / "artifacts", lease_s=1.0)
+    bench = Bench(embedded.url, f"worker{next(_numbers)}", tmp_path / "artifacts")
     async with audited(bench.client, bench.prefix):
         yield bench
     await bench.client.aclose()

@@ -60,7 +60,7 @@ async def roster(bench, settings):
     roster.close()
 
 
-async def asked(bench, kind, model, wish=None, limit_s=40):
+async def asked(bench, kind, model, wish=None, limit_s=100):
     """The task, once it is over."""
     async with asyncio.timeout(limit_s):
         while True:
@@ -109,7 +109,7 @@ async def test_a_model_is_not_removed_under_a_job(bench, hub, roster):
 async def test_a_pull_is_followed_stopped_and_gone_on_with(bench, hub, settings, roster):
     hub.pace_s = 0.01
     task = None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while task is None or not task.parts[0].progress.get("bytes_done", 0) > 5_000_000:
             if task is None:
                 while not await bench.client.exists(f"{bench.prefix}:{{tasks}}:workers"):  # noqa: ASYNC110

@@ -24,18 +24,19 @@ def server(tmp_path):
 
 @pytest.fixture
 async def bench(server, tmp_path):
-    bench = Bench(server.url, "outage", tmp_path / "artifacts", lease_s=2.0)
+    bench = Bench(server.url, "outage", tmp_path / "artifacts")
     yield bench
     await bench.client.aclose()
 
 
 async def test_songs_go_on_through_a_short_outage_and_finish_after_it(bench, server):
-    bench.organ.step_s = 0.03
+    bench.organ.crawl_after(5)
     job_id = await bench.ask()
     async with bench.worker() as worker:
         await bench.until(job_id, State.RUNNING)
         await asyncio.sleep(1.1)  # the server's file is synchronised every second
         os.kill(server.pid, signal.SIGKILL)
+        bench.organ.hurry()
         job = await bench.ended(job_id)
         await idle(worker)
     assert (job.state, job.attempts) == (State.SUCCEEDED, 1)
@@ -54,16 +55,17 @@ async def test_a_song_that_ends_in_an_outage_is_told_after_it(bench, server):
 
 
 async def test_a_song_is_stopped_when_the_queue_is_silent_for_a_whole_lease(bench, server):
-    bench.organ.step_s = 0.02
+    bench.lease(2.0)
+    bench.organ.crawl_after(5)
     job_id = await bench.ask(duration=15.0)
     async with bench.worker() as worker:
         await bench.until(job_id, State.RUNNING)
         os.kill(server.pid, signal.SIGSTOP)
         try:
-            await idle(worker, limit_s=5.0)
+            await idle(worker)
         finally:
             os.kill(server.pid, signal.SIGCONT)
-        bench.organ.step_s = 0.0
+        bench.organ.hurry()
         assert (await bench.ended(job_id)).state is State.SUCCEEDED
 
 

@@ -7,7 +7,6 @@ import json
 
 import pytest
 from bench import idle
-from test_torn_songs import lose
 
 from muscgen.artifacts.companions import CREDENTIALS, RECEIPT
 from muscgen.errors import ArtifactNotFound
@@ -95,13 +94,13 @@ async def finished_by_another(bench, monkeypatch):
         seen.append(artifact.id)
         worker.drain()
         while (await bench.queue.get(job_id)).state is State.RUNNING:  # the lease is renewed meanwhile
-            await lose(bench, job_id)
+            await bench.lose(job_id)
         return artifact
 
     job_id = await bench.ask()
     with monkeypatch.context() as patch:
         patch.setattr(Keeping, "keep", too_late)
-        async with bench.worker("zombie") as worker, asyncio.timeout(5):
+        async with bench.worker("zombie") as worker, asyncio.timeout(60):
             while not seen or worker.running:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     async with bench.worker("second"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -24,7 +24,6 @@ class Fugue(Organ):
 
     def __init__(self, rows):
         super().__init__(rows)
-        self.steps = 0
         self._state = [0] * rows
         self._table = np.random.default_rng(5).normal(size=(STATES, SHAPE.codebooks, SHAPE.vocabulary))
 
@@ -37,7 +36,6 @@ class Fugue(Organ):
 
     def step(self, tokens, positions):
         super().step(tokens, positions)
-        self.steps += 1
         for row, column in enumerate(tokens):
             self._hear(row, column)
         return self._table[self._state[: len(tokens)]].astype(np.float32) * 3
@@ -69,7 +67,7 @@ async def undisturbed(bench, **changes):
 
 async def codes_of(bench, job_id, frames, outputs=1):
     """Until so many frames of all outputs are kept."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             kept = await bench.queue.load_codes(job_id)
             if len(kept) == outputs and all((len(one) - 20) // 4 >= frames for one in kept.values()):
@@ -77,26 +75,17 @@ async def codes_of(bench, job_id, frames, outputs=1):
             await asyncio.sleep(0.02)
 
 
-async def lose(bench, job_id):
-    """The lease ran out long ago; said again where the queue took a pause of this machine for an outage."""
-    keys = bench.queue._keys_of(job_id)
-    held = await bench.client.hmget(keys.job(job_id), "state", "token")
-    while await bench.client.hmget(keys.job(job_id), "state", "token") == held:
-        await bench.client.zadd(keys.leases, {job_id: 1})
-        await bench.queue.sweep()
-
-
 async def torn(bench, how, frames=20, **changes):
     """A job whose first worker stops in the middle, finished by another."""
-    bench.organ.step_s = 0.01
+    bench.organ.crawl_after(frames + 5)
     job_id = await bench.ask(**changes)
-    async with bench.worker("first", drain_s=0.0) as worker:
+    async with bench.worker("first", drain_s=0.0 if how == "drained" else 60.0) as worker:
         await codes_of(bench, job_id, frames, changes.get("n", 1))
-        if how == "killed":
-            await lose(bench, job_id)
         worker.drain()
+        if how == "killed":
+            await bench.lose(job_id)
         await idle(worker)
-    bench.organ.step_s = 0.0
+    bench.organ.hurry()
     async with bench.worker("second"):
         return await bench.ended(job_id)
 
@@ -130,18 +119,18 @@ async def test_a_second_attempt_resumes_as_the_second_attempt(bench, monkeypatch
     monkeypatch.setattr(run, "finish", bad_for(1))
     usual = await undisturbed(bench)
     monkeypatch.setattr(run, "finish", bad_for(1))
-    bench.organ.step_s = 0.01
+    bench.organ.crawl_after(51 + 20)  # the song that is thrown away, and the beginning of the next
     job_id = await bench.ask()
     async with bench.worker("first", drain_s=0.0) as worker:
         async for event in bench.queue.events(job_id):
             if event.kind == "warning":
                 break
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await bench.queue.load_codes(job_id))[0][2] != 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         worker.drain()
         await idle(worker)
-    bench.organ.step_s = 0.0
+    bench.organ.hurry()
     async with bench.worker("second"):
         job = await bench.ended(job_id)
     assert digests(job) == digests(usual)
@@ -150,17 +139,19 @@ async def test_a_second_attempt_resumes_as_the_second_attempt(bench, monkeypatch
 
 async def test_a_song_that_was_complete_is_not_made_again(bench, monkeypatch):
     usual = await undisturbed(bench)
+    lost = threading.Event()
 
     def slow(audio, output, *marks):
-        time.sleep(0.5)
+        lost.wait(60)
         return finish(audio, output, *marks)
 
     monkeypatch.setattr(run, "finish", slow)
     job_id = await bench.ask()
-    async with bench.worker("first", drain_s=0.0) as worker:
+    async with bench.worker("first") as worker:
         await codes_of(bench, job_id, 50)
-        await lose(bench, job_id)
         worker.drain()
+        await bench.lose(job_id)
+        lost.set()
         await idle(worker)
     monkeypatch.setattr(run, "finish", finish)
     before = bench.organ.steps
