@@ -166,7 +166,7 @@ class Bench:
             worker.drain()
             worker.drain()
             await task
-            occupied = sum(served.slots - served.engine.free for served in roster.loaded.values())
+            occupied = await _occupied(roster)
             for served in roster.loaded.values():
                 served.engine.close()  # the backend is the test's
         assert not occupied, f"{occupied} slots are still occupied"
@@ -210,6 +210,16 @@ class Bench:
     def files(self) -> list[Path]:
         """What the store holds, without what is attached."""
         return sorted(path for path in self.store._root.glob("??/*.json") if "+" not in path.name)
+
+
+async def _occupied(roster: Roster, limit_s: float = 30.0) -> int:
+    """Slots that are not let go of at the end of the step that is under way."""
+    until = time.monotonic() + limit_s
+    while True:
+        occupied = sum(served.slots - served.engine.free for served in roster.loaded.values())
+        if not occupied or time.monotonic() > until:
+            return occupied
+        await asyncio.sleep(0.01)
 
 
 async def idle(worker: Worker, limit_s: float = 60.0) -> None:
