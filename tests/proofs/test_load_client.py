@@ -16,10 +16,11 @@ OK = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
 @contextlib.asynccontextmanager
 async def answering(*answers):
     """A server that gives these answers in turn, the last one for ever; None breaks the connection."""
-    left = list(answers)
+    left, serving = list(answers), set()
 
     async def serve(reader, writer):
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        serving.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
@@ -31,12 +32,17 @@ async def answering(*answers):
                     await writer.drain()
                     await asyncio.sleep(0)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 def wish():
