@@ -89,8 +89,8 @@ async def test_the_sound_of_another_tenant_is_not_built_on(service, keys):
     clip = {"artifact_id": await service.play(), "end": 2.0}
     wish = {"mode": "continuation", "conditioning": {"prompt_audio": clip}, "duration": 8.0}
     answer = await service.post(headers=theirs, **wish)
-    assert answer.status_code in (404, 422)
-    assert answer.json()["code"] == "artifact_not_found"
+    assert_problem(answer, 422, "invalid_request", "conditioning.prompt_audio.artifact_id")
+    assert (await service.post(headers=mine, **wish)).status_code == 202
 
 
 async def test_a_tenant_lists_its_own_jobs_from_all_its_keys(service, keys):

@@ -25,7 +25,8 @@ class Names:
         connect = asyncio.selector_events.BaseSelectorEventLoop.sock_connect
 
         async def watched(loop, sock, address):
-            self.connects.append(address[0])
+            if isinstance(address, tuple):  # not the queue's Unix socket
+                self.connects.append(address[0])
             if address[0] == PUBLIC:
                 raise ConnectionRefusedError("nobody is called here")
             await connect(loop, sock, address)
