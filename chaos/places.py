@@ -152,12 +152,16 @@ class Proxy:
             task.add_done_callback(self._passing.discard)
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while block := await source.read(1 << 16):
-                await self._whole.wait()
-                sink.write(block)
-                await sink.drain()
-        sink.close()
+        try:
+            with contextlib.suppress(OSError):
+                while block := await source.read(1 << 16):
+                    await self._whole.wait()
+                    sink.write(block)
+                    await sink.drain()
+        finally:
+            sink.close()
+            with contextlib.suppress(OSError):
+                await sink.wait_closed()
 
 
 async def way_to(port: int) -> tuple[Way, str]:

@@ -77,6 +77,7 @@ class Line(asyncio.Protocol):
             told(type(error).__name__ if error else "Closed", b"")
 
     def close(self) -> None:
+        self._told = None
         self._transport.close()
 
 

@@ -58,10 +58,14 @@ def test_a_shimmed_disk_is_full_only_there_and_only_for_a_while(disk, tmp_path):
 
 
 async def test_a_proxy_that_is_cut_holds_what_comes_until_it_is_mended():
+    echoing = []
+
     async def echo(reader, writer):
+        echoing.append(asyncio.current_task())
         while content := await reader.read(100):
             writer.write(content.upper())
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     proxy = await Proxy(server.sockets[0].getsockname()[1]).start()
@@ -83,4 +87,5 @@ async def test_a_proxy_that_is_cut_holds_what_comes_until_it_is_mended():
         one.close()
         await one.wait_closed()
     await proxy.close()
+    await asyncio.gather(*echoing, return_exceptions=True)
     server.close()
