@@ -96,15 +96,16 @@ class Gate:
             if job_id is not None and enqueued.job_id != job_id:
                 await self.desk.unused(request, job_id)
         created = enqueued.created or enqueued.job_id == job_id
-        if created and enqueued.cache in ("hit", "coalesced"):
-            await self._note_shared(enqueued.job, card, principal)
         if created:
+            await self._note_shared(enqueued.job, card, principal)
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
         return Admitted(enqueued.job, created)
 
     async def _note_shared(self, job: Job, card: Card, principal: Principal) -> None:
         """A job that gets another one's song, which no worker writes down for it. Raises AuditUnavailable."""
+        if job.cache not in ("hit", "coalesced"):
+            return
         result = job.result or {"model": {"revision": card.revision}, "outputs": ()}
         note = partial(
             note_song,
