@@ -91,10 +91,6 @@ class Enqueued:
         """In the queue: 0 is next; None for what does not wait."""
         return self.job.position
 
-    @property
-    def cache(self) -> Cached:
-        return self.job.cache
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
