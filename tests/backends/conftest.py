@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import MUSCGEN_TINY, oracle, random_checkpoint
 
 from muscgen.backends.base import Backend
@@ -14,6 +15,10 @@ from muscgen.backends.onnx import OnnxBackend
 from muscgen.backends.torch import TorchBackend
 
 ROWS = 16
+ON_CUDA = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +65,8 @@ def loaded(cache_dir) -> Iterator[Callable[[str, str, Path], Backend]]:
         if key not in backends and kind == "onnx":
             backends[key] = OnnxBackend.load(path, precision=precision, rows=ROWS, cache_dir=cache_dir)
         elif key not in backends:
-            backends[key] = TorchBackend.load(path, precision=precision, rows=ROWS, device="cpu", threads=1)
+            device = "cuda" if kind == "cuda" else "cpu"
+            backends[key] = TorchBackend.load(path, precision=precision, rows=ROWS, device=device, threads=1)
         return backends[key]
 
     yield load
@@ -68,13 +74,16 @@ def loaded(cache_dir) -> Iterator[Callable[[str, str, Path], Backend]]:
         backend.close()
 
 
-@pytest.fixture(scope="session", params=["onnx", "torch"])
+@pytest.fixture(scope="session", params=["onnx", "torch", pytest.param("cuda", marks=ON_CUDA)])
 def any_backend(request, any_path, loaded) -> Backend:
     """Every kind of checkpoint in every backend, in float32."""
     return loaded(request.param, "fp32", any_path)
 
 
-@pytest.fixture(scope="session", params=["onnx-fp32", "onnx-int8", "torch-fp32"])
+@pytest.fixture(
+    scope="session",
+    params=["onnx-fp32", "onnx-int8", "torch-fp32", pytest.param("cuda-fp32", marks=ON_CUDA)],
+)
 def backend(request, loaded) -> Backend:
     """muscgen-tiny."""
     return loaded(*request.param.split("-"), MUSCGEN_TINY)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import tempfile
+
 import numpy as np
 import onnx
 import pytest
@@ -89,14 +93,33 @@ def test_what_does_not_lie_in_the_slab_is_refused(backend, rows, steps, position
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_without_a_cache_the_steps_are_made_one_by_one(rng, precision):
-    backend = OnnxBackend.load(MUSCGEN_TINY, precision=precision, rows=2, threads=1)
+@pytest.mark.parametrize("gone", [False, True])
+def test_without_a_cache_codes_are_fed_too_and_where_its_files_have_gone_stepped(
+    rng, tmp_path, precision, gone
+):
+    backend = OnnxBackend.load(
+        MUSCGEN_TINY, precision=precision, rows=2, threads=1, cache_dir=tmp_path / "gone" if gone else None
+    )
+    if gone:
+        shutil.rmtree(tmp_path / "gone")
     tokens = random_tokens(rng, backend, 20)
     stepped = alone(backend, TEXT, tokens)[-1]
     for row in range(2):
         open_text(backend, row, TEXT)
     backend.feed([0, 1], tokens[:-1], 0)
+    assert backend._chain.tokens == (1 if gone else 16)
     assert_same(backend, step(backend, 1, tokens[-1], 19), stepped)
+    backend.close()
+
+
+def test_without_a_cache_nothing_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    backend = OnnxBackend.load(MUSCGEN_TINY, precision="fp32", rows=2, threads=1)
+    assert list(tmp_path.iterdir())
+    backend.close()
+    del backend
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["onnx-fp32", "onnx-int8", "torch"])

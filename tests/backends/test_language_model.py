@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rows import PROMPTS, alone, assert_same, crowded, open_text, random_tokens, relative_error
+from rows import PROMPTS, alone, assert_same, crowded, open_text, random_tokens, relative_error, rounding
 from tiny import MUSCGEN_TINY
 
 from muscgen.backends.onnx import OnnxBackend
@@ -32,7 +32,8 @@ def test_ragged_rows_give_the_logits_of_transformers(any_backend, any_oracle, rn
     tokens = [random_tokens(rng, any_backend, length) for length in LENGTHS]
     ours = crowded(any_backend, list(PROMPTS), tokens, STARTS)
     for text, sequence, logits in zip(PROMPTS, tokens, ours, strict=True):
-        assert relative_error(logits, judged(any_oracle, any_backend, text, sequence)) < 1e-5
+        theirs = judged(any_oracle, any_backend, text, sequence)
+        assert relative_error(logits, theirs) < rounding(any_backend)
 
 
 @pytest.mark.oracle
@@ -45,8 +46,8 @@ def test_text_states_are_those_of_transformers(any_backend, any_oracle, any_path
     with torch.no_grad():
         states = any_oracle.text_encoder(**inputs).last_hidden_state
         theirs = any_oracle.enc_to_dec_proj(states) if hasattr(any_oracle, "enc_to_dec_proj") else states
-    ours = np.asarray(any_backend._encoder.states(any_backend._prompts.ids(text)))
-    assert relative_error(ours, theirs[0].numpy()) < 1e-5
+    ours = torch.as_tensor(any_backend._encoder.states(any_backend._prompts.ids(text))).cpu().numpy()
+    assert relative_error(ours, theirs[0].numpy()) < rounding(any_backend)
 
 
 def test_int8_stays_close_to_float32(cache_dir, rng):

@@ -47,6 +47,14 @@ def test_a_song_takes_a_melody_from_a_file(muscgen, tmp_path):
     assert MIXED in done.stderr
 
 
+def test_a_song_takes_a_melody_from_a_stretch_of_a_file(muscgen):
+    asked = ["--melody", "hum.flac", "--consent", "own", "--model", "tunes", "--duration", 0.6, "--seed", 7]
+    stretches = [], ["--melody-start", 1.2], ["--melody-start", 1.2, "--melody-end", 2]
+    sounds = [muscgen(*asked, *stretch).stdout.partition("audio sha256 ")[2].strip() for stretch in stretches]
+    assert all(sounds)
+    assert sounds[0] != sounds[1] == sounds[2]
+
+
 @pytest.mark.parametrize(("options", "seconds"), [([], 1.6), (["--without-clip"], 0.6)])
 def test_a_song_goes_on_from_a_file(muscgen, tmp_path, options, seconds):
     clip = ["--continue", "hum.flac", "--continue-start", 0.5, "--continue-end", 1.5, "--consent", "cc"]
@@ -65,6 +73,9 @@ def test_a_song_goes_on_from_a_file(muscgen, tmp_path, options, seconds):
         (["--melody", "hum.flac", "--continue", "hum.flac"], "two songs"),
         (["--melody", "hum.flac", "--unconditional"], "listens to no --melody"),
         (["--melody", "hum.flac", "--continue-end", "1"], "--continue-end is for --continue"),
+        (["--melody-start", "1", "brass"], "--melody-start is for --melody"),
+        (["--melody", "hum.flac", "--consent", "own", "--melody-end", "3"], "the sound has 2 s"),
+        (["--melody", "0" * 64], "--url of the service whose artifact it is"),
         (["--without-clip", "brass"], "--without-clip is for --continue"),
         (["--consent", "own", "brass"], "brings no sound to consent to"),
         (["--consent-reference", "x", "brass"], "needs --consent"),

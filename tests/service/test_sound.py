@@ -80,3 +80,20 @@ def test_the_command_line_asks_a_service(service, tmp_path):
     assert soundfile.info(tmp_path / "song-0.wav").duration == 0.5
     receipt = json.loads((tmp_path / "song-1.wav.receipt.json").read_text())["receipt"]
     assert (receipt["seed"], receipt["inputs"][0]["consent"]["basis"]) == (8, "own")
+
+
+def test_the_command_line_takes_what_a_service_keeps(service, tmp_path):
+    first = service.ended(service.ask(model="goes-on")["id"])["outputs"][0]["artifact"]["id"]
+    kept = service.client.post("/artifacts", content=tune(), headers={"Content-Type": "audio/flac"}).json()
+    common = ["--url", service.url, "--duration", "1.0", "--seed", "7"]
+    longer = ["--continue", first, "--continue-end", "0.4", "--without-clip", "--model", "goes-on"]
+    melody = ["--melody", kept["id"], "--melody-start", "0.5", "--consent", "own", "--model", "tunes"]
+    for name, asked, seconds in (("longer", longer, 0.6), ("melody", melody, 1.0)):
+        file = tmp_path / f"{name}.wav"
+        done = CliRunner().invoke(app, ["generate", "-o", str(file), *common, *asked])
+        assert done.exit_code == 0, done.output
+        assert soundfile.info(file).duration == seconds
+    nobodys = ["--melody", "0" * 64, "--consent", "own", "--model", "tunes"]
+    refused = CliRunner().invoke(app, ["generate", "-o", str(tmp_path / "none.wav"), *common, *nobodys])
+    assert refused.exit_code == 2
+    assert "conditioning.melody.artifact_id" in refused.stderr

@@ -19,15 +19,23 @@ CARD = read_card(MUSCGEN_TINY)
 @pytest.fixture
 def free(monkeypatch, tmp_path):
     """Says how much the machine has, and how much a container may take of it."""
-    meminfo, limit, used = (tmp_path / name for name in ("meminfo", "max", "current"))
+    meminfo, own, groups = (tmp_path / name for name in ("meminfo", "own", "groups"))
     monkeypatch.setattr(memory, "_MEMINFO", meminfo)
-    monkeypatch.setattr(memory, "_CGROUPS", ((limit, used),))
+    monkeypatch.setattr(memory, "_OWN_GROUPS", own)
+    monkeypatch.setattr(memory, "_GROUPS", groups)
+    own.write_text("4:memory:/box/9c5\n1:cpu:/\n0::/slice/unit\n")
 
-    def say(machine_bytes, group=None):
+    def say(machine_bytes, group=None, place="slice/unit", unneeded=0):
         meminfo.write_text(f"MemTotal: 99 kB\nMemAvailable: {machine_bytes // 1024} kB\n")
         if group is not None:
-            limit.write_text(f"{group[0]}\n")
-            used.write_text(f"{group[1]}\n")
+            first = place.startswith("memory")
+            names = ("limit_in_bytes", "usage_in_bytes") if first else ("max", "current")
+            folder = groups / place
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, value in zip(names, group, strict=True):
+                (folder / f"memory.{name}").write_text(f"{value}\n")
+            stat = f"anon 7\n{'total_' if first else ''}inactive_file {unneeded}\n"
+            (folder / "memory.stat").write_text(stat)
 
     return say
 
@@ -55,14 +63,29 @@ def test_little_memory_gives_as_many_as_fit_and_never_none(free):
     assert slots_for(CARD, made()) == 1
 
 
-def test_a_container_may_have_less_than_its_machine(free):
-    free(64 * GIB, (3 * GIB, GIB))
+@pytest.mark.parametrize(
+    "place", ["slice/unit", "slice", "", "memory/box/9c5", "memory"]  # of a unit, around it, of a container
+)
+def test_a_container_or_a_unit_may_have_less_than_its_machine(free, place):
+    free(64 * GIB, (3 * GIB, GIB), place)
     assert available_bytes() == 2 * GIB
-    free(64 * GIB, ("max", GIB))
+    free(64 * GIB, ("max", GIB), place)
+    assert available_bytes() == 64 * GIB
+
+
+@pytest.mark.parametrize("place", ["", "memory"])
+def test_what_a_container_read_from_files_is_free_again_when_it_is_wanted(free, place):
+    free(64 * GIB, (4 * GIB, 3 * GIB), place, unneeded=2 * GIB)
+    assert available_bytes() == 3 * GIB
+
+
+def test_the_group_of_another_process_does_not_count(free):
+    free(64 * GIB, (3 * GIB, GIB), "slice/other")
     assert available_bytes() == 64 * GIB
 
 
 def test_where_the_system_does_not_say_the_most_is_taken(free):
+    memory._OWN_GROUPS.unlink()
     assert available_bytes() is None
     assert slots_for(CARD, made()) == MOST_SLOTS
 

@@ -50,10 +50,15 @@ def generate(
     stride: Annotated[float | None, typer.Option(help="Seconds by which the window moves on.")] = None,
     section: Annotated[list[str] | None, typer.Option(help='"SECONDS:PROMPT", several times.')] = None,
     unconditional: Annotated[bool, typer.Option("--unconditional", help="Without any prompt.")] = False,
-    melody: Annotated[Path | None, typer.Option(help="A sound file whose melody the song takes.")] = None,
+    melody: Annotated[
+        Path | None,
+        typer.Option(help="A sound file whose melody the song takes; with --url also an artifact's id."),
+    ] = None,
+    melody_start: Annotated[float | None, typer.Option(help="Where in it the melody begins.")] = None,
+    melody_end: Annotated[float | None, typer.Option(help="Where in it the melody ends.")] = None,
     go_on: Annotated[
         Path | None,
-        typer.Option("--continue", help="A sound file that the song goes on from; the duration counts it."),
+        typer.Option("--continue", help="The same, to go on from; the duration counts it."),
     ] = None,
     continue_start: Annotated[float | None, typer.Option(help="Where in it the clip begins.")] = None,
     continue_end: Annotated[float | None, typer.Option(help="Where in it the song goes on.")] = None,
@@ -99,7 +104,11 @@ def generate(
         from muscgen.settings import load
 
         sound = sound_file(
-            melody, go_on, start_s=continue_start, end_s=continue_end, without_clip=without_clip
+            melody,
+            go_on,
+            melody_at=(melody_start, melody_end),
+            continue_at=(continue_start, continue_end),
+            without_clip=without_clip,
         )
         wish: dict[str, Any] = {
             "model": model,

@@ -20,9 +20,7 @@ def songs(
     """Ask for all outputs in one job and write each. Raises MuscgenError, KeyboardInterrupt."""
     with Client(url, key=key) as client:
         if sound is not None:
-            sound.open().close()
-            with of_option(sound):
-                clip = sound.clip | {"artifact_id": client.upload(sound.path).id}
+            clip = sound.clip | {"artifact_id": _kept(sound, client)}
             wish = wish | {"conditioning": {sound.role: clip}}
         job = followed(client.submit(**wish))
         for output, path in zip(job.outputs, paths, strict=True):
@@ -37,6 +35,15 @@ def save(job: Job, path: Path, output: int = 0) -> bytes:
     content = job.read(output)
     write_song(path, content, credentials=job.credentials(output), receipt=job.receipt(output))
     return content
+
+
+def _kept(sound: SoundFile, client: Client) -> str:
+    """The sound's id at the service, which keeps it already or is brought it."""
+    if sound.artifact_id is not None:
+        return sound.artifact_id
+    sound.open().close()
+    with of_option(sound):
+        return client.upload(sound.path).id
 
 
 def followed(job: Job) -> Job:

@@ -1,7 +1,8 @@
-"""Sound that a command brings: which file, which stretch of it, and by what right."""
+"""Sound that a command brings: which file or artifact, which stretch of it, and by what right."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,16 @@ from typing import Any, BinaryIO, Literal
 from muscgen.errors import InvalidRequest, UnreadableAudio, UploadRefused
 
 Basis = Literal["own", "licensed", "public_domain", "cc"]
+Stretch = tuple[float | None, float | None]  # start and end in seconds
+_ARTIFACT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
-    """A file on this machine for one role of `conditioning`; `clip` is what the wish says of it."""
+    """A file on this machine for one role of `conditioning`, or what a service keeps.
+
+    clip: what the wish says of it.
+    """
 
     role: Literal["melody", "prompt_audio"]
     path: Path
@@ -29,13 +35,21 @@ class SoundFile:
     def mode(self) -> str:
         return "melody" if self.role == "melody" else "continuation"
 
+    @property
+    def artifact_id(self) -> str | None:
+        """Of an upload or an earlier song of a service; None for a file."""
+        name = str(self.path)
+        return name if _ARTIFACT.fullmatch(name) and not self.path.exists() else None
+
     def open(self) -> BinaryIO:
         """Raises InvalidRequest for a file that cannot be read."""
         try:
             return self.path.open("rb")
         except OSError as error:
             raise InvalidRequest(
-                f"{self.path} cannot be read: {error.strerror}", param=self.option
+                f"{self.path} cannot be read: {error.strerror}",
+                param=self.option,
+                suggestion="--url of the service whose artifact it is" if self.artifact_id else None,
             ) from error
 
 
@@ -43,23 +57,31 @@ def sound_file(
     melody: Path | None,
     go_on: Path | None,
     *,
-    start_s: float | None,
-    end_s: float | None,
+    melody_at: Stretch,
+    continue_at: Stretch,
     without_clip: bool,
 ) -> SoundFile | None:
     """Raises InvalidRequest for options that do not go together."""
     if melody is not None and go_on is not None:
         raise InvalidRequest("--melody and --continue are two songs", param="--continue", suggestion="one")
-    if go_on is not None:
-        given = {"start": start_s, "end": end_s}
-        clip = {name: value for name, value in given.items() if value is not None}
-        return SoundFile("prompt_audio", go_on, clip | {"include": not without_clip})
-    for name, value in (("start", start_s), ("end", end_s)):
-        if value is not None:
-            raise InvalidRequest(f"--continue-{name} is for --continue FILE", param=f"--continue-{name}")
-    if without_clip:
-        raise InvalidRequest("--without-clip is for --continue FILE", param="--without-clip")
-    return None if melody is None else SoundFile("melody", melody, {})
+    if melody is None:
+        _refuse_idle("melody", melody_at)
+    if go_on is None:
+        _refuse_idle("continue", continue_at)
+        if without_clip:
+            raise InvalidRequest("--without-clip is for --continue FILE", param="--without-clip")
+    else:
+        return SoundFile("prompt_audio", go_on, _clip(continue_at) | {"include": not without_clip})
+    return None if melody is None else SoundFile("melody", melody, _clip(melody_at))
+
+
+def _refuse_idle(option: str, at: Stretch) -> None:
+    for name in _clip(at):
+        raise InvalidRequest(f"--{option}-{name} is for --{option} FILE", param=f"--{option}-{name}")
+
+
+def _clip(at: Stretch) -> dict[str, Any]:
+    return {name: value for name, value in zip(("start", "end"), at, strict=True) if value is not None}
 
 
 def consent(

@@ -167,6 +167,9 @@ class Settings(Places):
         default=0, ge=0, le=64, description="Songs in a model's batch; 0: as many as memory holds, up to 8."
     )
     threads: int = Field(default=0, ge=0, le=256, description="0: as many as the machine has cores.")
+    chunk_s: float = Field(
+        default=0.5, ge=0.02, le=30, description="Seconds of sound that are decoded, and leave, at a time."
+    )
     lease_s: float = Field(
         default=30.0,
         gt=0,

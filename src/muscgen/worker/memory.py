@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from muscgen import telemetry
 from muscgen.models.card import Card
@@ -14,13 +15,19 @@ from muscgen.settings import Settings
 MOST_SLOTS = 8  # more songs at once are slower each, and hardly more in all
 _KEPT_FREE = 0.2  # of what is free: finishing, the page cache, the neighbours
 _MEMINFO = Path("/proc/meminfo")
-_CGROUPS = (  # limit, what is used: version 2, version 1
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
-)
+_OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+
+
+class _Names(NamedTuple):
+    """Of a control group's files and, in `memory.stat`, of the files' pages that nobody needs."""
+
+    limit: str
+    used: str
+    unneeded: str
+
+
+_SECOND = _Names("memory.max", "memory.current", "inactive_file")
+_FIRST = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def slots_for(card: Card, settings: Settings, *, models: int = 1) -> int:
@@ -55,12 +62,12 @@ def load_bytes(card: Card, settings: Settings) -> int:
 
 
 def available_bytes() -> int | None:
-    """Memory that can still be taken: of the machine, or of the container where that has less.
+    """Memory that can still be taken: of the machine, or of the container or unit where that has less.
 
     None where the system does not say.
     """
-    known = [found for found in (_of_machine(), *map(_of_group, _CGROUPS)) if found is not None]
-    return min(known, default=None)
+    groups = (_of_group(folder, names) for folder, names in _own_groups())
+    return min((found for found in (_of_machine(), *groups) if found is not None), default=None)
 
 
 def free_on(device: str) -> Callable[[], int | None]:
@@ -88,9 +95,27 @@ def _of_machine() -> int | None:
     return None
 
 
-def _of_group(files: tuple[Path, Path]) -> int | None:
-    limit, used = (_text(file).strip() for file in files)
-    return max(0, int(limit) - int(used)) if limit.isdecimal() and used.isdecimal() else None
+def _own_groups() -> Iterator[tuple[Path, _Names]]:
+    """The control groups of this process, of both versions, and those that they are in.
+
+    Within a container a group's path may be that of the host, and the container's own lies at the root.
+    """
+    for line in _text(_OWN_GROUPS).splitlines():
+        number, kinds, path = line.split(":", 2)
+        if number != "0" and "memory" not in kinds.split(","):
+            continue
+        root, names = (_GROUPS, _SECOND) if number == "0" else (_GROUPS / "memory", _FIRST)
+        own = root / path.lstrip("/")
+        yield from ((folder, names) for folder in (own, *own.parents) if folder.is_relative_to(root))
+
+
+def _of_group(folder: Path, names: _Names) -> int | None:
+    """Pages of files that nobody needs are counted as used, and given back when others want them."""
+    limit, used = (_text(folder / name).strip() for name in (names.limit, names.used))
+    if not (limit.isdecimal() and used.isdecimal()):
+        return None
+    stat = dict(line.split(maxsplit=1) for line in _text(folder / "memory.stat").splitlines())
+    return max(0, int(limit) - int(used) + int(stat.get(names.unneeded, 0)))
 
 
 def _text(file: Path) -> str:

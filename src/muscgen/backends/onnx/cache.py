@@ -2,7 +2,7 @@
 
 An entry is a folder that appears whole, by a rename. Its name is a digest of everything it was made from.
 Two processes that race both prepare it, and the second to finish takes the first one's. What is damaged is
-made again.
+made again. Without a directory the entries lie in one of the cache's own, and go with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import platform
 import shutil
 import tempfile
 import time
+import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,20 +36,19 @@ _ABANDONED_AFTER_S = 3_600.0  # preparing the largest model takes minutes
 
 
 class SessionCache:
-    """Sessions of the checkpoint whose weights have the digest `revision`; no directory, no cache."""
+    """Sessions of the checkpoint whose weights have the digest `revision`."""
 
     def __init__(self, directory: Path | None, revision: str) -> None:
+        if directory is None:
+            directory = Path(tempfile.mkdtemp(prefix="muscgen-sessions-"))
+            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self._directory = directory
         self._revision = revision
 
     def session(self, graph: Graph, threads: int) -> ort.InferenceSession:
         """A running session of `graph`, from the disk where it lies there whole."""
-        if self._directory is None:
-            with _workplace(None) as folder:
-                prepare(graph, folder)
-                return load(folder, threads)
         self._directory.mkdir(parents=True, exist_ok=True)
-        entry = self._entry(self._directory, graph)
+        entry = self._entry(graph)
         if not _whole(entry):
             _clear_abandoned(self._directory)
             _clear_unused(self._directory)
@@ -60,15 +60,15 @@ class SessionCache:
     def chain(self, graph: Graph, tokens: int, threads: int) -> ort.InferenceSession | None:
         """The chain of a step that `session` was asked for before, over the same file of weights.
 
-        None where no file is kept.
+        None where that file has gone since.
         """
-        entry = self._directory and self._entry(self._directory, graph)
-        if not entry or not (entry / MODEL).exists():
+        entry = self._entry(graph)
+        if not (entry / MODEL).exists():
             return None
         return load_changed(entry, threads, lambda model: chained(model, tokens))
 
-    def _entry(self, directory: Path, graph: Graph) -> Path:
-        return directory / f"{graph.name}-{self._key(graph)}"
+    def _entry(self, graph: Graph) -> Path:
+        return self._directory / f"{graph.name}-{self._key(graph)}"
 
     def _key(self, graph: Graph) -> str:
         parts = (str(RECIPE), ort.__version__, cpu_features(), self._revision)
@@ -98,8 +98,8 @@ def cpu_features() -> str:
 
 
 @contextmanager
-def _workplace(parent: Path | None) -> Iterator[Path]:
-    """A folder that is gone afterwards; a session over files in it lives on, for it has mapped them."""
+def _workplace(parent: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=_PREPARING, dir=parent))
     try:
         yield folder
