@@ -1,6 +1,6 @@
-"""Our own parts, each in a process of its own: what a step costs, EnCodec against torch's, muscgen-tiny.
+"""Our own parts, each in a process of its own: steps, EnCodec against torch's, muscgen-tiny, loading.
 
-python -m benchmarks.inside steps int8 FOLDER | codec FOLDER | songs int8 1 10 FOLDER
+python -m benchmarks.inside steps int8 FOLDER | codec FOLDER | songs int8 1 10 FOLDER | load int8 FOLDER CACHE
 """
 
 from __future__ import annotations
@@ -82,6 +82,19 @@ def songs(precision: str, count: str, seconds: str, folder: str) -> dict[str, An
     }
 
 
+def load(precision: str, folder: str, cache: str) -> dict[str, float]:
+    """Seconds until the first step of a song could be made."""
+    from muscgen.backends.onnx import OnnxBackend
+
+    started = time.perf_counter()
+    backend = OnnxBackend.load(Path(folder), precision=precision, rows=2, cache_dir=Path(cache))
+    loaded_s = time.perf_counter() - started
+    for row, text in enumerate((TEXT, None)):
+        backend.open_row(row, None if text is None else backend.encode_text(text))
+    backend.step(np.zeros((2, backend.shape.codebooks), np.int32), np.zeros(2, np.int32))
+    return {"load_s": loaded_s}
+
+
 def _took_s(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
@@ -89,4 +102,5 @@ def _took_s(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"steps": steps, "codec": codec, "songs": songs}[sys.argv[1]](*sys.argv[2:])))
+    parts: dict[str, Callable[..., Any]] = {"steps": steps, "codec": codec, "songs": songs, "load": load}
+    print(json.dumps(parts[sys.argv[1]](*sys.argv[2:])))

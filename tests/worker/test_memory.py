@@ -64,7 +64,8 @@ def test_little_memory_gives_as_many_as_fit_and_never_none(free):
 
 
 @pytest.mark.parametrize(
-    "place", ["slice/unit", "slice", "", "memory/box/9c5", "memory"]  # of a unit, around it, of a container
+    "place",
+    ["slice/unit", "slice", "", "memory/box/9c5", "memory"],  # of a unit, around it, of a container
 )
 def test_a_container_or_a_unit_may_have_less_than_its_machine(free, place):
     free(64 * GIB, (3 * GIB, GIB), place)

@@ -32,7 +32,9 @@ def serve(
     redis_url: Annotated[str | None, typer.Option(help="Default: an embedded server in the home.")] = None,
     worker: Annotated[bool, typer.Option(help="Also make the songs, in a child process.")] = True,
     webhooks: Annotated[bool, typer.Option(help="Also call the webhooks of jobs.")] = True,
-    slots: Annotated[int | None, typer.Option(help="Songs at once; default: what memory holds, up to 8.")] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="Songs at once; default: what memory holds, up to 8.")
+    ] = None,
     backend: BackendOption = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,

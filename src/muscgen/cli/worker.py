@@ -25,7 +25,9 @@ def worker(
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Artifacts, caches, models, embedded queue.")] = None,
     models: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated.")] = None,
-    slots: Annotated[int | None, typer.Option(help="Songs at once; default: what memory holds, up to 8.")] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="Songs at once; default: what memory holds, up to 8.")
+    ] = None,
     backend: BackendOption = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
