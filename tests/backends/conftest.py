@@ -15,10 +15,13 @@ from muscgen.backends.onnx import OnnxBackend
 from muscgen.backends.torch import TorchBackend
 
 ROWS = 16
-ON_CUDA = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-]
+THERE = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+
+
+def on_devices(end: str = ""):
+    """The devices on which a test runs too where they are."""
+    skips = {name: pytest.mark.skipif(not there, reason=f"no {name} device") for name, there in THERE.items()}
+    return [pytest.param(f"{name}{end}", marks=[pytest.mark.gpu, skip]) for name, skip in skips.items()]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +68,7 @@ def loaded(cache_dir) -> Iterator[Callable[[str, str, Path], Backend]]:
         if key not in backends and kind == "onnx":
             backends[key] = OnnxBackend.load(path, precision=precision, rows=ROWS, cache_dir=cache_dir)
         elif key not in backends:
-            device = "cuda" if kind == "cuda" else "cpu"
+            device = kind if kind in THERE else "cpu"
             backends[key] = TorchBackend.load(path, precision=precision, rows=ROWS, device=device, threads=1)
         return backends[key]
 
@@ -74,7 +77,7 @@ def loaded(cache_dir) -> Iterator[Callable[[str, str, Path], Backend]]:
         backend.close()
 
 
-@pytest.fixture(scope="session", params=["onnx", "torch", pytest.param("cuda", marks=ON_CUDA)])
+@pytest.fixture(scope="session", params=["onnx", "torch", *on_devices()])
 def any_backend(request, any_path, loaded) -> Backend:
     """Every kind of checkpoint in every backend, in float32."""
     return loaded(request.param, "fp32", any_path)
@@ -82,7 +85,7 @@ def any_backend(request, any_path, loaded) -> Backend:
 
 @pytest.fixture(
     scope="session",
-    params=["onnx-fp32", "onnx-int8", "torch-fp32", pytest.param("cuda-fp32", marks=ON_CUDA)],
+    params=["onnx-fp32", "onnx-int8", "torch-fp32", *on_devices("-fp32")],
 )
 def backend(request, loaded) -> Backend:
     """muscgen-tiny."""
