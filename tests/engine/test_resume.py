@@ -37,9 +37,9 @@ def test_a_resumed_song_is_the_song(name, share):
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
-def onnx(request, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("sessions")  # known codes go in by chunks only where one is kept
-    backend = OnnxBackend.load(MUSCGEN_TINY, precision=request.param, rows=8, threads=1, cache_dir=cache)
+def onnx(request):
+    backend = OnnxBackend.load(MUSCGEN_TINY, precision=request.param, rows=8, threads=1)
+    backend.precision = request.param
     yield backend
     backend.close()
 
@@ -51,6 +51,20 @@ def test_a_resumed_song_is_the_song_on_the_backend_that_serves(onnx, name):
     with running(onnx) as engine:
         for cut in (1, 33, FRAMES[name] - 1):
             assert same(engine.submit(SONGS[name], whole.codes[:, :cut]).result(LIMIT_S), whole)
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_a_song_is_the_same_on_two_threads_and_resumed_there(onnx, name):
+    two = OnnxBackend.load(MUSCGEN_TINY, precision=onnx.precision, rows=8, threads=2)
+    with running(onnx) as engine:
+        whole = made(engine, SONGS[name])
+    with running(two) as engine:
+        crowd = [engine.submit(each) for each in SONGS.values()]
+        known = (None, whole.codes[:, :33])
+        assert all(same(engine.submit(SONGS[name], codes).result(LIMIT_S), whole) for codes in known)
+        for handle in crowd:
+            handle.result(LIMIT_S)
+    two.close()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "onnx"])
