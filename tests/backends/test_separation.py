@@ -25,17 +25,19 @@ def sound(channels=2, rate=44_100):
 @pytest.fixture
 def demucs(monkeypatch):
     """Demucs' names, with stems that are the mix times 1, 2, 4 and 8."""
-    seen = SimpleNamespace(mixes=[], models=[])
+    seen = SimpleNamespace(mixes=[], models=[], fault=None)
     model = SimpleNamespace(samplerate=44_100, audio_channels=2, sources=SOURCES, eval=lambda: None)
 
-    def apply_model(model, mix, *, device, progress):
-        assert (device, progress) == ("cpu", False)
+    def apply_model(model, mix, *, device, progress, shifts):
+        assert (device, progress, shifts) == ("cpu", False, 0)
         seen.mixes.append(mix)
         gains = torch.tensor([1.0, 2.0, 4.0, 8.0])
         return mix[:, None] * gains[None, :, None, None]
 
     def get_model(name):
         seen.models.append(name)
+        if seen.fault:
+            raise seen.fault
         return model
 
     for name, members in {
@@ -58,6 +60,18 @@ def test_without_demucs_the_mix_is_taken_and_said_so(monkeypatch):
     kept, warning = without_rhythm(mix)
     assert kept is mix
     assert warning == MIXED
+
+
+def test_where_demucs_cannot_be_loaded_the_mix_is_taken_and_the_reason_said(demucs):
+    demucs.fault = OSError("no network")
+    mix = sound()
+    kept, warning = without_rhythm(mix)
+    assert kept is mix
+    assert warning is not None
+    assert "whole mix" in warning
+    assert "no network" in warning
+    demucs.fault = None
+    assert without_rhythm(mix)[1] is None
 
 
 def test_vocals_and_the_rest_are_kept(demucs):

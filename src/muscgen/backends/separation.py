@@ -15,10 +15,8 @@ import soxr
 
 from muscgen.audio import Audio
 
-MIXED = (
-    "the melody was taken from the whole mix, drums and bass included: Demucs is not installed "
-    "(pip install demucs)"
-)
+_MIXED = "the melody was taken from the whole mix, drums and bass included:"
+MIXED = f"{_MIXED} Demucs is not installed (pip install demucs)"
 _MODEL = "htdemucs"
 _KEPT = ("vocals", "other")
 
@@ -27,19 +25,26 @@ def without_rhythm(audio: Audio) -> tuple[Audio, str | None]:
     """The sound without drums and bass, and what to warn of: without Demucs it is the sound as it was."""
     if find_spec("demucs") is None:
         return audio, MIXED
-    return _separated(audio), None
+    try:
+        model = _model()
+    except Exception as error:  # noqa: BLE001 - half installed, or its weights cannot be fetched
+        return (
+            audio,
+            f"{_MIXED} Demucs is installed and could not be loaded ({type(error).__name__}: {error})",
+        )
+    return _separated(audio, model), None
 
 
-def _separated(audio: Audio) -> Audio:
+def _separated(audio: Audio, model: Any) -> Audio:  # noqa: ANN401
     import torch
     from demucs.apply import apply_model
 
-    model = _model()
     samples = _at(audio, model.samplerate)
     if len(samples) != model.audio_channels:
         samples = samples.mean(axis=0, keepdims=True).repeat(model.audio_channels, axis=0)
     with torch.inference_mode():
-        stems = apply_model(model, torch.from_numpy(samples)[None], device="cpu", progress=False)[0]
+        # Shifts are drawn by a generator that knows no seed: the same sound would be another melody.
+        stems = apply_model(model, torch.from_numpy(samples)[None], shifts=0, device="cpu", progress=False)[0]
     kept = [model.sources.index(name) for name in _KEPT]
     mixed = stems[kept].sum(0).cpu().numpy().astype(np.float32)
     return Audio(np.ascontiguousarray(mixed), int(model.samplerate))
