@@ -28,10 +28,8 @@ def without_rhythm(audio: Audio) -> tuple[Audio, str | None]:
     try:
         model = _model()
     except Exception as error:  # noqa: BLE001 - half installed, or its weights cannot be fetched
-        return (
-            audio,
-            f"{_MIXED} Demucs is installed and could not be loaded ({type(error).__name__}: {error})",
-        )
+        reason = f"{type(error).__name__}: {error}"
+        return audio, f"{_MIXED} Demucs is installed and could not be loaded ({reason})"
     return _separated(audio, model), None
 
 
