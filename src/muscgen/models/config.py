@@ -138,11 +138,23 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _only(source: Mapping[str, Any], name: str, default: object, *supported: object) -> object:
+def _only(source: Mapping[str, Any], name: str, default: Any, *supported: object) -> Any:  # noqa: ANN401
     value = source.get(name, default)
+    value = default if value is None else value
     if value not in supported:
         allowed = " or ".join(repr(choice) for choice in supported)
         raise CheckpointInvalid(f"config.json: {name} is {value!r}; only {allowed} is supported")
+    return value
+
+
+def _count(source: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """A whole number above 0; `default` where the configuration says nothing."""
+    value = source.get(name)
+    if value is None and default is not None:
+        return default
+    if type(value) is not int or value < 1:
+        said = f"{name} is {value!r}" if name in source else f"{name} is missing"
+        raise CheckpointInvalid(f"config.json: {said}; a whole number above 0 is needed")
     return value
 
 
@@ -152,33 +164,34 @@ def _text(source: Mapping[str, Any], path: Path) -> TextConfig:
     tokenizer = path / "tokenizer_config.json"
     longest = _json(tokenizer).get("model_max_length") if tokenizer.exists() else None
     return TextConfig(
-        width=source["d_model"],
-        layers=source["num_layers"],
-        heads=source["num_heads"],
-        head_width=source["d_kv"],
-        ffn=source["d_ff"],
-        vocabulary=source["vocab_size"],
-        buckets=source.get("relative_attention_num_buckets", 32),
-        bucket_distance=source.get("relative_attention_max_distance", 128),
-        epsilon=source.get("layer_norm_epsilon", 1e-6),
+        width=_count(source, "d_model"),
+        layers=_count(source, "num_layers"),
+        heads=_count(source, "num_heads"),
+        head_width=_count(source, "d_kv"),
+        ffn=_count(source, "d_ff"),
+        vocabulary=_count(source, "vocab_size"),
+        buckets=_count(source, "relative_attention_num_buckets", 32),
+        bucket_distance=_count(source, "relative_attention_max_distance", 128),
+        epsilon=float(source.get("layer_norm_epsilon", 1e-6)),
         max_tokens=int(min(longest or LONGEST_TEXT_TOKENS, LONGEST_TEXT_TOKENS)),
     )
 
 
 def _decoder(source: Mapping[str, Any], kind: str) -> DecoderConfig:
     _only(source, "model_type", kind, kind)
+    width, vocabulary = _count(source, "hidden_size"), _count(source, "vocab_size")
     return DecoderConfig(
-        width=source["hidden_size"],
-        layers=source["num_hidden_layers"],
-        heads=source["num_attention_heads"],
-        ffn=source["ffn_dim"],
-        codebooks=source["num_codebooks"],
-        vocabulary=source["vocab_size"],
-        special=source.get("pad_token_id", source["vocab_size"]),
-        channels=source.get("audio_channels", 1),
-        positions=source.get("max_position_embeddings", 2048),
+        width=width,
+        layers=_count(source, "num_hidden_layers"),
+        heads=_count(source, "num_attention_heads"),
+        ffn=_count(source, "ffn_dim"),
+        codebooks=_count(source, "num_codebooks"),
+        vocabulary=vocabulary,
+        special=int(_only(source, "pad_token_id", vocabulary, vocabulary)),  # the one row beyond the codes
+        channels=_count(source, "audio_channels", 1),
+        positions=_count(source, "max_position_embeddings", 2048),
         activation=str(_only(source, "activation_function", "gelu", "gelu", "relu")),
-        embedding_scale=float(source["hidden_size"]) ** 0.5 if source.get("scale_embedding") else 1.0,
+        embedding_scale=width**0.5 if source.get("scale_embedding") else 1.0,
     )
 
 
@@ -187,11 +200,11 @@ def _melody(source: Mapping[str, Any], path: Path) -> MelodyConfig:
     beside = path / "preprocessor_config.json"
     extractor = _json(beside) if beside.exists() else {}
     return MelodyConfig(
-        frames=source.get("chroma_length", 235),
-        bins=source.get("num_chroma", 12),
-        sample_rate=extractor.get("sampling_rate", 32_000),
-        n_fft=extractor.get("n_fft", 16_384),
-        hop=extractor.get("hop_length", 4_096),
+        frames=_count(source, "chroma_length", 235),
+        bins=_count(source, "num_chroma", 12),
+        sample_rate=_count(extractor, "sampling_rate", 32_000),
+        n_fft=_count(extractor, "n_fft", 16_384),
+        hop=_count(extractor, "hop_length", 4_096),
     )
 
 
@@ -202,23 +215,25 @@ def _codec(source: Mapping[str, Any]) -> CodecConfig:
     _only(source, "use_conv_shortcut", True, False)
     _only(source, "normalize", False, False)
     _only(source, "audio_channels", 1, 1)
-    ratios = tuple(source["upsampling_ratios"])
-    frame_rate = ceil(source["sampling_rate"] / prod(ratios))
-    bits = ceil(log2(source["codebook_size"]))
+    sample_rate, size = _count(source, "sampling_rate"), _count(source, "codebook_size")
+    ratios = tuple(
+        _count({"upsampling_ratios": ratio}, "upsampling_ratios") for ratio in source["upsampling_ratios"]
+    )
+    frame_rate, bits = ceil(sample_rate / prod(ratios)), max(1, ceil(log2(size)))
     return CodecConfig(
-        sample_rate=source["sampling_rate"],
+        sample_rate=sample_rate,
         codebooks=int(1000 * source["target_bandwidths"][-1] // (frame_rate * bits)),
-        codebook_size=source["codebook_size"],
-        width=source.get("codebook_dim") or source["hidden_size"],
-        filters=source["num_filters"],
+        codebook_size=size,
+        width=_count(source, "codebook_dim" if source.get("codebook_dim") else "hidden_size"),
+        filters=_count(source, "num_filters"),
         ratios=ratios,
-        kernel=source["kernel_size"],
-        last_kernel=source["last_kernel_size"],
-        residual_kernel=source["residual_kernel_size"],
-        residual_layers=source["num_residual_layers"],
-        dilation_growth=source["dilation_growth_rate"],
-        compress=source["compress"],
-        lstm_layers=source["num_lstm_layers"],
+        kernel=_count(source, "kernel_size"),
+        last_kernel=_count(source, "last_kernel_size"),
+        residual_kernel=_count(source, "residual_kernel_size"),
+        residual_layers=_count(source, "num_residual_layers"),
+        dilation_growth=_count(source, "dilation_growth_rate"),
+        compress=_count(source, "compress"),
+        lstm_layers=_count(source, "num_lstm_layers"),
         pad_mode=str(_only(source, "pad_mode", "reflect", "reflect", "constant")),
     )
 
