@@ -96,4 +96,4 @@ def test_the_command_line_takes_what_a_service_keeps(service, tmp_path):
     nobodys = ["--melody", "0" * 64, "--consent", "own", "--model", "tunes"]
     refused = CliRunner().invoke(app, ["generate", "-o", str(tmp_path / "none.wav"), *common, *nobodys])
     assert refused.exit_code == 2
-    assert "conditioning.melody.artifact_id" in refused.stderr
+    assert f"there is no artifact {'0' * 64}" in refused.stderr

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 _LARGEST = 127
 _ZERO = 128  # of unsigned values
-_SMALLEST_SCALE = 1e-30  # a row of zeros must not divide by zero
+_SMALLEST_SCALE = 1e-30  # a channel of zeros must not divide by zero
 
 
 class Linear(Protocol):
@@ -57,10 +57,12 @@ class RowwiseLinear:
         return g.op("Mul", g.op("MatMulIntegerToFloat", *inputs, domain=MICROSOFT), row_scale)
 
     def _quantise_rows(self, g: GraphBuilder, x: str, width: int) -> tuple[str, str]:
-        """x [R, K] -> uint8 steps [R, K] around 128, and the size of a row's step [R, 1]."""
+        """x [R, K] -> uint8 steps [R, K] around 128, and the size of a row's step [R, 1].
+
+        A row of zeros has steps that mean nothing, and the product of any with its scale, 0, is right.
+        """
         largest = g.op("ReduceMax", g.op("Abs", x), g.constant([1], np.int64), keepdims=1)
         scale = g.op("Mul", largest, g.constant(1 / _LARGEST, np.float32))
-        scale = g.op("Max", scale, g.constant(_SMALLEST_SCALE, np.float32))
         if not self._row_zeros:
             self._row_zeros = g.op("Expand", g.constant([[_ZERO]], np.uint8), g.op("Shape", scale))
         return g.op("QuantizeLinear", x, scale, self._row_zeros, axis=1, block_size=width), scale
