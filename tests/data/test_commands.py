@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -66,6 +67,77 @@ def test_a_consent_is_taken_back(prepared, tmp_path):
     told = json.loads(run("revoke", out, "--consent", "contract-7", "--json", "--home", tmp_path).stdout)
     assert told["again"]
     assert [model["model"] for model in told["models"]] == ["ours/polka"]
+
+
+def copied(prepared, tmp_path):
+    out, _ = prepared
+    shutil.copytree(out, tmp_path / "data", ignore=shutil.ignore_patterns("revoked.jsonl"))
+    return tmp_path / "data"
+
+
+def lines_of(home):
+    return [json.loads(line) for line in (home / "audit" / "audit-000001.jsonl").read_text().splitlines()]
+
+
+def test_taking_back_is_written_into_the_audit_log_once(prepared, tmp_path):
+    data = copied(prepared, tmp_path)
+    for _ in range(2):
+        done = run("revoke", data, "--consent", "contract-7", "--by", "Bob", "--home", tmp_path / "home")
+        assert done.exit_code == 0, done.stderr
+    [line] = lines_of(tmp_path / "home")
+    assert (line["kind"], line["who"]) == ("revoke", "Bob")
+    assert line["what"]["name"] == "contract-7"
+    assert line["what"]["tracks"] == 1
+    assert line["what"]["manifests"] == [json.loads(run("report", data, "--json").stdout)["manifest"]]
+
+
+def test_nothing_is_taken_back_that_cannot_be_written_down(prepared, tmp_path):
+    data = copied(prepared, tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "audit").write_text("no folder")
+    done = run("revoke", data, "--consent", "contract-7", "--home", tmp_path / "home")
+    assert done.exit_code == 1
+    assert "nothing is done unseen" in done.stderr
+    assert not (data / "revoked.jsonl").exists()
+
+
+def kept(home, *words):
+    done = CliRunner().invoke(app, ["consents", "create", *map(str, words), "--home", str(home)])
+    assert done.exit_code == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_record_of_a_consent_is_taken_back_by_its_id(prepared, tmp_path):
+    """By what it refers to, and by the files that it names."""
+    data, home = copied(prepared, tmp_path), tmp_path / "home"
+    entries = [json.loads(line) for line in (data / "ledger.jsonl").read_text().splitlines()]
+    ada = next(entry for entry in entries if entry["path"].startswith("ada"))
+    record = kept(
+        home,
+        *(
+            "--basis",
+            "licensed",
+            "--reference",
+            "contract-7",
+            "--sound",
+            ada["sha256"],
+            "--use",
+            "commercial",
+        ),
+    )
+    done = run("revoke", data, "--consent", record, "--json", "--home", home)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(json.loads(done.stdout)["tracks"]) == sorted(entry["id"] for entry in entries)
+    taken = [json.loads(line) for line in (data / "revoked.jsonl").read_text().splitlines()]
+    assert {line.get("consent") for line in taken} == {record, "contract-7", None}
+    assert {line.get("track") for line in taken} == {ada["id"], None}
+
+
+def test_a_record_that_nobody_has_is_refused(prepared, tmp_path):
+    data = copied(prepared, tmp_path)
+    done = run("revoke", data, "--consent", f"consent_{'0' * 32}", "--home", tmp_path / "home")
+    assert done.exit_code == 2
+    assert not (data / "revoked.jsonl").exists()
 
 
 @pytest.mark.parametrize(

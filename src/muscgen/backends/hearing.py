@@ -52,9 +52,14 @@ def encode_audio(codec: CodecConfig, ear: Ear, samples: Samples, channels: int) 
             f"{shortest / codec.sample_rate:g} s or more",
             param="conditioning.prompt_audio",
         )
-    vectors = ear.vectors(_hidden(codec, ear, samples))
+    vectors = vectors_of(codec, ear, samples)
     by_channel = np.stack([_quantised(channel.T, ear.tables) for channel in vectors])  # [C, K / C, F]
     return np.ascontiguousarray(by_channel.swapaxes(0, 1).reshape(-1, vectors.shape[2]))
+
+
+def vectors_of(codec: CodecConfig, ear: Ear, samples: Samples) -> Floats:
+    """Sound [C, T], long enough, -> what the quantiser is given [C, W, ceil(T / hop)]."""
+    return ear.vectors(_hidden(codec, ear, samples))
 
 
 def deaf() -> InvalidRequest:

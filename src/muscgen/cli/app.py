@@ -13,6 +13,7 @@ from muscgen.cli import (
     consents,
     data,
     demo,
+    evaluate,
     generate,
     jobs,
     keys,
@@ -55,6 +56,7 @@ app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")
 app.command("finetune", epilog=train.EPILOG)(train.finetune)
 app.add_typer(train.app, name="train")
+app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.queue_app, name="queue")

@@ -65,7 +65,7 @@ def create(
         record = record_of(wish, tenant, _statement(wish, statement, signature, jws, public_key))
         settings = load(redis_url=redis_url, home=home)
         note_consent(audit_of(settings), record)
-        _say(_with_consents(settings, lambda consents: consents.put(record)), as_json)
+        _say(with_consents(settings, lambda consents: consents.put(record)), as_json)
 
 
 @app.command("list")
@@ -81,7 +81,7 @@ def list_consents(
         from muscgen.settings import load
 
         settings = load(redis_url=redis_url, home=home)
-        found, _ = _with_consents(settings, lambda consents: consents.of(tenant, limit))
+        found, _ = with_consents(settings, lambda consents: consents.of(tenant, limit))
         if as_json:
             typer.echo(json.dumps([_document(held) for held in found], indent=2))
             return
@@ -98,7 +98,7 @@ def show(consent_id: Id, redis_url: RedisUrl = None, home: Home = None) -> None:
         from muscgen.settings import load
 
         settings = load(redis_url=redis_url, home=home)
-        _say(_with_consents(settings, lambda consents: consents.get(consent_id)), as_json=True)
+        _say(with_consents(settings, lambda consents: consents.get(consent_id)), as_json=True)
 
 
 @app.command("made")
@@ -108,7 +108,7 @@ def made(consent_id: Id, as_json: AsJson = False, redis_url: RedisUrl = None, ho
         from muscgen.settings import load
 
         settings = load(redis_url=redis_url, home=home)
-        _say_made(_with_consents(settings, lambda consents: _all_made(consents, consent_id)), as_json)
+        _say_made(with_consents(settings, lambda consents: _all_made(consents, consent_id)), as_json)
 
 
 @app.command("revoke")
@@ -125,8 +125,8 @@ def revoke(
         from muscgen.settings import load
 
         settings = load(redis_url=redis_url, home=home)
-        held = _with_consents(settings, lambda consents: consents.revoke(consent_id, reason=reason[:500]))
-        used = _with_consents(settings, lambda consents: _all_made(consents, consent_id))
+        held = with_consents(settings, lambda consents: consents.revoke(consent_id, reason=reason[:500]))
+        used = with_consents(settings, lambda consents: _all_made(consents, consent_id))
         audit_of(settings).note("revoke", held.record.tenant, consent=consent_id, sha256=held.record.sha256)
         if not as_json:
             typer.echo(f"{consent_id} is revoked; it was used for:", err=True)
@@ -199,7 +199,8 @@ def _document(held: Held) -> dict[str, Any]:
     return shown(held).model_dump(mode="json")
 
 
-def _with_consents(settings: Settings, work: Callable[[Consents], Awaitable[T]]) -> T:
+def with_consents(settings: Settings, work: Callable[[Consents], Awaitable[T]]) -> T:
+    """Ask the records that are kept beside the queue."""
     from muscgen.cli.queue_server import reached
     from muscgen.jobs import connect, surety_of
     from muscgen.jobs.consents import Consents

@@ -139,15 +139,22 @@ def report(folder: Prepared, as_json: AsJson = False) -> None:
 @app.command("revoke", epilog=EPILOG)
 def revoke(
     folder: Prepared,
-    consent: Annotated[str | None, typer.Option(help="A consent's reference.")] = None,
+    consent: Annotated[
+        str | None, typer.Option(help="A consent's reference, or the id of a record of `muscgen consents`.")
+    ] = None,
     track: Annotated[str | None, typer.Option(help="Or one track's id.")] = None,
     reason: Annotated[str, typer.Option(help="For whoever asks later.")] = "",
     by: Annotated[str | None, typer.Option(help="Who takes it back; default: whoever is logged in.")] = None,
     as_json: AsJson = False,
+    redis_url: Annotated[
+        str | None, typer.Option("--redis-url", help="Where records of consents are kept.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Take a consent back: its tracks leave the next manifest; models that had them are named."""
     with in_words():
+        from muscgen.audit import audit_of
+        from muscgen.cli.revoking import beside, noted
         from muscgen.data.place import Place
         from muscgen.data.revoking import revoke as take_back
         from muscgen.errors import InvalidRequest
@@ -156,14 +163,17 @@ def revoke(
 
         if (consent is None) == (track is None):
             raise InvalidRequest("either --consent or --track says what is taken back", param="consent")
-        cards = Registry(load(home=home).models_path).list()
+        settings = load(redis_url=redis_url, home=home)
+        who, name = by or person(), consent or track or ""
         found = take_back(
             Place(folder.absolute()),
             consent=consent or "",
             track=track or "",
-            by=by or person(),
+            by=who,
             reason=reason,
-            cards=cards,
+            cards=Registry(settings.models_path).list(),
+            beside=beside(settings, consent or ""),
+            note=lambda found: noted(audit_of(settings), who, name, folder.absolute(), found),
         )
         if as_json:
             models = [{"model": m.model, "path": m.path, "manifest": m.manifest} for m in found.models]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from muscgen.data import place as files
@@ -28,10 +28,32 @@ class Revoked:
     again: bool  # it had been taken back before
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a consent's record says that it covers: a reference, and the SHA-256 of files."""
+
+    reference: str = ""
+    inputs: frozenset[str] = frozenset()
+
+
+_NOTHING = Beside()
+
+
 def revoke(
-    place: Place, *, consent: str = "", track: str = "", by: str, reason: str = "", cards: Iterable[Card] = ()
+    place: Place,
+    *,
+    consent: str = "",
+    track: str = "",
+    by: str,
+    reason: str = "",
+    cards: Iterable[Card] = (),
+    beside: Beside = _NOTHING,
+    note: Callable[[Revoked], object] = lambda _: None,
 ) -> Revoked:
     """Take back a consent by its reference, or a track by its id. Durable on return.
+
+    beside: of the consent's record, where it has one. note: called with what will be taken back; where it
+    raises, nothing is.
 
     Raises InvalidRequest for a place without a ledger, or a name that no manifest here ever held.
     """
@@ -39,25 +61,27 @@ def revoke(
         raise InvalidRequest(
             f"{place.folder} holds no prepared data set", param="data", suggestion="muscgen data prepare"
         )
-    name = consent or track
-    manifests: list[str] = []
+    names = {name for name in (consent, beside.reference) if name}
+    single = {track} if track else _of_files(place, beside.inputs)
     tracks: set[str] = set()
+    manifests: list[str] = []
+    for entry in _entries(place):
+        if entry.consent in names or entry.id in single:
+            tracks.add(entry.id)
     for sha256 in history(place):
-        held = {one for one, given in tracks_of(place, sha256) if name == (given if consent else one)}
+        held = {one for one, given in tracks_of(place, sha256) if given in names or one in single}
         tracks |= held
         manifests += [sha256] if held else []
-    for fields in files.lines(place.ledger):
-        entry = Entry.from_dict(fields)
-        if name == (entry.consent if consent else entry.id):
-            tracks.add(entry.id)
     if not tracks:
         raise _unknown(place, consent, track)
-    again = name in references(place)
-    if not again:
-        line = {"consent": consent} if consent else {"track": track}
-        files.append(place.revoked, line | {"by": by, "reason": reason, "at": round(time.time(), 3)})
+    wanted = [{"consent": name} for name in sorted(names)] + [{"track": name} for name in sorted(single)]
+    new = [line for line in wanted if not set(line.values()) & references(place)]
     models = models_of(place, set(manifests), cards)
-    return Revoked(tuple(sorted(tracks)), tuple(manifests), tuple(models), again)
+    found = Revoked(tuple(sorted(tracks)), tuple(manifests), tuple(models), again=not new)
+    note(found)
+    for line in new:
+        files.append(place.revoked, line | {"by": by, "reason": reason, "at": round(time.time(), 3)})
+    return found
 
 
 def references(place: Place) -> frozenset[str]:
@@ -68,6 +92,15 @@ def references(place: Place) -> frozenset[str]:
         for name in (line.get("consent"), line.get("track"))
         if name
     )
+
+
+def _entries(place: Place) -> Iterable[Entry]:
+    return map(Entry.from_dict, files.lines(place.ledger))
+
+
+def _of_files(place: Place, inputs: frozenset[str]) -> set[str]:
+    """Tracks whose files have one of these digests."""
+    return {entry.id for entry in _entries(place) if entry.sha256 in inputs} if inputs else set()
 
 
 def _unknown(place: Place, consent: str, track: str) -> InvalidRequest:

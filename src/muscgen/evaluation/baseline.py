@@ -1,0 +1,101 @@
+"""Better or worse than before: a file of measures that later evaluations are held against."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from muscgen.data import place as files
+from muscgen.errors import ConfigurationError, InvalidRequest
+from muscgen.evaluation.measures import Better
+from muscgen.evaluation.report import Evaluation
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    value: float
+    better: Better
+    tolerance: float
+
+
+class Baseline(BaseModel):
+    """As it lies in the file; tolerances may be edited there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None
+    revision: str | None
+    setting: dict[str, Any]
+    measures: dict[str, _Stored]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """now: None where it is not measured any more."""
+
+    name: str
+    before: float
+    now: float | None
+    worse: bool
+    better: bool
+
+
+def store(evaluation: Evaluation, path: Path) -> None:
+    """Durable on return. Raises OSError."""
+    card = evaluation.model or {}
+    fields = {
+        "model": card.get("id"),
+        "revision": card.get("revision"),
+        "setting": evaluation.setting,
+        "measures": {
+            name: {"value": measure.value, "better": measure.better, "tolerance": measure.tolerance}
+            for name, measure in evaluation.judgement.measures.items()
+        },
+    }
+    files.write(path, json.dumps(fields, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def read(path: Path) -> Baseline:
+    """Raises InvalidRequest."""
+    try:
+        return Baseline.model_validate_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}", param="baseline") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InvalidRequest(
+            f"{path} is no baseline: {error}", param="baseline", suggestion="--store-baseline FILE writes one"
+        ) from error
+
+
+def check_setting(baseline: Baseline, setting: dict[str, Any], path: Path) -> None:
+    """Raises ConfigurationError where the figures would not be comparable."""
+    names = sorted(set(baseline.setting) | set(setting))
+    if other := [name for name in names if baseline.setting.get(name) != setting.get(name)]:
+        pairs = ", ".join(
+            f"{name} {baseline.setting.get(name)} there, {setting.get(name)} here" for name in other
+        )
+        raise ConfigurationError(
+            f"{path} was measured otherwise: {pairs}",
+            param="baseline",
+            suggestion="the same prompts, seeds and reference, or --store-baseline anew",
+        )
+
+
+def changes(baseline: Baseline, evaluation: Evaluation) -> list[Change]:
+    """Of all that the baseline judges. What is not measured any more is worse."""
+    return [_change(name, stored, evaluation) for name, stored in baseline.measures.items() if stored.better]
+
+
+def _change(name: str, stored: _Stored, evaluation: Evaluation) -> Change:
+    measure = evaluation.judgement.measures.get(name)
+    if measure is None:
+        return Change(name, stored.value, None, worse=True, better=False)
+    gain = (measure.value - stored.value) * (1 if stored.better == "higher" else -1)
+    return Change(
+        name, stored.value, measure.value, worse=gain < -stored.tolerance, better=gain > stored.tolerance
+    )
