@@ -95,7 +95,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         fields = dict(attrs)
-        if tag not in ("meta", "br", "path", "circle", "rect", "line"):
+        if tag not in ("meta", "br"):
             self.open.append(tag)
         if tag == "audio":
             self.sounds.append(fields["src"])

@@ -46,7 +46,8 @@ def asked_in(prompt: str) -> Asked:
     """What the words say. A tempo in words ("slow") asks for no number."""
     words = _GENRES.sub(" ", prompt)
     bpm = _BPM.search(words)
-    wanted, unwanted = set(), set()
+    wanted: set[str] = set()
+    unwanted: set[str] = set()
     for family, pattern in _FAMILIES.items():
         for found in pattern.finditer(words):
             (unwanted if found.group(1) else wanted).add(family)

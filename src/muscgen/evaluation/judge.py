@@ -115,13 +115,14 @@ def _distances(
             )
         limit = frechet.infinity(values, cloud, seed)
         curves[name] = limit
-        sizes = {
-            "windows": len(values),
-            "reference_windows": cloud.windows,
-            "numbers": int(values.shape[1]),
-        }
         plain = frechet.distance(frechet.Cloud.of(values), cloud)
-        measures[f"fad_{name}"] = apart(plain, f"Fréchet audio distance by {name}", **sizes)
+        measures[f"fad_{name}"] = apart(
+            plain,
+            f"Fréchet audio distance by {name}",
+            windows=len(values),
+            reference_windows=cloud.windows,
+            numbers=int(values.shape[1]),
+        )
         measures[f"fad_infinity_{name}"] = apart(
             limit.distance, f"the same for endlessly many songs, by {name}", fit=round(limit.fit, 4)
         )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from muscgen.admission import effective
-from muscgen.engine import Song
+from pydantic import ValidationError
+
+from muscgen.admission import effective, refusal
+from muscgen.engine import Engine, Song
 from muscgen.errors import InvalidRequest, MuscgenError
 from muscgen.evaluation.clips import Clip
 from muscgen.evaluation.prompts import Prompt
+from muscgen.models.card import Card
 from muscgen.models.tokens import refuse_long
 from muscgen.request import GenerateRequest
-from muscgen.worker.loader import Served
 
 Tell = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
@@ -26,33 +28,37 @@ class Making:
     seed: int = 0
 
 
-def songs(served: Served, prompts: Sequence[Prompt], making: Making, tell: Tell) -> list[Clip]:
-    """In the order of the prompts, without fade, loudness or watermark.
+def planned(card: Card, prompts: Sequence[Prompt], making: Making) -> list[tuple[Prompt, Song]]:
+    """What is to be made, in the order of the prompts, before anything is.
 
-    Raises InvalidRequest for a prompt or a duration that the model cannot have, and what a song failed of.
+    Raises InvalidRequest for a prompt or a duration that the model cannot have.
     """
-    wanted = [
+    return [
         (prompt, song)
         for n, prompt in enumerate(prompts)
-        for song in _songs(served, prompt, making, making.seed + n * making.each, n)
+        for song in _songs(card, prompt, making, making.seed + n * making.each, n)
     ]
-    handles = [served.engine.submit(song) for _, song in wanted]
+
+
+def songs(engine: Engine, wanted: Sequence[tuple[Prompt, Song]], each: int, tell: Tell) -> list[Clip]:
+    """Without fade, loudness or watermark. Raises what a song failed of."""
+    handles = [engine.submit(song) for _, song in wanted]
     clips = []
     for n, ((prompt, song), handle) in enumerate(zip(wanted, handles, strict=True)):
-        name = f"{n // making.each:04d}-{song.seed}"
-        clips.append(Clip(name, handle.result().audio, prompt, song.seed))
+        clips.append(Clip(f"{n // each:04d}-{song.seed}", handle.result().audio, prompt, song.seed))
         tell("made", n + 1, len(wanted))
     return clips
 
 
-def _songs(served: Served, prompt: Prompt, making: Making, seed: int, n: int) -> list[Song]:
-    card = served.card
+def _songs(card: Card, prompt: Prompt, making: Making, seed: int, n: int) -> list[Song]:
     try:
         refuse_long(card.path, "prompt", prompt.prompt)
         wish = GenerateRequest(
             model=card.id, prompt=prompt.prompt, duration_s=making.duration_s, n=making.each, seed=seed
         )
         request = effective(wish, card)
+    except ValidationError as error:
+        raise refusal(error) from error
     except MuscgenError as error:
         raise InvalidRequest(
             f"prompt {n + 1}: {error.detail}", param="prompts", suggestion=error.suggestion

@@ -50,7 +50,10 @@ def gathered(
     paths, of = clips.paths_in(folder, most, seed, "reference")
     gatherings = {embedding.name: Gathering() for embedding in embeddings}
     means: dict[str, list[Floats]] = {embedding.name: [] for embedding in embeddings}
-    prints, heard, excerpts, labels = [], [], [], {}
+    prints: list[Print] = []
+    heard: list[list[float]] = []
+    excerpts: list[Audio] = []
+    labels: dict[str, Floats] = {}
     for n, path in enumerate(paths):
         tell("reference", n + 1, len(paths))
         clip = clips.read(path, folder)

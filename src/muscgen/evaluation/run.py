@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from muscgen.backends.listening import open_listener
+from muscgen.engine import Song
 from muscgen.errors import InvalidRequest
 from muscgen.evaluation import baseline as before
 from muscgen.evaluation import clips as folders
@@ -62,6 +63,7 @@ def evaluate(
             param="prompts",
             suggestion="--prompts FILE, or --generated DIR",
         )
+    wanted = [] if card is None or wish.generated else making.planned(card, asked, wish.making)
     more = [embedding(kind, folder) for kind, folder in wish.embeddings]
     served = (
         None if card is None else load_model(card, settings, slots=min(_SLOTS, slots_for(card, settings)))
@@ -74,7 +76,7 @@ def evaluate(
         setting = _setting(wish, asked, reference.digest, len(reference.prints), judges.embeddings)
         if stored is not None and wish.baseline is not None:
             before.check_setting(stored, setting, wish.baseline)
-        judged = judge(_clips(wish, asked, served, tell), reference, judges, wish.making.seed, tell)
+        judged = judge(_clips(wish, asked, wanted, served, tell), reference, judges, wish.making.seed, tell)
     finally:
         if served is not None:
             served.close()
@@ -100,11 +102,17 @@ def _judges(wish: Wish, served: Served | None, settings: Settings, more: Sequenc
     )
 
 
-def _clips(wish: Wish, asked: list[prompts.Prompt], served: Served | None, tell: Tell) -> list[Clip]:
+def _clips(
+    wish: Wish,
+    asked: list[prompts.Prompt],
+    wanted: list[tuple[prompts.Prompt, Song]],
+    served: Served | None,
+    tell: Tell,
+) -> list[Clip]:
     if wish.generated is not None:
         return folders.generated(wish.generated, asked)
     assert served is not None  # noqa: S101 - without a model there are songs already
-    return making.songs(served, asked, wish.making, tell)
+    return making.songs(served.engine, wanted, wish.making.each, tell)
 
 
 def _setting(

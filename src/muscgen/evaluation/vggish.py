@@ -92,7 +92,8 @@ def _mel() -> Floats:
     def mel(hz: Floats) -> Floats:
         return 1127.0 * np.log(1.0 + hz / 700.0)
 
-    edges = np.linspace(*mel(np.array([_LOWEST_HZ, _HIGHEST_HZ])), _BANDS + 2)
+    lowest, highest = mel(np.array([_LOWEST_HZ, _HIGHEST_HZ]))
+    edges = np.linspace(float(lowest), float(highest), _BANDS + 2)
     bins = mel(np.linspace(0.0, RATE_HZ / 2, _FFT // 2 + 1))[:, None]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     weights = np.maximum(0.0, np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle)))
