@@ -7,6 +7,7 @@ OUT     ?= out
 PYTEST  ?= -n 2
 
 CHAOS_OUT ?= .chaos
+SOAK_OUT  ?= .soak
 
 export PROMPT OUT  # by the environment, so that quotes in them stay quotes
 
@@ -15,7 +16,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load chaos audit format wheel-test web web-check e2e examples clean
+.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load simulate soak chaos audit format wheel-test web web-check e2e examples clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,12 @@ bench-peers: $(DEV)  ## fetch audiocraft and OpenVINO for the benchmark, into .b
 
 load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
 	@ulimit -n 8192 && $(BIN)/python -m load $(LOAD)
+
+simulate: $(DEV)  ## what Redis bears: up to 1,000 workers without engines (five minutes): SIMULATE="--workers 1 10"
+	$(BIN)/python -m simulate $(SIMULATE)
+
+soak: $(DEV)  ## mixed traffic at 80 % of what the machine bears: HOURS=1 (CI: 0.05); results in SOAK_OUT, or .soak
+	$(BIN)/python -m soak --hours $(or $(HOURS),0.05) --out $(SOAK_OUT)
 
 chaos: $(DEV)  ## songs while everything dies: MINUTES=60 SEED=7 (drawn without); results in CHAOS_OUT, or .chaos
 	$(BIN)/python -m chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED)) --out $(CHAOS_OUT)
