@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from tests.operations.programs import program
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
@@ -76,3 +81,26 @@ def test_images_run_as_nobody_in_particular_and_every_target_is_there():
     runtime = DOCKERFILE[DOCKERFILE.index("AS runtime") :]
     assert "USER 10001:10001" in runtime
     assert "USER root" not in runtime
+
+
+def test_hadolint_has_nothing_to_complain_of():
+    hadolint = program("hadolint", "scripts/tools")
+    done = subprocess.run(
+        [hadolint, "deploy/Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_image_says_what_is_inside_of_it():
+    listing = DOCKERFILE.count("/src/deploy/sbom.py > /opt/muscgen/sbom.cdx.json")
+    assert listing == 3  # api, worker-cpu, worker-cuda; `all` is the second
+    done = subprocess.run(
+        [sys.executable, ROOT / "deploy/sbom.py"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    told = json.loads(done.stdout)
+    assert (told["bomFormat"], told["metadata"]["component"]["name"]) == ("CycloneDX", "muscgen")
+    parts = {part["name"]: part for part in told["components"]}
+    for text in PROJECT["dependencies"]:
+        name = Requirement(text).name.lower()
+        assert parts[name]["purl"] == f"pkg:pypi/{name}@{parts[name]['version']}"
+    assert parts["fastapi"]["licenses"] != []
