@@ -11,7 +11,7 @@ from tests.queues import faults
 
 GROWTH, GROWTH_MB = 0.10, 10.0  # of memory, from the second third to the last
 MORE_FILES = 10  # open ones, likewise: connections come and go
-SLOWER, SLOWER_S = 1.5, 1.0  # the 95th percentile of short songs, likewise
+SLOWER, SLOWER_S = 1.3, 1.0  # the 95th percentile of short songs, likewise
 KEYS_A_JOB = 12  # of those within their time to live: record, events, trace ...
 
 
