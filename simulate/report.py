@@ -32,6 +32,7 @@ def page(found: dict[str, Any]) -> str:
         *table(crowds, rows),
         "",
         *faults(rows),
+        "",
         *capacity(rows),
         "",
     ]
@@ -48,14 +49,16 @@ def faults(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def capacity(rows: list[dict[str, Any]]) -> list[str]:
-    """What one core of Redis would bear, by the run that asked most of it."""
-    busy = [row for row in rows if row["songs_at_once"] and row["redis_cores"] > 0]
+    """What a core of Redis bears: a script's cost by the busiest run, a song's scripts by the calmest."""
+    busy = [row for row in rows if row["songs_at_once"] and row["redis_cores"] > 0 and row["songs_per_s"] > 0]
     if not busy:
         return []
-    most = max(busy, key=lambda row: row["scripts_per_s"])
-    at_once = most["songs_per_s"] / most["redis_cores"] if most["songs_per_s"] else 0.0
+    most, least = max(busy, key=lambda row: row["scripts_per_s"]), min(busy, key=lambda row: row["late_s"])
     scripts = most["scripts_per_s"] / most["redis_cores"]
+    a_song = least["scripts_per_s"] / least["songs_per_s"]
+    song_s = least["songs_at_once"] / least["wanted_songs_per_s"]
     return [
-        f"A core of Redis bears {scripts:,.0f} scripts a second, or {at_once:,.0f} such songs a second:",
-        f"by the run with {most['workers']:,} workers, which took {most['redis_cores']} of one.",
+        f"A core of Redis bears {scripts:,.0f} scripts a second, by the run with {most['workers']:,} workers.",
+        f"A song of {song_s:g} s asks for {a_song:.0f}, by the run with {least['workers']:,}: that is",
+        f"{scripts / a_song:,.0f} songs a second, or {scripts / a_song * song_s:,.0f} under way.",
     ]

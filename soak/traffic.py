@@ -101,7 +101,8 @@ class Traffic:
         else:
             job = await self._until_ended(kind, answer.json()["id"])
             self._note(kind, answered, time.monotonic() - began, f"{job['status']}, cache {job['cache']}")
-            await self._service.ask("DELETE", f"/jobs/{job['id']}")
+            if kind != "cached":  # the cache forgets a song with the job that made it
+                await self._service.ask("DELETE", f"/jobs/{job['id']}")
 
     async def _until_ended(self, kind: str, job_id: str) -> dict[str, Any]:
         must_be = "succeeded"
