@@ -58,7 +58,7 @@ def capacity(rows: list[dict[str, Any]]) -> list[str]:
     a_song = least["scripts_per_s"] / least["songs_per_s"]
     song_s = least["songs_at_once"] / least["wanted_songs_per_s"]
     return [
-        f"A core of Redis bears {scripts:,.0f} scripts a second, by the run with {most['workers']:,} workers.",
+        f"A core of Redis bears {scripts:,.0f} scripts a second, by the run with {most['workers']:,}.",
         f"A song of {song_s:g} s asks for {a_song:.0f}, by the run with {least['workers']:,}: that is",
         f"{scripts / a_song:,.0f} songs a second, or {scripts / a_song * song_s:,.0f} under way.",
     ]
