@@ -172,8 +172,7 @@ class Askers:
             request(self._seconds, self._seed), work=f"work-{self._seed}", tenant="one", body_hash="0" * 64
         )
         job = await self._queue.get(enqueued.job_id)
-        eta_s = await self._queue.eta_s(MODEL, position=job.position)
-        await self._queue.coming(MODEL)
-        await self._queue.promise(enqueued.job_id, eta_s or 1.0)
+        outlook = await self._queue.outlook(MODEL)
+        await self._queue.promise(enqueued.job_id, outlook.eta_s(job.position) or 1.0)
         self.asked += 1
         return enqueued.job_id

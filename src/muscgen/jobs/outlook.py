@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from muscgen.jobs.job import LiveWorker
@@ -27,11 +26,11 @@ class Outlook:
         """From the answer of the script."""
         workers, mean, running, waiting, coming = reply
         return cls(
-            tuple(LiveWorker(**json.loads(record)) for record in workers if record),
+            tuple(LiveWorker.read(record) for record in workers if record),
             float(mean),
             running,
             waiting,
-            Coming(**json.loads(coming)) if coming else None,
+            Coming.read(coming) if coming else None,
         )
 
     def eta_s(self, position: int | None = None) -> float | None:
