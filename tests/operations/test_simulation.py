@@ -19,7 +19,7 @@ def songs():
 def test_a_simulated_song_asks_of_redis_what_a_real_one_does(songs):
     real, fake = songs
     for name in ("scripts", "commands", "received_kb"):
-        assert fake[name] == pytest.approx(real[name], rel=0.5), (name, real, fake)
+        assert 0.4 < fake[name] / real[name] < 2.5, (name, real, fake)  # what rests beside it is an estimate
 
 
 def test_every_song_of_many_workers_ends(songs):
