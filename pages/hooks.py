@@ -51,6 +51,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if file.src_uri.endswith(".md")
         and not file.src_uri.startswith(PROJECT)
         and file.src_uri not in listed
+        and not _has_a_list(file, listed)
     ]
     if forgotten and config.nav is not None:
         config.nav.append({"More": sorted(forgotten)})
@@ -81,6 +82,15 @@ def on_post_build(config: MkDocsConfig) -> None:
     ]
     if asked:
         raise PluginError("the site asks other hosts:\n" + "\n".join(asked))
+
+
+def _has_a_list(file: File, listed: set[str]) -> bool:
+    """Whether the page of its folder, which the navigation has, lists it."""
+    folder = posixpath.dirname(file.src_uri)
+    if not folder or f"{folder}/README.md" not in listed:
+        return False
+    file.inclusion = InclusionLevel.NOT_IN_NAV
+    return True
 
 
 def _outside(name: str, config: MkDocsConfig, listed: set[str]) -> File:

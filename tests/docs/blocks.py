@@ -21,6 +21,7 @@ FENCE = re.compile(
 )
 RUN = ("sh", "bash", "console", "python")
 NOT_RUN = "not run, "
+ELSEWHERE = {"ts": "TypeScript; the client in clients/typescript has tests of its own"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class Block:
     @property
     def reason(self) -> str:
         """Why it is not run; empty where it is."""
-        return self.note.removeprefix(NOT_RUN) if self.note.startswith(NOT_RUN) else ""
+        if self.note.startswith(NOT_RUN):
+            return self.note.removeprefix(NOT_RUN)
+        return ELSEWHERE.get(self.language, "")
 
 
 def pages() -> list[str]:

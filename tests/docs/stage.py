@@ -65,7 +65,7 @@ class Stage:
         if block.language == "console":
             self._dialogue(block, expected)
         elif block.language == "python":
-            self._do([sys.executable, "-W", "error", "-c", self.here(block.text)], block, expected)
+            self._do([sys.executable, "-c", self.here(block.text)], block, expected)
         else:
             self._shell(self.here(block.text), block, expected)
 
