@@ -28,7 +28,15 @@ def measured(folder: Path) -> str:
     found = json.loads((folder / "RESULTS.json").read_text("utf-8"))
     report = (folder / "RESULTS.md").read_text("utf-8")
     rows = [row for row in _rows(found) if row["songs"] in (1, 8)]
-    return f"{table(HEAD, map(_line, rows))}\n{_where(report)}\n"
+    return f"{table(HEAD, map(_line, rows))}\n{_length(rows, report)}; {_where(report)}\n"
+
+
+def _length(rows: list[Row], report: str) -> str:
+    said = re.search(r"songs of ([0-9.]+) s", report)
+    seconds = rows[0].get("seconds") or (said and said[1])
+    if not seconds:
+        raise ValueError("neither RESULTS.json nor RESULTS.md says how long the songs are")
+    return f"Songs of {seconds} s"
 
 
 def _rows(found: Any) -> list[Row]:  # noqa: ANN401  as JSON has it
