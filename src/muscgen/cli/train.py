@@ -21,9 +21,12 @@ muscgen finetune --data prepared --out polka --id ours/polka --steps 500
 
 muscgen train lm --config training.toml
 
+muscgen train codec --data prepared --out ears --learn encoder --steps 2000
+
 muscgen generate "polka with accordion" -o polka.wav --model ./polka
 """
 _NEEDED = ("torch", "transformers", "accelerate", "peft")
+_CODEC_FIGURES = ("loss", "valid", "right", "valid_right", "mel", "valid_mel", "used")
 _FIGURES = ("loss", "valid", "valid_shuffled", "bad_samples", "samples")
 
 app = typer.Typer(
@@ -98,6 +101,49 @@ def lm(
     )
 
 
+@app.command("codec", epilog=EPILOG)
+def codec(
+    data: Data = None,
+    out: Out = None,
+    model_id: Id = None,
+    base: Annotated[str | None, typer.Option(help="Whose codec learns, or whose sizes are taken.")] = None,
+    learn: Annotated[
+        Literal["encoder", "decoder", "all"] | None,
+        typer.Option(
+            help="encoder: codes from their exact sound; decoder: sound from codes; all: a new codec."
+        ),
+    ] = None,
+    from_nothing: Annotated[
+        bool | None, typer.Option("--from-nothing", help="What learns begins without the base's weights.")
+    ] = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    learning_rate: Rate = None,
+    window: Window = None,
+    seed: Seed = None,
+    device: Device = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Train a model's codec: its encoder on exact pairs, its decoder on sound, or all of it."""
+    given = {"base": base, "learn": learn, "from_nothing": from_nothing}
+    given |= _given(data, out, model_id, steps, batch, learning_rate, window, seed, device)
+    with in_words():
+        _check_installed()
+        from muscgen.models.registry import Registry, find
+        from muscgen.settings import load
+        from muscgen.training.codec_config import CodecTraining
+        from muscgen.training.codec_loop import plan, train
+        from muscgen.training.config import read_as
+
+        settings = read_as(CodecTraining, config, **given)
+        run = plan(settings, find(Registry(load(home=home).models_path), settings.base))
+        with _telling(settings.steps) as tell:
+            figures = train(run, tell)
+        _say(settings.id, settings.out, settings.steps, figures, _CODEC_FIGURES, as_json)
+
+
 def _given(
     data: list[Path] | None,
     out: Path | None,
@@ -136,19 +182,21 @@ def _train(path: Path | None, as_json: bool, home: Path | None, given: dict[str,
         run = plan(config, base)
         with _telling(config.steps) as tell:
             figures = train(run, tell)
-        found = {name: figures[name] for name in _FIGURES if name in figures}
-        if as_json:
-            typer.echo(
-                json.dumps(
-                    {"model": config.id, "out": str(config.out), "steps": config.steps} | found, indent=2
-                )
-            )
-            return
-        typer.echo(f"{config.id} lies in {config.out}: " + ", ".join(f"{k} {v:g}" for k, v in found.items()))
-        typer.echo(f'try: muscgen generate "..." -o song.wav --model {config.out}')
-        if found.get("bad_samples"):
-            share = f"{found['bad_samples']:g} of {found['samples']:g}"
-            typer.echo(f"  warning: {share} samples are bad; see {config.out / 'samples'}", err=True)
+        _say(config.id, config.out, config.steps, figures, _FIGURES, as_json)
+
+
+def _say(
+    model: str, out: Path, steps: int, figures: dict[str, Any], named: tuple[str, ...], as_json: bool
+) -> None:
+    found = {name: figures[name] for name in named if name in figures}
+    if as_json:
+        typer.echo(json.dumps({"model": model, "out": str(out), "steps": steps} | found, indent=2))
+        return
+    typer.echo(f"{model} lies in {out}: " + ", ".join(f"{k} {v:g}" for k, v in found.items()))
+    typer.echo(f'try: muscgen generate "..." -o song.wav --model {out}')
+    if found.get("bad_samples"):
+        share = f"{found['bad_samples']:g} of {found['samples']:g}"
+        typer.echo(f"  warning: {share} samples are bad; see {out / 'samples'}", err=True)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from muscgen.audio import Audio
 from muscgen.backends.base import Backend
 from muscgen.errors import BadSong
 from muscgen.evaluation import adherence, costs, frechet, likeness, pretrained
@@ -69,10 +70,12 @@ class Judgement:
 
 def judge(clips: Sequence[Clip], reference: Reference, judges: Judges, seed: int, tell: Tell) -> Judgement:
     """At least one clip."""
+    bad = [_bad(clip.audio) for clip in clips]
+    clips = [replace(clip, audio=_finite(clip.audio)) for clip in clips]
     windows = {one.name: [one(clip.audio) for clip in clips] for one in judges.embeddings}
     songs = []
     for n, clip in enumerate(clips):
-        songs.append(_song(clip, reference, judges))
+        songs.append(_song(clip, bad[n], reference, judges))
         tell("heard", n + 1, len(clips))
     usual = likeness.usual(reference.prints, seed)
     distances, curves, warnings = _distances(windows, reference, seed)
@@ -88,12 +91,21 @@ def judge(clips: Sequence[Clip], reference: Reference, judges: Judges, seed: int
     return Judgement(measures, curves, tuple(songs), usual, tuple(warnings))
 
 
-def _song(clip: Clip, reference: Reference, judges: Judges) -> Song:
+def _bad(audio: Audio) -> str:
+    """Why a song could not be handed out."""
     try:
-        check(clip.audio)
-        bad = ""
+        check(audio)
     except BadSong as error:
-        bad = error.detail
+        return error.detail
+    return ""
+
+
+def _finite(audio: Audio) -> Audio:
+    """Silence in the place of samples that are no numbers."""
+    return Audio(np.nan_to_num(audio.samples, nan=0.0, posinf=0.0, neginf=0.0), audio.sample_rate)
+
+
+def _song(clip: Clip, bad: str, reference: Reference, judges: Judges) -> Song:
     score = judges.clap.score(clip.audio, clip.prompt.prompt) if judges.clap and clip.prompt else None
     near = likeness.nearest(likeness.printed(clip.name, clip.audio), reference.prints)
     return Song(clip, adherence.listen(clip.audio), near, bad, score)

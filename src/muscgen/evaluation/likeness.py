@@ -55,7 +55,9 @@ def printed(name: str, audio: Audio) -> Print:
 
 def nearest(song: Print, tracks: Sequence[Print]) -> Nearest:
     """Among at least one track."""
-    bits = [different_bits(track.recording.frames, song.recording.frames) for track in tracks]
+    frames = song.recording.frames
+    silent = len(np.unique(frames)) < 2  # one silence is as another
+    bits = [1.0 if silent else different_bits(track.recording.frames, frames) for track in tracks]
     tunes = [_alike(song.tunes, track.tunes) for track in tracks]
     recording, tune = int(np.argmin(bits)), int(np.argmax(tunes))
     return Nearest(tracks[recording].name, bits[recording], tracks[tune].name, tunes[tune])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from muscgen.errors import InvalidRequest
 
+M = TypeVar("M", bound=BaseModel)
 Method = Literal["lora", "full"]
 _MAY_CHANGE = {"saving", "steps", "out"}  # between a run and the one that goes on with it
 
@@ -98,6 +99,11 @@ class Config(_Part):
 
 
 def read(path: Path | None, **given: Any) -> Config:  # noqa: ANN401  (what the command line was given)
+    """As `read_as`."""
+    return read_as(Config, path, **given)
+
+
+def read_as(kind: type[M], path: Path | None, **given: Any) -> M:  # noqa: ANN401
     """The file's values under those that are given and not None; dots reach into parts.
 
     Raises InvalidRequest naming the field.
@@ -112,11 +118,13 @@ def read(path: Path | None, **given: Any) -> Config:  # noqa: ANN401  (what the 
         else:
             values[part] = value
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "config"
-        raise InvalidRequest(f"{field}: {first['msg']}", param=field, suggestion=_known(field)) from error
+        raise InvalidRequest(
+            f"{field}: {first['msg']}", param=field, suggestion=_known(kind, field)
+        ) from error
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -126,9 +134,8 @@ def _file(path: Path) -> dict[str, Any]:
         raise InvalidRequest(f"{path} cannot be read: {error}", param="config") from error
 
 
-def _known(field: str) -> str:
-    part = field.rpartition(".")[0]
-    found: type[BaseModel] = Config
-    if part in Config.model_fields and isinstance(kind := Config.model_fields[part].annotation, type):
-        found = kind
+def _known(kind: type[BaseModel], field: str) -> str:
+    part, found = field.rpartition(".")[0], kind
+    if part in kind.model_fields and isinstance(inner := kind.model_fields[part].annotation, type):
+        found = inner
     return f"known are {', '.join(found.model_fields)}"

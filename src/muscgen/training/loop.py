@@ -23,7 +23,7 @@ from muscgen.training import memory, output
 from muscgen.training.batches import Batches, Shape, Windows, with_facts
 from muscgen.training.checkpoints import Checkpoints, State
 from muscgen.training.clips import Clip, Prepared, prepared
-from muscgen.training.config import Config, Words
+from muscgen.training.config import Config, Optimiser, Words
 from muscgen.training.licensing import computed
 from muscgen.training.log import Log
 from muscgen.training.model import load, tokenizer, trainable
@@ -68,7 +68,7 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     if accelerator.is_main_process:
         output.write(
             accelerator.unwrap_model(loop.model),
-            config,
+            output.Made.of(config),
             run.base,
             computed(run.base, [one.manifest for one in run.data]),
             run.data,
@@ -137,10 +137,10 @@ class _Loop:
     def _step(self, step: int) -> dict[str, Any]:
         config, accelerator, started = self._config, self._accelerator, time.monotonic()
         self.model.train()
-        rate = config.learning_rate * _schedule(step, config)
+        rate = config.learning_rate * schedule(step, config.steps, config.optimiser)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        torch.manual_seed(_seed(config.seed, step, accelerator.process_index))
+        torch.manual_seed(step_seed(config.seed, step, accelerator.process_index))
         total, count = 0.0, config.optimiser.accumulate
         for part in range(count):
             place = part * accelerator.num_processes + accelerator.process_index
@@ -232,18 +232,19 @@ class _Loop:
         memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
 
 
-def _schedule(step: int, config: Config) -> float:
+def schedule(step: int, steps: int, optimiser: Optimiser) -> float:
     """The share of the learning rate: a straight warm-up, then a cosine down to a tenth, or nothing."""
-    warm = config.optimiser.warmup_steps
+    warm = optimiser.warmup_steps
     if step < warm:
         return (step + 1) / (warm + 1)
-    if config.optimiser.schedule == "constant":
+    if optimiser.schedule == "constant":
         return 1.0
-    along = (step - warm) / max(1, config.steps - warm)
+    along = (step - warm) / max(1, steps - warm)
     return _LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * along))
 
 
-def _seed(seed: int, step: int, process: int) -> int:
+def step_seed(seed: int, step: int, process: int) -> int:
+    """Of the generators, in one step of one process."""
     return (seed * 1_000_003 + step) * 1_009 + process
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,47 +21,71 @@ from muscgen.training.licensing import Computed
 from muscgen.training.model import quiet
 
 ADAPTER = "lora"
+_SAMPLED = "\nSamples of every save, and what was found wrong: `samples/`.\n"
 _BESIDE = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model",
-    "preprocessor_config.json", "generation_config.json",
+    "tokenizer.json", "tokenizer_made.json", "special_tokens_map.json", "spiece.model",
+    "preprocessor_made.json", "generation_made.json",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a base. how: what was trained. adapter: it lies beside the base. limits: in words.
+
+    sampled: whether samples were kept.
+    """
+
+    id: str
+    out: Path
+    base: str
+    steps: int
+    how: str
+    adapter: bool = False
+    limits: str = ""
+    sampled: bool = False
+
+    @classmethod
+    def of(cls, config: Config) -> Made:
+        adapter = config.method == "lora"
+        how = "a LoRA adapter" if adapter else "all weights of the language model"
+        return cls(config.id, config.out, config.base, config.steps, how, adapter, sampled=True)
 
 
 def write(
     model: Any,  # noqa: ANN401  (transformers' or peft's)
-    config: Config,
+    made: Made,
     base: Card,
     computed: Computed,
     data: Sequence[Prepared],
     figures: dict[str, Any],
 ) -> None:
     """Weights, what belongs to them, the table of whom to name, MODEL.md, and the card."""
-    (config.out / CARD).unlink(missing_ok=True)
-    part = config.out / files.TEMPORARY.rstrip("-")
+    (made.out / CARD).unlink(missing_ok=True)
+    part = made.out / files.TEMPORARY.rstrip("-")
     shutil.rmtree(part, ignore_errors=True)
     with quiet():
         model.save_pretrained(part)
-    if config.method == "lora":
-        shutil.rmtree(config.out / ADAPTER, ignore_errors=True)
+    if made.adapter:
+        shutil.rmtree(made.out / ADAPTER, ignore_errors=True)
         (part / "README.md").unlink(missing_ok=True)  # peft's, which says nothing
-        part.rename(config.out / ADAPTER)
+        part.rename(made.out / ADAPTER)
     else:
         for path in sorted(part.iterdir()):
-            path.replace(config.out / path.name)
+            path.replace(made.out / path.name)
         part.rmdir()
         for name in _BESIDE:
             if (base.path / name).is_file():
-                shutil.copyfile(base.path / name, config.out / name)
+                shutil.copyfile(base.path / name, made.out / name)
     tables = [(one.folder / "ATTRIBUTION.md").read_text("utf-8") for one in data]
-    files.write(config.out / "ATTRIBUTION.md", "\n".join(tables).encode())
-    files.write(config.out / "MODEL.md", _model_page(config, base, computed, data, figures).encode())
-    files.write(config.out / CARD, _card(config, base, computed, data).encode())
+    files.write(made.out / "ATTRIBUTION.md", "\n".join(tables).encode())
+    files.write(made.out / "MODEL.md", _model_page(made, base, computed, data, figures).encode())
+    files.write(made.out / CARD, _card(made, base, computed, data).encode())
 
 
-def _card(config: Config, base: Card, computed: Computed, data: Sequence[Prepared]) -> str:
+def _card(made: Made, base: Card, computed: Computed, data: Sequence[Prepared]) -> str:
     """TOML; json's strings and lists are TOML's."""
     fields: dict[str, Any] = {
-        "id": config.id,
+        "id": made.id,
         "license": computed.license,
         "license_url": base.license_url,
         "attribution": computed.attribution,
@@ -72,33 +97,35 @@ def _card(config: Config, base: Card, computed: Computed, data: Sequence[Prepare
         "training_data": computed.training_data,
         "manifests": [one.manifest.sha256 for one in data],
     }
-    if config.method == "lora":
-        fields |= {"base": _base_of(config, base), "adapter": ADAPTER}
+    if made.limits:
+        fields["limits"] = made.limits
+    if made.adapter:
+        fields |= {"base": _base_of(made, base), "adapter": ADAPTER}
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
     sampling = [f"{name} = {json.dumps(value)}" for name, value in base.sampling.model_dump().items()]
     return "\n".join([*lines, "", "[sampling]", *sampling, ""])
 
 
-def _base_of(config: Config, base: Card) -> str:
+def _base_of(made: Made, base: Card) -> str:
     """The base as the card names it: its id, or the way to its folder."""
-    folder = Path(config.base)
+    folder = Path(made.base)
     if not folder.is_dir():
         return base.id
-    return os.path.relpath(folder.absolute(), config.out.absolute())
+    return os.path.relpath(folder.absolute(), made.out.absolute())
 
 
 def _model_page(
-    config: Config, base: Card, computed: Computed, data: Sequence[Prepared], figures: dict[str, Any]
+    made: Made, base: Card, computed: Computed, data: Sequence[Prepared], figures: dict[str, Any]
 ) -> str:
     uses = ", ".join(computed.uses) or "none"
     sets = "\n".join(f"- {one.manifest.dataset}: manifest `{one.manifest.sha256}`" for one in data)
     measured = "\n".join(f"- {name}: {value}" for name, value in figures.items())
-    how = "a LoRA adapter" if config.method == "lora" else "all weights of the language model"
     return (
-        f"# {config.id}\n\nMade from {base.id} (`{base.revision}`, {base.license}) by training {how} for "
-        f"{config.steps} steps.\n\nLicence: {computed.license}. Policy: {computed.policy}. Uses: {uses}. "
+        f"# {made.id}\n\nMade from {base.id} (`{base.revision}`, {base.license}) by training {made.how} for "
+        f"{made.steps} steps.\n\nLicence: {computed.license}. Policy: {computed.policy}. Uses: {uses}. "
         "Computed from base and data; no legal advice.\n\n"
         f"## Data\n\n{sets}\n\n{computed.training_data}\n\n"
         "Whom to name: [ATTRIBUTION.md](ATTRIBUTION.md).\n\n"
-        f"## Measured\n\n{measured}\n\nSamples of every save, and what was found wrong: `samples/`.\n"
+        f"## Measured\n\n{measured}\n"
+        f"{_SAMPLED if made.sampled else ''}"
     )

@@ -1,0 +1,62 @@
+"""The settings of a codec's training: one file, checked as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from muscgen.training.config import Optimiser, Saving
+
+Learn = Literal["encoder", "decoder", "all"]
+_MAY_CHANGE = {"saving", "steps", "out"}  # between a run and the one that goes on with it
+
+
+class Losses(BaseModel):
+    """Weights of what is made small. wave, mel: of sound; commit: of encoder and codebooks to each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wave: float = Field(default=0.1, ge=0, description="Mean difference of samples.")
+    mel: float = Field(default=1.0, ge=0, description="Log-mel bands at five resolutions.")
+    commit: float = Field(default=0.25, ge=0)
+
+
+class CodecTraining(BaseModel):
+    """What learns, and from what.
+
+    learn: `encoder` learns the data's codes from the sound that the base's own decoder makes of them: exact
+    pairs; `decoder` to make the data's sound of the base's codes; the language model fits both. `all` learns
+    encoder, codebooks and decoder from the data's sound: no language model fits it yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")
+    out: Path
+    data: tuple[Path, ...] = Field(min_length=1)
+    base: str = "muscgen-tiny"
+    learn: Learn = "encoder"
+    from_nothing: bool = Field(default=False, description="Only the base's sizes, of what learns.")
+    exchange: float = Field(
+        default=0.5, ge=0, le=1, description="learn encoder: windows whose codebooks are of several clips."
+    )
+    steps: int = Field(default=1_000, ge=1)
+    window_s: float = Field(default=1.0, ge=0.2, le=30, description="Seconds of sound in a window.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    device: Literal["auto", "cpu"] = "auto"
+    losses: Losses = Losses()
+    optimiser: Optimiser = Optimiser()
+    saving: Saving = Saving(sample_s=0)
+
+    @property
+    def learning_rate(self) -> float:
+        """3e-4, EnCodec's own; a tenth of it where a base goes on."""
+        return self.optimiser.learning_rate or (3e-4 if self.from_nothing else 3e-5)
+
+    @property
+    def digest(self) -> str:
+        """Of all that a run and its continuation must share."""
+        return hashlib.sha256(self.model_dump_json(exclude=_MAY_CHANGE).encode()).hexdigest()

@@ -1,0 +1,217 @@
+"""A codec that learns: from exact pairs, from sound, and from where it was killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from muscgen.backends.onnx import OnnxBackend
+from muscgen.cli.app import app
+from muscgen.errors import ConfigurationError, InvalidRequest
+from muscgen.models.card import read_card
+from muscgen.training.codec_config import CodecTraining
+from muscgen.training.codec_loop import plan, train
+from muscgen.training.config import Optimiser, Saving, read_as
+from muscgen.training.model import quiet
+from training.sets import card
+from training.test_training import done, lines, prepared_manifest, weights
+
+pytestmark = pytest.mark.timeout(300)
+CODEC = ("audio_encoder.encoder", "audio_encoder.decoder", "audio_encoder.quantizer")
+
+
+def config(data: Path, out: Path, base: Path, **more) -> CodecTraining:
+    usual = {
+        "id": f"ours/{out.name}",
+        "out": out,
+        "data": (data,),
+        "base": str(base),
+        "steps": 4,
+        "window_s": 0.4,
+        "device": "cpu",
+        "saving": Saving(every_steps=2, valid_batches=1),
+        "optimiser": Optimiser(batch=2, learning_rate=1e-3, warmup_steps=0, schedule="constant"),
+    }
+    return read_as(CodecTraining, None, **usual | more)
+
+
+def run(wanted, base):
+    return train(plan(wanted, card(base)), lambda _: None)
+
+
+def loaded(folder: Path):
+    from transformers import MusicgenForConditionalGeneration
+
+    with quiet():
+        return MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def changed(before: Path, after: Path) -> set[str]:
+    """Which parts of a model are not what they were."""
+    one, other = loaded(before).state_dict(), loaded(after).state_dict()
+    different = {name for name, tensor in one.items() if not torch.equal(tensor, other[name])}
+    return {".".join(name.split(".")[:2]) for name in different}
+
+
+def test_a_codec_of_random_weights_learns_clips(tmp_path, base, data):
+    wanted = config(
+        data, tmp_path / "heart", base, learn="all", steps=60,
+        optimiser=Optimiser(batch=3, learning_rate=3e-3, warmup_steps=5, weight_decay=0.0),
+        saving=Saving(every_steps=1_000, valid_batches=0),
+    )  # fmt: skip
+    run(wanted, base)
+    log = lines(tmp_path / "heart")
+    mel = [line["mel"] for line in log]
+    assert np.mean(mel[-10:]) < 0.4 * np.mean(mel[:5]), mel[::10]
+    assert np.mean([line["used"] for line in log[-20:]]) > 2  # not one code for everything
+    assert changed(base, tmp_path / "heart") == set(CODEC)
+
+
+def test_an_encoder_learns_codes_from_the_sound_that_they_are(tmp_path, base, data):
+    wanted = config(
+        data, tmp_path / "ears", base, learn="encoder", steps=60, exchange=0.0,
+        optimiser=Optimiser(batch=4, learning_rate=3e-3, warmup_steps=5, weight_decay=0.0),
+        saving=Saving(every_steps=1_000, valid_batches=0),
+    )  # fmt: skip
+    run(wanted, base)
+    log = lines(tmp_path / "ears")
+    assert np.mean([line["near"] for line in log[-5:]]) < 0.7 * np.mean([line["near"] for line in log[:5]])
+    assert changed(base, tmp_path / "ears") == {"audio_encoder.encoder"}
+
+
+def test_what_is_heard_right_is_told(tmp_path, base, data):
+    """The share of codes that come back, by the encoder that serves."""
+    wanted = config(data, tmp_path / "ears", base, steps=2)
+    figures = run(wanted, base)
+    assert 0 <= figures["right"] <= 1
+    assert {"valid", "valid_right", "near", "named"} <= set(figures)
+
+
+def test_a_decoder_learns_beside_an_encoder_that_stays(tmp_path, base, data):
+    figures = run(config(data, tmp_path / "mouth", base, learn="decoder"), base)
+    assert {"mel", "wave", "used", "valid"} <= set(figures)
+    assert changed(base, tmp_path / "mouth") == {"audio_encoder.decoder"}
+
+
+@pytest.mark.parametrize(
+    ("learn", "from_nothing"), [("encoder", False), ("decoder", True), ("all", False), ("all", True)]
+)
+def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, base, data, learn, from_nothing):
+    run(config(data, tmp_path / "whole", base, learn=learn, from_nothing=from_nothing), base)
+    parts = config(data, tmp_path / "parts", base, learn=learn, from_nothing=from_nothing)
+    run(parts.model_copy(update={"steps": 3}), base)
+    shutil.rmtree(tmp_path / "parts" / "checkpoints" / "step-00000003")
+    run(parts, base)  # from step 2
+    assert lines(tmp_path / "parts") == lines(tmp_path / "whole")
+    assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
+
+
+KILLED = """
+import sys, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from training.sets import card
+from training.test_codec import config
+from muscgen.training.codec_loop import plan, train
+base, data, out = map(Path, sys.argv[1:])
+train(plan(config(data, out, base, steps=8, learn="all"), card(base)), lambda line: print(line, flush=True))
+"""
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_losses(tmp_path, base, data):
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    run(config(data, whole, base, steps=8, learn="all"), base)
+    words = [sys.executable, "-c", KILLED, str(base), str(data), str(out)]
+    path = {"PYTHONPATH": ":".join([*sys.path])}
+    process = subprocess.Popen(words, env=path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while len(done(out)) < 5 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert len(done(out)) >= 4
+    assert not (out / "card.toml").exists()  # not a model yet
+    run(config(data, out, base, steps=8, learn="all"), base)
+    assert lines(out) == lines(whole)
+    assert weights(out) == weights(whole)
+
+
+def test_what_is_made_is_served_and_says_what_it_was_made_of(tmp_path, base, data):
+    out = tmp_path / "served"
+    run(config(data, out, base), base)
+    model = read_card(out)
+    assert model.stated.manifests == (prepared_manifest(data),)
+    assert "the codec's encoder" in (out / "MODEL.md").read_text()
+    words = ["generate", "harp", "-o", tmp_path / "song.wav", "--model", out, "--duration", 1, "--seed", 3]
+    done = CliRunner().invoke(app, [*map(str, words), "--home", str(tmp_path / "home"), "--backend", "onnx"])
+    assert done.exit_code == 0, done.output
+    backend = OnnxBackend.load(out, precision="fp32", rows=2, threads=1)
+    try:
+        sound = np.random.default_rng(0).normal(0, 0.1, (1, 6_400)).astype(np.float32)
+        with quiet(), torch.inference_mode():
+            wanted = loaded(out).audio_encoder.encode(torch.from_numpy(sound)[None]).audio_codes[0, 0]
+        assert np.mean(backend.encode_audio(sound) == wanted.numpy()) > 0.95  # near ties may fall either way
+    finally:
+        backend.close()
+
+
+def test_a_new_codec_says_that_its_language_model_is_anothers(tmp_path, base, data):
+    run(config(data, tmp_path / "new", base, learn="all", steps=1), base)
+    assert "another codec" in read_card(tmp_path / "new").stated.limits
+
+
+def test_pairs_are_of_the_bases_own_codes(tmp_path, data):
+    from tiny import random_checkpoint
+
+    other = random_checkpoint(tmp_path / "other", seed=12)
+    with pytest.raises(ConfigurationError, match="codes of"):
+        plan(config(data, tmp_path / "out", other), card(other))
+    # sound is learnt from whatever codes there are
+    assert plan(config(data, tmp_path / "out", other, learn="decoder"), card(other)).tracks["train"]
+
+
+def test_sound_of_another_width_is_refused(tmp_path, data):
+    from tiny import random_checkpoint
+
+    other = random_checkpoint(tmp_path / "stereo", seed=12, stereo=True)
+    with pytest.raises(ConfigurationError, match="1 channels at 32000 Hz"):
+        plan(config(data, tmp_path / "out", other, learn="all"), card(other))
+
+
+def test_a_setting_that_nobody_knows_is_refused_with_those_that_are(tmp_path, base, data):
+    with pytest.raises(InvalidRequest, match=r"losses\.mels") as refusal:
+        config(data, tmp_path / "out", base, losses={"mels": 1})
+    assert "wave, mel, commit" in refusal.value.suggestion
+
+
+def test_the_command_trains_and_tells(tmp_path, base, data):
+    words = [
+        *("train", "codec", "--data", data, "--out", tmp_path / "out", "--id", "ours/ears", "--base", base),
+        *(
+            "--steps",
+            2,
+            "--batch",
+            1,
+            "--window",
+            0.4,
+            "--device",
+            "cpu",
+            "--json",
+            "--home",
+            tmp_path / "home",
+        ),
+    ]
+    told = CliRunner().invoke(app, list(map(str, words)))
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert (found["model"], found["steps"]) == ("ours/ears", 2)
+    assert read_card(tmp_path / "out").id == "ours/ears"
