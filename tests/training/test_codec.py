@@ -179,6 +179,14 @@ def test_pairs_are_of_the_bases_own_codes(tmp_path, data):
     assert plan(config(data, tmp_path / "out", other, learn="decoder"), card(other)).tracks["train"]
 
 
+def test_a_melody_model_is_refused_by_name(tmp_path, data):
+    from tiny import random_checkpoint
+
+    melody = random_checkpoint(tmp_path / "melody", seed=2, melody=True)
+    with pytest.raises(InvalidRequest, match="is a melody model"):
+        plan(config(data, tmp_path / "out", melody), card(melody))
+
+
 def test_sound_of_another_width_is_refused(tmp_path, data):
     from tiny import random_checkpoint
 

@@ -60,6 +60,8 @@ def plan(config: CodecTraining, base: Card) -> Run:
             f"{config.base} is in audiocraft's layout; transformers reads its own only", param="base"
         )
     checkpoint = Checkpoint(base.path)
+    if checkpoint.config.melody is not None:
+        raise InvalidRequest(f"{config.base} is a melody model, which cannot be trained here", param="base")
     tracks: dict[str, list[sounds.Sound]] = {}
     if config.learn == "encoder":
         data = prepared(config.data, codec_revision(checkpoint))
