@@ -152,6 +152,12 @@ def _strange(found: Mapping[str, int]) -> str:
 
 
 def _chance(found: Mapping[str, Any]) -> str:
+    end = found["above"] - found["scale"] / found["shape"] if found["shape"] < 0 else float("inf")
+    ends = (
+        f"ends at {end:.2f}, so by it"
+        if end < found["threshold"]
+        else "has no end before the threshold, and by it"
+    )
     return f"""## False alarms
 
 - {found["pairs"]} pairs of an unmarked excerpt and a wrong key, {found["readings"]} forced readings: the
@@ -159,7 +165,7 @@ def _chance(found: Mapping[str, Any]) -> str:
   round ({found["named"]:.4f} of the readings; 1 / 64 is 0.0156). {found["worth"]:.3%} of the pairs would have
   been read at all.
 - A generalised Pareto distribution over {found["above"]:.2f} (the highest hundredth) has shape
-  {found["shape"]:.3f} and scale {found["scale"]:.3f}. By it a search that makes all its readings gives a
+  {found["shape"]:.3f} and scale {found["scale"]:.3f}. It {ends} a search that makes all its readings gives a
   false alarm with a probability of {found["alarm_by_fit"]:.1e}; a threshold of
   {found["threshold_by_fit"]:.2f} would do for 1e-6.
 - By Hoeffding's inequality that probability is at most {found["alarm_by_hoeffding"]:.1e}, for any sound. The
