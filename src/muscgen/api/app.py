@@ -7,6 +7,7 @@ from fastapi import FastAPI
 import muscgen
 from muscgen.admission import Keyring, links_of
 from muscgen.api import openapi, problems
+from muscgen.api.compat.doors import doors
 from muscgen.api.crowd import Crowd
 from muscgen.api.house import House
 from muscgen.api.lookout import Lookout
@@ -49,7 +50,7 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     )
     problems.install(app)
     openapi.install(app)
-    for router in ROUTERS:
+    for router in (*doors(settings), *ROUTERS):  # /v1/models/{id} would take all that is below it
         app.include_router(router)
     # The last one added is the first to see a request.
     app.add_middleware(

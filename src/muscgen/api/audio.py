@@ -32,11 +32,16 @@ PATIENCE_S = 600.0  # how long a listener waits for the first sound
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What of a job is to be heard. encoding: None goes by the Accept header."""
+    """What of a job is to be heard. encoding: None goes by the Accept header.
+
+    rate_hz, bitrate_kbps: of live sound; None is the model's own and the usual.
+    """
 
     output: int = 0
     encoding: Format | None = None
     from_s: float = 0.0
+    rate_hz: int | None = None
+    bitrate_kbps: int | None = None
 
 
 async def play(job_id: str, house: House, request: Request, wish: Listening) -> Response | str:
@@ -115,7 +120,12 @@ async def _live(
     skip = round(wish.from_s * first.sample_rate)
     samples = _samples(job.request, first.sample_rate)
     encoder = live_encoder(
-        encoding, first.sample_rate, first.channels, None if samples is None else samples - skip
+        encoding,
+        first.sample_rate,
+        first.channels,
+        None if samples is None else samples - skip,
+        rate_hz=wish.rate_hz,
+        bitrate_kbps=wish.bitrate_kbps,
     )
     try:
         async with aclosing(queue.sound(job.id, wish.output, after=skip)) as pieces:
@@ -147,4 +157,4 @@ def _samples(request: SongRequest, sample_rate: int) -> int | None:
 def _no_song(job: Job, request: Request) -> Problem:
     error = job.error or Cancelled(f"job {job.id} was cancelled").to_dict()
     members = describe_stored(error) | {"request_id": request_id(request.scope)}
-    return Problem(members, members["status"])
+    return Problem(members, request.scope)

@@ -15,7 +15,7 @@ _STAYS = re.compile(r"wait|event-stream|audio/|multipart/", re.IGNORECASE)
 
 
 class Crowd:
-    """Counts POST /generate from the end of its body to the head of its answer.
+    """Counts POST /generate and /predictions from the end of its body to the head of its answer.
 
     Not those that stay for their song, nor those that bring sound: they are long without being work.
     """
@@ -46,7 +46,7 @@ class Crowd:
 
 
 def _at_once(scope: Scope) -> bool:
-    if scope["method"] != "POST" or not str(scope["path"]).endswith("/generate"):
+    if scope["method"] != "POST" or not str(scope["path"]).endswith(("/generate", "/predictions")):
         return False
     headers = Headers(scope=scope)
     said = (headers.getlist(name) for name in ("prefer", "accept", "content-type"))

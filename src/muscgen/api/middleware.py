@@ -167,7 +167,7 @@ def _brings_files(scope: Scope, headers: Headers) -> bool:
     path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     if scope["method"] != "POST":
         return False
-    return path in ("/artifacts", "/verify") or (
+    return path in ("/artifacts", "/verify", "/v1/files") or (
         path in ("/generate", "/consents")
         and headers.get("content-type", "").lower().startswith("multipart/form-data")
     )

@@ -19,7 +19,18 @@ def model_document(card: Card) -> dict[str, Any]:
         "max_outputs": MAX_OUTPUTS,
         "max_prompt_chars": MAX_PROMPT_CHARS,
     }
-    return card.to_public() | {"object": "model", "limits": limits, "parameters": _schema(card)}
+    shown = {"object": "model", "created": came_at(card), "owned_by": _owner(card.id)}
+    return card.to_public() | shown | {"limits": limits, "parameters": _schema(card)}
+
+
+def came_at(card: Card) -> int:
+    """Unix seconds; of a folder that was made by hand, its last change."""
+    return int(card.record.at if card.record else card.path.stat().st_mtime)
+
+
+def _owner(model: str) -> str:
+    owner, _, name = model.rpartition("/")
+    return owner if name and owner else "muscgen"
 
 
 def _schema(card: Card) -> dict[str, Any]:

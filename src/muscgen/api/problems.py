@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from muscgen import telemetry
 from muscgen.admission import InvalidFields
+from muscgen.api.compat.shapes import PROBLEM, shaped
 from muscgen.errors import (
     InternalError,
     InvalidRequest,
@@ -25,7 +26,7 @@ from muscgen.errors import (
     Unavailable,
 )
 
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = PROBLEM
 _RETRY_S = 5.0  # where nobody computed a better time: a restart of Redis takes about that
 
 
@@ -38,9 +39,14 @@ class RangeOutside(RangeNotSatisfiable):
 
 
 class Problem(JSONResponse):
-    """An answer that says what went wrong."""
+    """An answer that says what went wrong, in the shape that clients of this address read."""
 
-    media_type = MEDIA_TYPE
+    def __init__(
+        self, members: Mapping[str, Any], scope: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> None:
+        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        content, media_type = shaped(members, path)
+        super().__init__(content, members["status"], headers=headers, media_type=media_type)
 
 
 def request_id(scope: Mapping[str, Any]) -> str | None:
@@ -82,7 +88,7 @@ def to_problem(error: MuscgenError, scope: Mapping[str, Any]) -> Problem:
             {"param": fault.param, "detail": fault.detail, "suggestion": fault.suggestion}
             for fault in error.faults
         ]
-    return Problem(members, error.status, headers=_headers(error))
+    return Problem(members, scope, headers=_headers(error))
 
 
 def install(app: FastAPI) -> None:
@@ -117,7 +123,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Problem:
         "retryable": False,
         "request_id": request_id(request.scope),
     }
-    return Problem(members, error.status_code, headers=dict(error.headers or {}))
+    return Problem(members, request.scope, headers=dict(error.headers or {}))
 
 
 def _log(error: Exception, scope: Mapping[str, Any]) -> None:

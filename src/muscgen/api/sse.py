@@ -19,7 +19,7 @@ from muscgen.errors import JobExpired, JobNotFound, MuscgenError
 from muscgen.jobs.job import Event
 
 HEARTBEAT_S = 15.0  # below the 30 to 60 s after which proxies cut a silent connection
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def follow(
@@ -33,7 +33,7 @@ def follow(
     """The events after the id `after`, up to `completed`, whose data also carries the finished job."""
     root = request.scope.get("root_path", "")
     lines = _lines(job_id, house, request, after, heartbeat_s)
-    headers = _HEADERS | {"Location": job_url(job_id, root)}
+    headers = STREAM_HEADERS | {"Location": job_url(job_id, root)}
     return StreamingResponse(lines, media_type=EVENT_STREAM, headers=headers)
 
 

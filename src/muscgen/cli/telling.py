@@ -7,6 +7,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from muscgen.api.compat.predictions import prediction
 from muscgen.api.documents import describe
 from muscgen.api.house import House
 from muscgen.jobs import Job
@@ -23,7 +24,11 @@ async def deliver(settings: Settings, house: House, secrets: Secrets) -> None:
     """Call webhooks until cancelled."""
 
     def view(job: Job) -> dict[str, Any]:
-        return describe(job, house).model_dump(mode="json", by_alias=True)
+        webhook = job.request.delivery.webhook
+        site = ((webhook.site if webhook else None) or "").rstrip("/")
+        if webhook is not None and webhook.form == "prediction":
+            return prediction(job, house, site)
+        return describe(job, house, site).model_dump(mode="json", by_alias=True)
 
     transport = CheckedTransport(allow_private=settings.webhook_allow_private)
     async with Sender(secrets, transport) as sender:

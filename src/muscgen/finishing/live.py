@@ -50,15 +50,52 @@ class LiveEncoder(Protocol):
 
 
 def live_encoder(
-    encoding: Format, sample_rate: int, channels: int, samples: int | None = None
+    encoding: Format,
+    sample_rate: int,
+    channels: int,
+    samples: int | None = None,
+    *,
+    rate_hz: int | None = None,
+    bitrate_kbps: int | None = None,
 ) -> LiveEncoder:
     """A stream of this format.
 
-    samples: how many a channel there will be, for the headers of wav and flac; None is not known.
+    samples: how many a channel there will be, for the headers of wav and flac; None is not known. rate_hz:
+    of the stream, where it is another than the sound's; opus has its own. bitrate_kbps: of mp3 and opus.
     """
+    rate_hz = OPUS_RATE_HZ if encoding == "opus" else rate_hz or sample_rate
+    resampler = None
+    if rate_hz != sample_rate:
+        resampler = soxr.ResampleStream(sample_rate, rate_hz, channels, "int16", "HQ")
+        samples = samples and round(samples * rate_hz / sample_rate)
+    encoder: LiveEncoder
     if encoding == "wav":
-        return _Wav(sample_rate, channels, samples)
-    return _Compressed(encoding, sample_rate, channels, samples)
+        encoder = _Wav(rate_hz, channels, samples)
+    else:
+        encoder = _Compressed(encoding, rate_hz, channels, samples, bitrate_kbps)
+    return encoder if resampler is None else _Resampled(encoder, resampler, channels)
+
+
+class _Resampled:
+    """At another rate than it comes in."""
+
+    def __init__(self, encoder: LiveEncoder, resampler: soxr.ResampleStream, channels: int) -> None:
+        self._encoder, self._resampler, self._channels = encoder, resampler, channels
+        self._closed = False
+
+    def push(self, pcm: bytes) -> bytes:
+        return self._encoder.push(self._resampled(np.frombuffer(pcm, "<i2"), last=False))
+
+    def close(self) -> bytes:
+        if self._closed:
+            return b""
+        self._closed = True
+        left = self._encoder.push(self._resampled(np.zeros(0, np.int16), last=True))
+        return left + self._encoder.close()
+
+    def _resampled(self, samples: NDArray[np.int16], *, last: bool) -> bytes:
+        found = self._resampler.resample_chunk(samples.reshape(-1, self._channels), last=last)
+        return np.ascontiguousarray(found, "<i2").tobytes()
 
 
 class _Wav:
@@ -80,15 +117,18 @@ class _Wav:
 class _Compressed:
     """libsndfile, which writes to a `_Tape`."""
 
-    def __init__(self, encoding: Format, sample_rate: int, channels: int, samples: int | None) -> None:
+    def __init__(
+        self,
+        encoding: Format,
+        sample_rate: int,
+        channels: int,
+        samples: int | None,
+        bitrate_kbps: int | None = None,
+    ) -> None:
         container = CONTAINERS[encoding]
         self._length = samples if encoding == "flac" else None  # until it is in the header
         self._integers = encoding == "flac"
         self._channels = channels
-        self._resample = None
-        if encoding == "opus" and sample_rate != OPUS_RATE_HZ:
-            self._resample = soxr.ResampleStream(sample_rate, OPUS_RATE_HZ, channels, "int16", "HQ")
-            sample_rate = OPUS_RATE_HZ
         self._tape = _Tape()
         self._file = soundfile.SoundFile(
             self._tape,
@@ -97,20 +137,19 @@ class _Compressed:
             channels,
             "PCM_16" if encoding == "flac" else container.subtype,
             format=container.format,
-            compression_level=level_of(encoding, sample_rate, channels),
+            compression_level=level_of(encoding, sample_rate, channels, bitrate_kbps),
             bitrate_mode="CONSTANT" if encoding == "mp3" else None,
         )
         if encoding == "opus":
             _set_page_latency(self._file)
 
     def push(self, pcm: bytes) -> bytes:
-        self._write(np.frombuffer(pcm, "<i2").reshape(-1, self._channels), last=False)
+        self._write(np.frombuffer(pcm, "<i2").reshape(-1, self._channels))
         return self._taken()
 
     def close(self) -> bytes:
         if self._file.closed:
             return b""
-        self._write(np.zeros((0, self._channels), np.int16), last=True)
         self._file.close()
         return self._taken()
 
@@ -120,9 +159,7 @@ class _Compressed:
             taken, self._length = _with_length(taken, self._length), None
         return taken
 
-    def _write(self, samples: NDArray[np.int16], *, last: bool) -> None:
-        if self._resample is not None:
-            samples = self._resample.resample_chunk(samples, last=last).reshape(-1, self._channels)
+    def _write(self, samples: NDArray[np.int16]) -> None:
         for start in range(0, len(samples), _BLOCK):
             block = np.ascontiguousarray(samples[start : start + _BLOCK])
             # libsndfile 1.2.2 garbles integers in stereo on their way to mp3.

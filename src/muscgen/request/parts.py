@@ -186,6 +186,16 @@ class Webhook(Part):
 
     url: WebhookUrl = Field(description="http or https; a public address unless the service allows others.")
     events: tuple[WebhookEvent, ...] = Field(default=("completed",), min_length=1, max_length=3)
+    form: Literal["job", "prediction"] = Field(
+        default="job",
+        description="job: what happened and the job; prediction: the body that Replicate's receivers know.",
+        exclude_if=lambda form: form == "job",
+    )
+    site: WebhookUrl | None = Field(
+        default=None,
+        description="What addresses in the body begin with: https://music.example.com; null: nothing.",
+        exclude_if=lambda site: site is None,
+    )
 
 
 class Delivery(Part):

@@ -88,6 +88,16 @@ class Settings(Places):
     api_keys: tuple[str, ...] = Field(
         default=(), repr=False, description="Comma-separated; none leaves the API open."
     )
+    replicate_routes: bool = Field(default=True, description="Answer Replicate's client: /v1/predictions.")
+    elevenlabs_routes: bool = Field(
+        default=True, description="Answer ElevenLabs' client: /v1/music and /v1/sound-generation."
+    )
+    openai_routes: bool = Field(default=True, description="Answer POST /v1/audio/music.")
+    mcp_route: bool = Field(default=True, description="Answer assistants at /mcp; needs muscgen[mcp].")
+    mcp_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Comma-separated origins whose pages may ask /mcp, beside those of this machine.",
+    )
     watermark: bool = Field(default=True, description="Mark every song, inaudibly, as made here.")
     watermark_keys: tuple[str, ...] = Field(
         default=(),

@@ -16,6 +16,8 @@ from muscgen.settings.places import home_of
 
 PREFIX = "MUSCGEN_"
 FILE = "_FILE"
+# What commands that ask a service are told by; no settings of one.
+CLIENT = ("MUSCGEN_SERVER", "MUSCGEN_API_KEY", "MUSCGEN_KEY")
 _LISTS = (
     "api_keys",
     "watermark_keys",
@@ -26,6 +28,7 @@ _LISTS = (
     "link_keys",
     "models",
     "preload",
+    "mcp_origins",
 )
 
 
@@ -39,7 +42,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     given: dict[str, Any] = {"home": home_of(source)} | {
         name.removeprefix(PREFIX).lower(): value
         for name, value in source.items()
-        if name.startswith(PREFIX) and value
+        if name.startswith(PREFIX) and name not in CLIENT and value
     }
     for name in _LISTS:
         if name in given:

@@ -27,7 +27,7 @@ BUSY_S = 1.0  # at least, until a host that has its share is tried again
 AWAY_S = 1.0
 GRACE_S = 2.0  # for calls under way when the process ends; their leases bring the others back
 
-View = Callable[[Job], dict[str, Any]]  # the job as GET /jobs/{id} answers it
+View = Callable[[Job], dict[str, Any]]  # the job as its webhook's form has it
 
 
 class Dispatcher:
@@ -147,12 +147,19 @@ def _host(call: Call) -> str:
 
 
 def payload(call: Call, view: View) -> bytes:
-    """The body: what happened, when, and the job."""
+    """The body: what happened, when, and the job; or a prediction, which is alone."""
+    webhook = call.job.request.delivery.webhook
+    if webhook is not None and webhook.form == "prediction":
+        return _json(view(call.job))
     told = {
         "type": f"job.{call.kind}",
         "timestamp": datetime.fromtimestamp(call.told_at, UTC).isoformat().replace("+00:00", "Z"),
         "data": view(call.job),
     }
+    return _json(told)
+
+
+def _json(told: dict[str, Any]) -> bytes:
     return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
 
 
