@@ -13,6 +13,7 @@ import uvicorn
 from muscgen import __version__, telemetry
 from muscgen.api import create_app
 from muscgen.audit import audit_of
+from muscgen.cli.assistants import assisted
 from muscgen.cli.child import WorkerChild
 from muscgen.cli.listen import Server, url_of
 from muscgen.cli.queue_server import take_over
@@ -73,9 +74,10 @@ class Service:
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on"
             )
-            gc.collect()
-            gc.freeze()  # what is there now stays: full collections, 70 ms each, need not look at it
-            await self._serve(Server(config), place)
+            async with assisted(app, self._settings):
+                gc.collect()
+                gc.freeze()  # what is there now stays: full collections, 70 ms each, need not look at it
+                await self._serve(Server(config), place)
         finally:
             for task in watching:
                 task.cancel()

@@ -41,6 +41,7 @@
     ├── Unavailable                 503
     │   ├── StoreUnavailable        503  the disk or the bucket of the artifacts does not answer
     │   │   └── StoreFull           507  no space is left for the artifact, or for a model's files
+    │   ├── NotInstalled            501  an optional part of muscgen is not here
     │   ├── AuditUnavailable        503  it cannot be written down, and must be
     │   ├── NoWorker                503  nobody serves that model now
     │   ├── DeviceLost              503  a worker's accelerator is gone; others go on with its songs
@@ -80,6 +81,7 @@ from muscgen.errors.failures import (
     FilesWrong,
     InternalError,
     LeaseLost,
+    NotInstalled,
     NoWorker,
     QueueUnavailable,
     SourceAway,
@@ -169,6 +171,7 @@ __all__ = [
     "NotAcceptable",
     "NotAnUpload",
     "NotFound",
+    "NotInstalled",
     "PromptRefused",
     "PromptTooLong",
     "QueueFull",

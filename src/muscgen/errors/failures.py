@@ -11,6 +11,10 @@ class Unavailable(MuscgenError):
     code, status, retryable = "unavailable", 503, True
 
 
+class NotInstalled(Unavailable):
+    code, status, retryable = "not_installed", 501, False
+
+
 class AuditUnavailable(Unavailable):
     code = "audit_unavailable"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -10,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 import muscgen
-from muscgen.errors import MuscgenError
+from muscgen.errors import InvalidRequest, MuscgenError
 from muscgen.mcp import tools
 from muscgen.mcp.tools import Asker
 
@@ -24,13 +26,16 @@ JobId = Annotated[str, Field(description="As generate answered it.")]
 def server_of(asker_of: AskerOf, *, files: bool) -> MCPServer:
     """A server whose calls reach the service through `asker_of(context)`.
 
-    files: whether it runs where its user's files are, so that `verify` may read them by path.
+    files: whether it runs where its user's files are, so that `verify` may read them by path; otherwise it
+    takes a job's song, or bytes.
     """
     server = MCPServer("muscgen", instructions=WORDS, version=muscgen.__version__, log_level="WARNING")
     _add_songs(server, asker_of)
     _add_jobs(server, asker_of)
     if files:
         _add_verify(server, asker_of)
+    else:
+        _add_verify_bytes(server, asker_of)
     return server
 
 
@@ -102,6 +107,31 @@ def _add_verify(server: MCPServer, asker_of: AskerOf) -> None:
         with _told():
             async with asker_of(context)() as client:
                 return await client.verify(path)
+
+
+def _add_verify_bytes(server: MCPServer, asker_of: AskerOf) -> None:
+    @server.tool()
+    async def verify(
+        context: Context,
+        job_id: Annotated[str | None, Field(description="A job, whose song is verified.")] = None,
+        output: Annotated[int, Field(ge=0, description="Which of its songs.")] = 0,
+        content: Annotated[str | None, Field(description="Or a sound file, in base64.")] = None,
+    ) -> dict[str, Any]:
+        """Whether a file was made by this service: watermark, content credentials, and one verdict."""
+        with _told():
+            ask = asker_of(context)
+            if (job_id is None) == (content is None):
+                raise InvalidRequest("job_id or content is needed, and one of them alone", param="content")
+            if content is None:
+                return await tools.verify(ask, await tools.song(ask, job_id or "", output))
+            return await tools.verify(ask, _bytes_of(content))
+
+
+def _bytes_of(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except binascii.Error:
+        raise InvalidRequest("content is not base64", param="content") from None
 
 
 class _told:  # noqa: N801  reads as a word

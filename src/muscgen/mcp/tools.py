@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
+
+import anyio
 
 from muscgen.client import AsyncClient, AsyncJob
 from muscgen.errors import InvalidRequest
 
 LOOK_S = 0.5  # between two looks at a job
+CANCEL_S = 10.0
 MODEL_FIELDS = ("id", "description", "license", "attribution", "modes", "limits", "rights")
 
 Asker = Callable[[], AbstractAsyncContextManager[AsyncClient]]
@@ -29,7 +34,8 @@ async def generate(ask: Asker, wish: dict[str, Any], wait_s: float, report: Repo
         try:
             await _followed(job, wait_s, report)
         except asyncio.CancelledError:
-            await job.cancel()  # whoever asked no longer wants it
+            with anyio.move_on_after(CANCEL_S, shield=True):  # else it would be cancelled in turn
+                await job.cancel()  # whoever asked no longer wants it
             raise
         if job.now.final:
             await job.wait(0)  # raises why there is no song
@@ -62,6 +68,15 @@ async def models(ask: Asker) -> list[dict[str, Any]]:
     """What may be asked for, without the schemas that only programs read."""
     async with ask() as client:
         return [{name: one.get(name) for name in MODEL_FIELDS} for one in await client.models()]
+
+
+async def verify(ask: Asker, content: bytes) -> dict[str, Any]:
+    """Where a file comes from, by its bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "song"
+        await asyncio.to_thread(path.write_bytes, content)
+        async with ask() as client:
+            return await client.verify(path)
 
 
 async def song(ask: Asker, job_id: str, output: int) -> bytes:
