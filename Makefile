@@ -88,6 +88,14 @@ web:  ## build the playground from web/ into the package (needs Node)
 web-check:  ## whether the committed playground is what web/ builds (needs Node)
 	scripts/web-check
 
+.PHONY: client client-check
+client: $(DEV)  ## generate what the TypeScript client has from the service (needs Node)
+	$(BIN)/python clients/typescript/generate.py
+	cd clients/typescript && npm ci --silent --no-audit --no-fund && npm run --silent types
+
+client-check: $(DEV)  ## whether that is current, and the client's tests; skipped where Node is missing
+	scripts/client-check
+
 e2e: $(DEV)  ## the playground in a real browser; pictures in out/e2e (needs Chromium)
 	@scripts/system chromium
 	@$(BIN)/python -m pip install --quiet --group e2e
