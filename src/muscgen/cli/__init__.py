@@ -10,7 +10,7 @@ def main() -> None:
     try:
         from muscgen.cli.app import app
 
-        app()
+        app(prog_name="muscgen")  # also where Python was asked for the module
     except KeyboardInterrupt:  # before any command had begun
         sys.exit(INTERRUPTED)
 

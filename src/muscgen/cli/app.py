@@ -8,11 +8,14 @@ import typer
 
 from muscgen.cli import (
     apikeys,
+    artifacts,
     audit,
     blocklist,
+    completion,
     consents,
     data,
     demo,
+    doctor,
     evaluate,
     generate,
     jobs,
@@ -26,6 +29,7 @@ from muscgen.cli import (
     webhooks,
     worker,
 )
+from muscgen.cli.server import choose
 
 EPILOG = """Examples:
 
@@ -34,6 +38,10 @@ muscgen generate "calm solo piano, slow" -o song.wav --duration 10 --seed 7
 muscgen serve --port 8000
 
 muscgen demo "upbeat funk with slap bass" --seconds 10 --out out/
+
+muscgen --server https://music.example.com generate "calm solo piano" -o piano.mp3
+
+Exit codes: 0 done; 1 failed, or found not to be so; 2 asked wrongly; 78 a worker's settings; 130 Ctrl-C.
 """
 
 app = typer.Typer(
@@ -41,7 +49,6 @@ app = typer.Typer(
     help="The music generation server.",
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -51,6 +58,9 @@ app.command("generate", epilog=generate.EPILOG)(generate.generate)
 app.command("verify", epilog=verify.EPILOG)(verify.verify)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
+app.command("completion", epilog=completion.EPILOG)(completion.completion)
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(models.app, name="models")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(keys.app, name="keys")
@@ -77,8 +87,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="MUSCGEN_SERVER",
+            help="Ask this service instead of working on this machine; `here` is this machine.",
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(metavar="KEY", envvar="MUSCGEN_API_KEY", help="The service's API key.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001  its callback has answered
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    choose(server, api_key)

@@ -38,7 +38,7 @@ def verify(
     home: Home = None,
 ) -> None:
     """Find any line that was changed, removed, exchanged or cut off. Exit code 1 if there is one."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.settings import load
 
         report = _report(load(home=home), files or [], _head(expect))
@@ -62,7 +62,7 @@ def show(
     home: Home = None,
 ) -> None:
     """The last lines of the home's log."""
-    with in_words():
+    with in_words(as_json=as_json):
         from collections import deque
 
         from muscgen.audit import KINDS

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from muscgen.cli.fetching import Attribution, License, LicenseUrl
-from muscgen.cli.options import Home
+from muscgen.cli.options import AsJson, Home
 from muscgen.cli.steps import say, telling
 from muscgen.cli.words import in_words
+from muscgen.cli.words import say as say_one
 from muscgen.errors import InvalidRequest
 
 Folder = Annotated[
@@ -32,7 +33,7 @@ def bring_in(
     home: Home = None,
 ) -> None:
     """Copy a folder of this machine to the models, with a card; another version makes way."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.fetching.manifest import said_by
         from muscgen.fetching.patience import Patience
         from muscgen.fetching.pull import Wish, pull
@@ -56,9 +57,10 @@ def manifest(
     license_: License = None,
     license_url: LicenseUrl = None,
     attribution: Attribution = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a folder's manifest, by which it can be pulled from a bucket or a web server."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.fetching.manifest import manifest_of, said_by, write_manifest
         from muscgen.models.terms import Said, shipped
 
@@ -73,4 +75,6 @@ def manifest(
         found = manifest_of(folder, model, terms)
         path = write_manifest(folder, found)
         total_mb = sum(file.bytes for file in found.files) / 1e6
-        typer.echo(f"{path}: {model}, {len(found.files)} files, {total_mb:,.1f} MB, revision {found.commit}")
+        words = f"{path}: {model}, {len(found.files)} files, {total_mb:,.1f} MB, revision {found.commit}"
+        told = {"path": str(path), "model": model, "files": len(found.files), "revision": found.commit}
+        say_one(told, words, as_json=as_json)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from muscgen.cli import at_service
 from muscgen.cli.options import AsJson, Home, RedisUrl
+from muscgen.cli.server import there
 from muscgen.cli.sounds import Basis
-from muscgen.cli.words import in_words
+from muscgen.cli.words import in_words, say
 from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ def create(
     home: Home = None,
 ) -> None:
     """Keep a consent; its id is named in requests."""
-    with in_words():
+    files = {"statement": statement, "signature": signature, "jws": jws, "public_key": public_key}
+    here = {"redis_url": redis_url, "home": home, "tenant": tenant or None, **files}
+    with in_words(as_json=as_json, anywhere=True), there(**here) as client:
         from muscgen.admission import note_consent, record_of
         from muscgen.audit import audit_of
         from muscgen.settings import load
@@ -61,7 +65,12 @@ def create(
             "until": until.replace(tzinfo=UTC).isoformat() if until else None,
             "sensitive": sensitive or [],
         }
-        wish = _wish({"basis": basis, "reference": reference, "scope": scope})
+        fields = {"basis": basis, "reference": reference, "scope": scope}
+        if client is not None:
+            kept = client.ask("POST", "consents", body=fields)
+            say(kept, kept["id"], as_json=as_json)
+            return
+        wish = _wish(fields)
         record = record_of(wish, tenant, _statement(wish, statement, signature, jws, public_key))
         settings = load(redis_url=redis_url, home=home)
         note_consent(audit_of(settings), record)
@@ -76,26 +85,29 @@ def list_consents(
     redis_url: RedisUrl = None,
     home: Home = None,
 ) -> None:
-    """A tenant's consents, the newest first."""
-    with in_words():
+    """A tenant's consents, the newest first; at a service the key's own."""
+    here = {"redis_url": redis_url, "home": home, "tenant": tenant or None}
+    with in_words(as_json=as_json, anywhere=True), there(**here) as client:
         from muscgen.settings import load
 
-        settings = load(redis_url=redis_url, home=home)
-        found, _ = with_consents(settings, lambda consents: consents.of(tenant, limit))
-        if as_json:
-            typer.echo(json.dumps([_document(held) for held in found], indent=2))
-            return
-        for held in found:
-            document = _document(held)
-            words = (document[name] for name in ("id", "created_at", "standing", "basis", "reference"))
-            typer.echo("  ".join(word for word in words if word))
+        if client is not None:
+            documents = client.ask("GET", "consents", params={"limit": min(limit, 200)})["consents"]
+        else:
+            settings = load(redis_url=redis_url, home=home)
+            found, _ = with_consents(settings, lambda consents: consents.of(tenant, limit))
+            documents = [_document(held) for held in found]
+        say(documents, "\n".join(map(_line, documents)), as_json=as_json)
 
 
 @app.command("show")
-def show(consent_id: Id, redis_url: RedisUrl = None, home: Home = None) -> None:
+def show(consent_id: Id, as_json: AsJson = False, redis_url: RedisUrl = None, home: Home = None) -> None:
     """One consent, whoever's it is, as JSON."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(redis_url=redis_url, home=home) as client:
         from muscgen.settings import load
+
+        if client is not None:
+            typer.echo(json.dumps(client.ask("GET", f"consents/{consent_id}"), indent=2))
+            return
 
         settings = load(redis_url=redis_url, home=home)
         _say(with_consents(settings, lambda consents: consents.get(consent_id)), as_json=True)
@@ -104,8 +116,12 @@ def show(consent_id: Id, redis_url: RedisUrl = None, home: Home = None) -> None:
 @app.command("made")
 def made(consent_id: Id, as_json: AsJson = False, redis_url: RedisUrl = None, home: Home = None) -> None:
     """What a consent was used for: jobs, and the files that came of them."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(redis_url=redis_url, home=home) as client:
         from muscgen.settings import load
+
+        if client is not None:
+            _say_uses(at_service.uses(client, consent_id), as_json)
+            return
 
         settings = load(redis_url=redis_url, home=home)
         _say_made(with_consents(settings, lambda consents: _all_made(consents, consent_id)), as_json)
@@ -120,9 +136,16 @@ def revoke(
     home: Home = None,
 ) -> None:
     """Take a consent back: nothing is begun with it from now on. What it was used for is listed."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(redis_url=redis_url, home=home) as client:
         from muscgen.audit import audit_of
         from muscgen.settings import load
+
+        if client is not None:
+            client.ask(
+                "POST", f"consents/{consent_id}/revoke", body={"reason": reason[:500]} if reason else {}
+            )
+            _say_uses(at_service.uses(client, consent_id), as_json)
+            return
 
         settings = load(redis_url=redis_url, home=home)
         held = with_consents(settings, lambda consents: consents.revoke(consent_id, reason=reason[:500]))
@@ -186,11 +209,18 @@ def _say_made(found: list[Made], as_json: bool) -> None:
         {"at": datetime.fromtimestamp(use.at, UTC).isoformat(), "job": use.job, "artifact": use.artifact}
         for use in found
     ]
-    if as_json:
-        typer.echo(json.dumps(uses, indent=2))
-        return
-    for use in uses:
-        typer.echo("  ".join(word for word in use.values() if word))
+    _say_uses(uses, as_json)
+
+
+def _say_uses(uses: list[dict[str, Any]], as_json: bool) -> None:
+    names = ("at", "job", "artifact")
+    lines = ("  ".join(use[name] for name in names if use[name]) for use in uses)
+    say(uses, "\n".join(lines), as_json=as_json)
+
+
+def _line(document: dict[str, Any]) -> str:
+    words = (document[name] for name in ("id", "created_at", "standing", "basis", "reference"))
+    return "  ".join(word for word in words if word)
 
 
 def _document(held: Held) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def prepare(
     home: Home = None,
 ) -> None:
     """Read a data set, decide what may be learnt from, write sounds, captions, codes, shards and a ledger."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.cli.preparing import bar, check_installed, codec_of, sound_of
         from muscgen.data.run import Wish
         from muscgen.data.run import prepare as run
@@ -108,7 +108,7 @@ def prepare(
 @app.command("report", epilog=EPILOG)
 def report(folder: Prepared, as_json: AsJson = False) -> None:
     """Count tracks by licence and reason, and write the table of whom to name."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.data.place import Place
         from muscgen.data.report import report as count
         from muscgen.data.report import write_attribution
@@ -152,7 +152,7 @@ def revoke(
     home: Home = None,
 ) -> None:
     """Take a consent back: its tracks leave the next manifest; models that had them are named."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.audit import audit_of
         from muscgen.cli.revoking import beside, noted
         from muscgen.data.place import Place

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from muscgen.cli.options import Home
+from muscgen.cli.options import AsJson, Home
 from muscgen.cli.words import in_words
 
 EPILOG = """Example:
@@ -25,9 +25,10 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="Default: drawn and printed.")] = None,
     model: Annotated[str | None, typer.Option(help="See `muscgen models list`.")] = None,
     home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Start the service, ask it for a song, check the file, draw it, stop the service."""
-    with in_words():
+    with in_words(as_json=as_json):
         import tempfile
 
         from muscgen.cli.visit import visit
@@ -37,4 +38,4 @@ def demo(
         wish = {name: value for name, value in wish.items() if value is not None}
         settings = load(home=home)
         with tempfile.TemporaryDirectory(prefix="muscgen-demo-") as folder:
-            visit(wish, out, Path(folder), settings)
+            visit(wish, out, Path(folder), settings, as_json=as_json)

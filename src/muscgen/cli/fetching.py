@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muscgen.cli import at_service
 from muscgen.cli.options import AsJson, Home
+from muscgen.cli.server import there
 from muscgen.cli.steps import say, telling
 from muscgen.cli.words import FAILED, in_words
+from muscgen.cli.words import say as say_one
 
 if TYPE_CHECKING:
     from muscgen.fetching.patience import Patience
@@ -37,7 +40,14 @@ def pull(
     home: Home = None,
 ) -> None:
     """Fetch a model, or go on with a fetch that was broken off; only what its licence permits here."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(home=home, **{"from": origin}) as client:
+        if client is not None:
+            asked = {"revision": revision, "license": license_, "license_url": license_url}
+            asked |= {"attribution": attribution}
+            body = {name: value for name, value in asked.items() if value is not None}
+            task = client.ask("POST", f"v1/models/{model}/pull", body=body)
+            at_service.ended(client, task, f"{model} is there now", as_json=as_json)
+            return
         from muscgen.fetching.patience import Patience
         from muscgen.fetching.pull import Wish, pull
         from muscgen.fetching.terms import terms_of
@@ -63,7 +73,7 @@ def verify(
     home: Home = None,
 ) -> None:
     """Read models' files again and compare their digests. Exit code 1 where one is not as it came."""
-    with in_words():
+    with in_words(as_json=as_json):
         from dataclasses import asdict
 
         from muscgen.fetching.keeping import verify
@@ -88,19 +98,25 @@ def verify(
 def remove(
     model: ModelId,
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Take a model away, and what an unfinished fetch of it left."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(home=home) as client:
         from muscgen.fetching.keeping import remove
         from muscgen.fetching.patience import Patience
         from muscgen.settings import load
 
         if not yes:
-            typer.confirm(f"Remove the files of {model}?", abort=True)
+            typer.confirm(f"Remove the files of {model}?", abort=True, err=True)
+        if client is not None:
+            task = client.ask("DELETE", f"v1/models/{model}")
+            at_service.ended(client, task, f"{model} is removed", as_json=as_json)
+            return
         settings = load(home=home)
         gone = remove(model, settings.models_path, Patience(), settings.cache_path)
-        typer.echo(f"{model} is removed: {gone / 1e6:,.1f} MB")
+        told = {"model": model, "removed": True, "bytes": gone}
+        say_one(told, f"{model} is removed: {gone / 1e6:,.1f} MB", as_json=as_json)
 
 
 def _published(model: str, origin: str | None, revision: str | None, patience: Patience) -> Terms | None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from muscgen.cli.options import BackendOption, DeviceOption, Home, PrecisionOption, ServiceKey
+from muscgen.cli.made import Tell
+from muscgen.cli.options import AsJson, BackendOption, DeviceOption, Home, PrecisionOption, ServiceKey
+from muscgen.cli.server import Server, server_of
 from muscgen.cli.sounds import Basis, SoundFile, of_option, sound_file
 from muscgen.cli.sounds import consent as rights
 from muscgen.cli.words import in_words
@@ -15,7 +17,6 @@ from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from muscgen.admission import Sound
-    from muscgen.cli.inprocess import Say
     from muscgen.models.card import Card
     from muscgen.models.registry import Registry
     from muscgen.request import SongRequest
@@ -38,7 +39,7 @@ muscgen generate "brass band" -o band.wav --melody hum.wav --consent own --model
 
 muscgen generate -o longer.wav --continue start.mp3 --continue-end 8 --duration 20 --consent cc
 
-muscgen generate "calm solo piano" -o piano.wav --url http://127.0.0.1:8000
+muscgen --server http://127.0.0.1:8000 generate "calm solo piano" -o piano.wav
 """
 
 
@@ -94,11 +95,12 @@ def generate(
     device: DeviceOption = None,
     precision: PrecisionOption = None,
     home: Home = None,
-    url: Annotated[str | None, typer.Option(help="Ask this service instead of working here.")] = None,
+    url: Annotated[str | None, typer.Option(help="The same as muscgen --server.")] = None,
     key: ServiceKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a song and write it to a file. Exit code 2: asked wrongly; 1: failed; 130: Ctrl-C."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True):
         from muscgen.cli.files import format_of
         from muscgen.cli.words import sections_of
         from muscgen.settings import load
@@ -140,16 +142,23 @@ def generate(
         if window is not None or stride is not None:
             wish["long_form"] = {"window": window, "stride": stride}
         here: dict[str, Any] = {"backend": backend, "device": device, "precision": precision, "home": home}
-        if url is not None:
-            _ask(wish, sound, output, url, key, here)
-        elif key is not None:
-            raise InvalidRequest("--key is for --url", param="--key")
+        tell = Tell(as_json=as_json)
+        if (server := server_of(url, key)) is not None:
+            _ask(wish, sound, output, server, here, tell)
         else:
-            make(wish, output, load(**here), sound)
+            make(wish, output, load(**here), sound, tell)
+        tell.end()
 
 
-def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFile | None = None) -> None:
+def make(
+    wish: dict[str, Any],
+    output: Path,
+    settings: Settings,
+    sound: SoundFile | None = None,
+    tell: Tell | None = None,
+) -> None:
     """The command on values. Raises MuscgenError."""
+    tell = tell or Tell(as_json=False)
     from muscgen.cli.entitled import entitled
     from muscgen.cli.files import check_writable, paths_of
     from muscgen.cli.inprocess import songs
@@ -161,16 +170,21 @@ def make(wish: dict[str, Any], output: Path, settings: Settings, sound: SoundFil
     wish = wish | {"model": card.id}
     if sound is not None:
         _check(sound, settings)
-    request, heard = _effective(wish, card, registry, sound, Rules(settings))
+    request, heard = _effective(wish, card, registry, sound, Rules(settings), tell)
     paths = paths_of(output, request.n)
     for path in paths:
         check_writable(path)
     with entitled(request, heard, card, settings) as (covered, note):
-        songs(covered, card, settings, paths, _say(request), lambda _: _file(sound), note)
+        songs(covered, card, settings, paths, tell, lambda _: _file(sound), note)
 
 
 def _effective(
-    wish: dict[str, Any], card: Card, registry: Registry, sound: SoundFile | None, rules: Rules
+    wish: dict[str, Any],
+    card: Card,
+    registry: Registry,
+    sound: SoundFile | None,
+    rules: Rules,
+    tell: Tell,
 ) -> tuple[SongRequest, Sound | None]:
     from pydantic import ValidationError
 
@@ -190,7 +204,7 @@ def _effective(
         raise refusal(error) from error
     asked, warnings = rules.permit(asked, card, registry.list())
     for warning in warnings:
-        typer.echo(f"  warning: {warning}", err=True)
+        tell.warn(warning)
     return effective(asked, card, sound=heard, models=registry.list(), warnings=warnings), heard
 
 
@@ -207,9 +221,9 @@ def _ask(
     wish: dict[str, Any],
     sound: SoundFile | None,
     output: Path,
-    url: str,
-    key: str | None,
+    server: Server,
     here: dict[str, Any],
+    tell: Tell,
 ) -> None:
     """The command through a service."""
     from muscgen.cli.files import check_writable, paths_of
@@ -217,13 +231,15 @@ def _ask(
 
     for name, value in here.items():
         if value is not None:
-            raise InvalidRequest(f"--{name} is for songs that are made here, not at --url", param=f"--{name}")
+            raise InvalidRequest(
+                f"--{name} is for songs that are made here, not at a service", param=f"--{name}"
+            )
     paths = paths_of(output, wish["n"])
     for path in paths:
         check_writable(path)
     if sound is not None:
         wish = wish | {"conditioning": {sound.role: sound.clip}}
-    songs(wish, sound, url, key, paths)
+    songs(wish, sound, server, paths, tell)
 
 
 def _mode(sound: SoundFile | None, *, unconditional: bool) -> str:
@@ -238,12 +254,3 @@ def _file(sound: SoundFile | None) -> BinaryIO:
     if sound is None:
         raise ValueError("a request without sound opens no file")
     return sound.open()
-
-
-def _say(request: SongRequest) -> Say:
-    def say(index: int, path: Path, facts: dict[str, str]) -> None:
-        typer.echo(
-            f"{path}: seed {request.seed_of(index)}, " + ", ".join(f"{k} {v}" for k, v in facts.items())
-        )
-
-    return say

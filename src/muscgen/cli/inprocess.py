@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from muscgen.cli.entitled import Note
 from muscgen.cli.files import write_song
+from muscgen.cli.made import Tell
 from muscgen.engine import Handle, Made
 from muscgen.errors import BadSong
 from muscgen.finishing.pipeline import Finished, finish
@@ -29,15 +31,13 @@ from muscgen.worker.receipts import Times, receipt_of
 LOOK_S = 0.1
 ATTEMPTS = 2
 
-Say = Callable[[int, Path, dict[str, str]], None]
-
 
 def songs(
     request: SongRequest,
     card: Card,
     settings: Settings,
     paths: Sequence[Path],
-    say: Say,
+    tell: Tell,
     open_artifact: Open,
     note: Note,
 ) -> None:
@@ -52,20 +52,20 @@ def songs(
             _tell_of_key(served.papers)
         heard = listen(request, served.backend, open_artifact, for_credentials=served.papers.credentials)
         for warning in heard.warnings:
-            typer.echo(f"  warning: {warning}", err=True)
+            tell.warn(warning)
         submit, times = partial(_submit, served, request, heard), Times(asked, time.time())
         handles = [submit(index, 0) for index in range(request.n)]
         with bar() as progress:
             watch(progress, handles)
             for index, (handle, path) in enumerate(zip(handles, paths, strict=True)):
-                made, finished = _good(served, request, heard, submit, index, handle, progress)
+                made, finished = _good(served, request, heard, submit, index, handle, progress, tell)
                 receipt = receipt_of(request, served, index, finished, heard.inputs, times)
                 note(finished.content)
                 write_song(path, finished.content, credentials=finished.sidecar, receipt=receipt)
                 progress.stop()
-                say(index, path, facts(card, made, finished))
+                tell.song(path, request.seed_of(index), facts(card, made, finished))
                 for warning in finished.warnings:
-                    typer.echo(f"  warning: {warning}", err=True)
+                    tell.warn(warning)
     finally:
         served.close()
 
@@ -101,14 +101,14 @@ def watch(progress: Progress, handles: Sequence[Handle]) -> None:
     progress.update(task, completed=1.0)
 
 
-def facts(card: Card, made: Made, finished: Finished) -> dict[str, str]:
+def facts(card: Card, made: Made, finished: Finished) -> dict[str, Any]:
     """What is worth knowing of a song, in the order in which it is printed."""
     return {
         "model": card.id,
-        "licence": card.license,
-        "real-time factor": f"{made.audio.duration_s / max(made.compute_s, 1e-6):.2f}",
-        "first audio after": f"{made.time_to_first_audio_s:.2f} s",
-        "audio sha256": finished.sound_sha256,
+        "license": card.license,
+        "real_time_factor": made.audio.duration_s / max(made.compute_s, 1e-6),
+        "first_audio_s": made.time_to_first_audio_s,
+        "audio_sha256": finished.sound_sha256,
     }
 
 
@@ -124,6 +124,7 @@ def _good(
     index: int,
     handle: Handle,
     progress: Progress,
+    tell: Tell,
 ) -> tuple[Made, Finished]:
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -137,5 +138,5 @@ def _good(
         except BadSong as bad:
             if attempt + 1 == ATTEMPTS:
                 raise
-            typer.echo(f"  output {index} is made again: {bad.detail}", err=True)
+            tell.warn(f"output {index} is made again: {bad.detail}")
     raise AssertionError("a song has at least one attempt")

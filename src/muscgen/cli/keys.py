@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from muscgen.cli.options import AsJson, Home
-from muscgen.cli.words import in_words, person
+from muscgen.cli.words import in_words, person, say
 from muscgen.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def create(
         str | None,
         typer.Option(help="Whose name the signing certificate bears; default: that of a development key."),
     ] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Make the first key; services and workers do so by themselves where there is none."""
-    with in_words():
+    with in_words(as_json=as_json):
         settings = _settings(what, home)
         _refuse_second(_path(what, settings))
         if what == "signing":
@@ -50,13 +51,15 @@ def create(
             from muscgen.provenance.marks import marks_of
 
             marks_of((), settings.watermark_path)
-        typer.echo(f"the {what} key 1 is made, in {_path(what, settings)}")
+        path = _path(what, settings)
+        told = {"key": what, "version": 1, "path": str(path)}
+        say(told, f"the {what} key 1 is made, in {path}", as_json=as_json)
 
 
 @app.command("rotate")
-def rotate(what: What, home: Home = None) -> None:
+def rotate(what: What, as_json: AsJson = False, home: Home = None) -> None:
     """Make the next key, which is used from the next start on; what earlier ones made stays checkable."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.audit import audit_of
         from muscgen.provenance import keyfolder, marks
 
@@ -65,7 +68,8 @@ def rotate(what: What, home: Home = None) -> None:
         audit.check()  # what cannot be written down is not done
         version = turn(_path(what, settings))
         audit.note("rotate", person(), key=what, version=version)
-        typer.echo(f"the {what} key {version} is made; workers and services use it when they start again")
+        words = f"the {what} key {version} is made; workers and services use it when they start again"
+        say({"key": what, "version": version}, words, as_json=as_json)
 
 
 @app.command("show")
@@ -77,14 +81,15 @@ def show(
     home: Home = None,
 ) -> None:
     """The keys, without their secrets."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.provenance.trust import own_trust
         from muscgen.settings import load
 
         settings = load(home=home)
         if trust:
             own = own_trust(settings)
-            typer.echo(own.authorities + own.signers, nl=False)
+            anchors = own.authorities + own.signers
+            typer.echo(json.dumps({"trust": anchors}, indent=2) if as_json else anchors, nl=as_json)
             return
         found = {"signing": _signing(settings), "watermark": _watermark(settings)}
         if as_json:

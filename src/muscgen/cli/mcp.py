@@ -15,11 +15,14 @@ EPILOG = """Example, in an assistant's settings:
 
 
 def mcp(
-    url: Annotated[str, typer.Option(help="The service.")] = "http://127.0.0.1:8000",
+    url: Annotated[
+        str | None, typer.Option(help="The service; default: muscgen --server, or http://127.0.0.1:8000.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Its API key.", envvar="MUSCGEN_KEY")] = None,
 ) -> None:
     """Speak the Model Context Protocol over standard input and output, for a service at a URL."""
-    with in_words():
+    with in_words(anywhere=True):
+        from muscgen.cli.server import USUAL, chosen, chosen_key
         from muscgen.client import AsyncClient
         from muscgen.errors import ConfigurationError
 
@@ -29,4 +32,6 @@ def mcp(
             raise ConfigurationError(
                 "the Model Context Protocol needs its SDK", suggestion="pip install 'muscgen[mcp]'"
             ) from error
-        server_of(lambda _: lambda: AsyncClient(url, key=key), files=True).run()
+        server, password = chosen(), key or chosen_key()
+        there = url or (server.url if server else USUAL)
+        server_of(lambda _: lambda: AsyncClient(there, key=password), files=True).run()

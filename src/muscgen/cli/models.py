@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from muscgen.cli import bringing, fetching
+from muscgen.cli import at_service, bringing, fetching
 from muscgen.cli.options import AsJson, Home
-from muscgen.cli.words import in_words, person
+from muscgen.cli.server import there
+from muscgen.cli.words import in_words, person, say
 from muscgen.errors import InvalidRequest, LicenceRefused, ModelNotFound
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def list_models(
     home: Home = None,
 ) -> None:
     """The models that are here: id, licence, window and description."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(home=home) as client:
+        if client is not None:
+            found = client.ask("GET", "v1/models")
+            documents = [*found["data"], *(found["known"] if known else [])]
+            say(documents, "\n".join(map(at_service.model_line, documents)), as_json=as_json)
+            return
         from muscgen.models.card import Card
         from muscgen.models.registry import Registry
         from muscgen.models.terms import shipped
@@ -60,9 +66,16 @@ def list_models(
 
 
 @app.command("show")
-def show(model: Annotated[str, typer.Argument(metavar="ID")], home: Home = None) -> None:
+def show(
+    model: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
     """One model's card, as JSON, whether it is here or known by name."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True), there(home=home) as client:
+        if client is not None:
+            typer.echo(json.dumps(client.ask("GET", f"v1/models/{model}"), indent=2))
+            return
         from muscgen.models.registry import Registry
         from muscgen.rights import Rules
         from muscgen.settings import load
@@ -84,10 +97,11 @@ def accept(
         bool, typer.Option("--below-cap", help="Confirm to stay below the licence's revenue cap.")
     ] = False,
     whole_text: Annotated[bool, typer.Option("--text", help="Show the licence's whole text.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Accept the terms of a model for this installation; they are shown first, and kept."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.audit import audit_of
         from muscgen.fetching.terms import terms_of
         from muscgen.models.terms import Said
@@ -100,18 +114,18 @@ def accept(
         settings = load(home=home)
         said = Said(license_, license_url, attribution)
         terms = licensed(terms_of(model, settings.models_path, said))
-        typer.echo(terms.text, nl=False)
+        typer.echo(terms.text, nl=False, err=as_json)
         if (path := text_of(terms.license)) is not None:
-            typer.echo(path.read_text("utf-8") if whole_text else f"The whole text: {path}")
+            typer.echo(path.read_text("utf-8") if whole_text else f"The whole text: {path}", err=as_json)
         if terms.policy == "unknown":
             raise LicenceRefused(
                 f"{model} has a licence that is not known here",
                 suggestion="an SPDX id and a policy in its card",
             )
         if terms.policy not in NEEDS_ACCEPTANCE:
-            typer.echo("These terms need no acceptance.")
+            say({"model": model, "accepted": None}, "These terms need no acceptance.", as_json=as_json)
             return
-        if not yes and not typer.confirm("Do you accept these terms?"):
+        if not yes and not typer.confirm("Do you accept these terms?", err=as_json):
             raise LicenceRefused("not accepted", suggestion="--yes")
         name = by or person()
         whole = terms.license_sha256
@@ -126,17 +140,20 @@ def accept(
         line = Acceptances(settings.acceptances_path).add(
             model, terms.license, terms.text, person=name, below_cap=below_cap, license_sha256=whole
         )
-        typer.echo(f"Accepted by {line.person}; written down in {settings.acceptances_path}")
+        told = {"model": model, "accepted": line.person, "license": terms.license}
+        words = f"Accepted by {line.person}; written down in {settings.acceptances_path}"
+        say(told, words, as_json=as_json)
 
 
 @app.command("withdraw")
 def withdraw(
     model: Annotated[str, typer.Argument(metavar="ID")],
     by: Annotated[str | None, typer.Option(help="Who takes it back; default: whoever is logged in.")] = None,
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Take back the acceptance of a model's terms: nothing new is made with it from now on."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.audit import audit_of
         from muscgen.rights import Acceptances
         from muscgen.settings import load
@@ -149,7 +166,8 @@ def withdraw(
         for each in accepted:
             acceptances.withdraw(each, name)  # counts even where it cannot be written down
             audit.note("revoke", name, model=model, license=each.license, text_sha256=each.text_sha256)
-        typer.echo(f"Taken back by {name}; written down in {settings.acceptances_path}")
+        words = f"Taken back by {name}; written down in {settings.acceptances_path}"
+        say({"model": model, "withdrawn": name}, words, as_json=as_json)
 
 
 def _known(model: str, registry: Registry) -> Card | Terms:

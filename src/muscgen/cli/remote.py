@@ -6,28 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from muscgen.cli.files import write_song
 from muscgen.cli.inprocess import bar
+from muscgen.cli.made import Tell
+from muscgen.cli.server import Server
 from muscgen.cli.sounds import SoundFile, of_option
 from muscgen.client import Client, Job, Output
 
 
 def songs(
-    wish: dict[str, Any], sound: SoundFile | None, url: str, key: str | None, paths: Sequence[Path]
+    wish: dict[str, Any], sound: SoundFile | None, server: Server, paths: Sequence[Path], tell: Tell
 ) -> None:
     """Ask for all outputs in one job and write each. Raises MuscgenError, KeyboardInterrupt."""
-    with Client(url, key=key) as client:
+    with server.client() as client:
         if sound is not None:
             clip = sound.clip | {"artifact_id": _kept(sound, client)}
             wish = wish | {"conditioning": {sound.role: clip}}
         job = followed(client.submit(**wish))
+        tell.job = job.id
         for output, path in zip(job.outputs, paths, strict=True):
             save(job, path, output.index)
-            typer.echo(f"{path}: seed {output.seed}, " + ", ".join(_facts(job, output)))
+            tell.song(path, output.seed, _facts(job, output))
     for warning in job.now.warnings:
-        typer.echo(f"  warning: {warning}", err=True)
+        tell.warn(str(warning))
 
 
 def save(job: Job, path: Path, output: int = 0) -> bytes:
@@ -46,8 +47,8 @@ def _kept(sound: SoundFile, client: Client) -> str:
         return client.upload(sound.path).id
 
 
-def followed(job: Job) -> Job:
-    """The job once it has its songs, with a bar meanwhile. Ctrl-C cancels it."""
+def followed(job: Job, *, cancels: bool = True) -> Job:
+    """The job once it has its songs, with a bar meanwhile. cancels: whether Ctrl-C cancels it."""
     try:
         with bar() as progress:
             task = progress.add_task("queued", total=1.0)
@@ -55,19 +56,22 @@ def followed(job: Job) -> Job:
                 if event.kind == "progress":
                     told = event.payload
                     progress.update(task, description=told["stage"], completed=told["fraction"])
+                elif event.kind == "started":
+                    progress.update(task, description=event.kind)
             progress.update(task, completed=1.0)
     except KeyboardInterrupt:
-        job.cancel()
+        if cancels:
+            job.cancel()
         raise
     return job.wait()
 
 
-def _facts(job: Job, output: Output) -> list[str]:
+def _facts(job: Job, output: Output) -> dict[str, Any]:
     usage = job.now.usage or {}
-    return [
-        f"model {job.now.model['id']}",
-        f"licence {job.now.model['license']}",
-        f"real-time factor {usage['real_time_factor']:.2f}",
-        f"first audio after {usage['time_to_first_audio']:.2f} s",
-        f"audio sha256 {output.audio_sha256}",
-    ]
+    return {
+        "model": job.now.model["id"],
+        "license": job.now.model["license"],
+        "real_time_factor": usage["real_time_factor"],
+        "first_audio_s": usage["time_to_first_audio"],
+        "audio_sha256": output.audio_sha256,
+    }

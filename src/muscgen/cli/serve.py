@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from muscgen.cli.options import BackendOption, DeviceOption, PrecisionOption
+from muscgen.cli.server import chosen_key
 from muscgen.cli.words import in_words
+from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from muscgen.settings import Settings
@@ -55,6 +57,12 @@ def serve(
 
         if parent is not None:
             die_with(parent)
+        if chosen_key() is not None:  # else a slip of the pen would leave the service open
+            raise InvalidRequest(
+                "MUSCGEN_API_KEY is for commands that ask a service, and serve asks none",
+                param="--api-key",
+                suggestion="MUSCGEN_API_KEYS, or `muscgen serve --api-key`, is what a service asks for",
+            )
         settings = load(
             host=host,
             port=port,

@@ -37,7 +37,7 @@ def top(
     ] = None,
 ) -> None:
     """Watch the queues and their workers until Ctrl-C; asks Redis itself, so the API may be away."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.cli.queue_server import reached
         from muscgen.settings import load
         from muscgen.worker.main import open_queue

@@ -170,7 +170,7 @@ def _given(
 
 
 def _train(path: Path | None, as_json: bool, home: Path | None, given: dict[str, Any]) -> None:
-    with in_words():
+    with in_words(as_json=as_json):
         _check_installed()
         from muscgen.models.registry import Registry, find
         from muscgen.settings import load

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,8 @@ import typer
 
 from muscgen.cli.files import CREDENTIALS, RECEIPT, beside
 from muscgen.cli.options import AsJson, Home, ServiceKey
-from muscgen.cli.words import FAILED, in_words, person
+from muscgen.cli.server import server_of
+from muscgen.cli.words import FAILED, in_words, person, say
 from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ muscgen verify song.wav
 
 muscgen verify song.ogg --credentials song.ogg.c2pa --receipt receipt.json
 
-muscgen verify found.mp3 --url https://music.example --key "$KEY"
+muscgen --server https://music.example --api-key "$KEY" verify found.mp3
 """
 OURS = ("genuine", "made_here")
 
@@ -37,26 +37,25 @@ def verify(
         Path | None,
         typer.Option(help="A C2PA manifest that is not in the file; default: FILE.c2pa, if it is there."),
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Ask this service instead of this installation.")] = None,
+    url: Annotated[str | None, typer.Option(help="The same as muscgen --server.")] = None,
     key: ServiceKey = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Look at a file's watermark, credentials and receipt. Exit code 0: made here; 1: not shown to be."""
-    with in_words():
+    with in_words(as_json=as_json, anywhere=True):
         receipt = receipt or _beside(file, RECEIPT)
         sidecar = credentials or _beside(file, CREDENTIALS)
-        if url is not None:
+        if (server := server_of(url, key)) is not None:
             if home is not None:
-                raise InvalidRequest("--home is for checks that are made here, not at --url", param="--home")
-            found = _asked(file, receipt, sidecar, url, key)
-        elif key is not None:
-            raise InvalidRequest("--key is for --url", param="--key")
+                raise InvalidRequest("--home is for checks that are made here", param="--home")
+            with server.client() as client:
+                found = client.verify(file, receipt=receipt, credentials=sidecar)
         else:
             from muscgen.settings import load
 
             found = _here(file, receipt, sidecar, load(home=home))
-        typer.echo(json.dumps(found, indent=2) if as_json else _in_words(file, found))
+        say(found, _in_words(file, found), as_json=as_json)
         if found["verdict"] not in OURS:
             raise typer.Exit(FAILED)
 
@@ -91,15 +90,6 @@ def _here(file: Path, receipt: Path | None, sidecar: Path | None, settings: Sett
     made = report(seen, known, found, proof, beside=manifest is not None, given=receipt is not None)
     audit_of(settings).note("verify", person(), sha256=seen.sha256, verdict=made.verdict)
     return made.to_dict()
-
-
-def _asked(
-    file: Path, receipt: Path | None, sidecar: Path | None, url: str, key: str | None
-) -> dict[str, Any]:
-    from muscgen.client import Client
-
-    with Client(url, key=key) as client:
-        return client.verify(file, receipt=receipt, credentials=sidecar)
 
 
 def _in_words(file: Path, found: dict[str, Any]) -> str:

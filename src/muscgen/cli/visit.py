@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -30,7 +31,7 @@ LOG_LINES = 15
 _MARKS = ("WATERMARK", "SIGNING", "CREDENTIALS", "RECEIPTS", "TAGS", "AIGC", "AUDIT")
 
 
-def visit(wish: dict[str, Any], out: Path, home: Path, settings: Settings) -> None:
+def visit(wish: dict[str, Any], out: Path, home: Path, settings: Settings, *, as_json: bool = False) -> None:
     """Start, ask, follow, fetch, check, draw, stop. Raises MuscgenError.
 
     home: the service's, for as long as it lives, but for its keys and its audit log: these are those of the
@@ -47,7 +48,7 @@ def visit(wish: dict[str, Any], out: Path, home: Path, settings: Settings) -> No
     with service(home) as url, Client(url) as client:
         job = followed(client.submit(**wish))
         write(path.with_suffix(".png"), picture(save(job, path), wish["prompt"]))
-    _tell(job.now, path)
+    _tell(job.now, path, as_json=as_json)
 
 
 @contextlib.contextmanager
@@ -117,8 +118,16 @@ def _last_words(log: Path) -> str:
     return " / ".join(log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
 
 
-def _tell(job: JobDocument, path: Path) -> None:
+def _tell(job: JobDocument, path: Path, *, as_json: bool) -> None:
     usage, output = job.usage or {}, job.outputs[0]
+    if as_json:
+        told = {
+            "path": str(path),
+            "picture": str(path.with_suffix(".png")),
+            "job": job.model_dump(mode="json"),
+        }
+        typer.echo(json.dumps(told, indent=2))
+        return
     typer.echo(f"song               {path}")
     typer.echo(f"picture            {path.with_suffix('.png')}")
     typer.echo(f"to check it        muscgen verify {path}")

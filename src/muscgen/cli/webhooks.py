@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from muscgen.cli.options import AsJson, Home, RedisUrl
-from muscgen.cli.words import in_words
+from muscgen.cli.words import in_words, say
 
 if TYPE_CHECKING:
     from muscgen.jobs import Queue
@@ -24,14 +24,16 @@ app = typer.Typer(help="Tell others what happens to jobs.", no_args_is_help=True
 @app.command("secret")
 def secret(
     tenant: Annotated[str, typer.Option(help="Whose jobs they sign; default: those of nobody.")] = "",
+    as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """What calls are signed with, one secret a line: receivers need one of them."""
-    with in_words():
+    with in_words(as_json=as_json):
         from muscgen.cli.telling import signing
         from muscgen.settings import load
 
-        typer.echo("\n".join(signing(load(home=home)).of(tenant).words))
+        words = signing(load(home=home)).of(tenant).words
+        say(list(words), "\n".join(words), as_json=as_json)
 
 
 @app.command("dead")
@@ -41,7 +43,7 @@ def dead(
     redis_url: RedisUrl = None,
 ) -> None:
     """Jobs of the last 7 days whose end could not be told within a day, and why not."""
-    with in_words():
+    with in_words(as_json=as_json):
         from dataclasses import asdict
 
         found = _with_queue(home, redis_url, lambda queue: queue.dead_calls())
@@ -55,11 +57,16 @@ def dead(
 
 @app.command("resend")
 def resend(
-    job: Annotated[str, typer.Argument(metavar="JOB")], home: Home = None, redis_url: RedisUrl = None
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    as_json: AsJson = False,
+    home: Home = None,
+    redis_url: RedisUrl = None,
 ) -> None:
     """Tell the end of a job again, now, whether it was heard or not; the message keeps its id."""
-    with in_words():
+    with in_words(as_json=as_json):
         _with_queue(home, redis_url, lambda queue: queue.resend_call(job))
+        if as_json:
+            typer.echo(json.dumps({"job": job, "resent": True}, indent=2))
 
 
 @app.command("deliver")

@@ -118,6 +118,16 @@ def paper(output: Output, name: Literal["receipt", "credentials"]) -> Flow[bytes
     return None if url is None else (yield from content(url))
 
 
+def anything(
+    method: str, url: str, params: Mapping[str, str | int] | None, body: Mapping[str, Any] | None
+) -> Flow[Any]:
+    """The document that answers; None where the answer is empty."""
+    content = None if body is None else json.dumps(body).encode()
+    ask = Ask(method, url, JSON if body is not None else {}, params or {}, content, safe=method != "POST")
+    answer = yield from answered(ask)
+    return answer.json() if answer.content else None
+
+
 def models() -> Flow[list[dict[str, Any]]]:
     found = yield from document(Ask("GET", "v1/models"))
     return list(found["data"])

@@ -89,6 +89,25 @@ class Client:
         """A sound file becomes an artifact that requests may listen to."""
         return self._run(flows.upload(Path(path)))
 
+    def read(self, artifact_id: str) -> bytes:
+        """A file by its SHA-256, which is checked."""
+        return checked(self._run(flows.content(f"artifacts/{artifact_id}")), artifact_id)
+
+    def address(self, url: str) -> str:
+        """One of the service's addresses, in full."""
+        return str(self._base.join(url))
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401  JSON
+        """Whatever else the API has, such as GET `admin/queues`: the document that answers."""
+        return self._run(flows.anything(method, url, params, body))
+
     def verify(
         self, path: str | Path, *, receipt: Path | None = None, credentials: Path | None = None
     ) -> dict[str, Any]:
@@ -220,7 +239,7 @@ class Job:
 
     def address(self, url: str) -> str:
         """One of the service's addresses, in full."""
-        return str(self._client._base.join(url))
+        return self._client.address(url)
 
     def save(self, path: str | Path, output: int = 0) -> Path:
         """The finished song as the file that the path's ending names; there when it is whole."""
