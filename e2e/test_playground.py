@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 
+import numpy as np
 import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
@@ -40,6 +41,43 @@ def test_what_is_measured_stands_beside_what_was_asked_with_the_marks(visit: Vis
     song.get_by_text("Spectrogram").click()
     expect(song.get_by_role("img", name="Spectrogram")).to_be_visible()
     visit.picture("song")
+
+
+def test_the_mark_of_a_short_song_is_not_called_missing(visit: Visit):
+    visit.ask("short calm piano", seconds=2)
+    song = visit.song("short calm piano")
+    song.get_by_text("Measured, and marks").click()
+    expect(song.get_by_text("too short to read it")).to_be_visible()
+
+
+def test_a_file_is_verified_on_the_page(visit: Visit, tmp_path):
+    visit.ask("slow waltz to verify", seconds=8)
+    song = visit.song("slow waltz to verify")
+    with visit.page.expect_download() as coming:
+        song.get_by_label("Download").select_option("wav")
+    file = tmp_path / "waltz.wav"
+    coming.value.save_as(file)
+    card = visit.page.get_by_role("region", name="Verify a file")
+    card.get_by_label("A file").set_input_files(file)
+    expect(card.get_by_text("waltz.wav: genuine")).to_be_visible()
+    expect(card.get_by_role("row", name="watermark")).to_contain_text("found")
+    expect(card.get_by_role("row", name="credentials")).to_contain_text("present")
+    visit.picture("verify")
+    card.get_by_label("A file").set_input_files(
+        {"name": "noise.wav", "mimeType": "audio/wav", "buffer": _noise(seconds=2)}
+    )
+    expect(card.get_by_text("noise.wav: unknown")).to_be_visible()
+    expect(card.get_by_role("row", name="watermark")).to_contain_text("too short")
+    words = {"name": "words.txt", "mimeType": "text/plain", "buffer": b"no sound at all"}
+    card.get_by_label("A file").set_input_files(words)
+    expect(card.get_by_role("alert")).to_be_visible()
+
+
+def _noise(seconds: int) -> bytes:
+    file = io.BytesIO()
+    samples = np.random.default_rng(7).uniform(-0.3, 0.3, 32_000 * seconds).astype(np.float32)
+    soundfile.write(file, samples, 32_000, format="WAV")
+    return file.getvalue()
 
 
 def test_a_song_is_heard_while_it_is_made(visit: Visit):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from muscgen.intake import Credentials
-from muscgen.provenance.marks import Marks
+from muscgen.provenance.marks import ENOUGH_S, Marks
 from muscgen.provenance.receipt import Receipt, read
 from muscgen.provenance.watermarkers import Heard
 from muscgen.verification.looking import Known, Look
@@ -46,6 +46,8 @@ def watermark(look: Look, known: Known) -> Check:
     if not look.marks:
         versions, methods = ", ".join(map(str, sorted(known.marks.secrets))), ", ".join(known.marks.methods)
         words = f"No mark of ours is heard; looked for: {methods}; keys tried: {versions}.{unheard}"
+        if look.sound.duration_s < ENOUGH_S:
+            words += f" {look.sound.duration_s:.1f} s may be too short for one, which needs {ENOUGH_S:g} s."
         return Check("watermark", "absent", words, {"methods": known.marks.methods})
     result, words = _whose(look.marks[0], known.marks)
     found = [_mark(each) for each in look.marks]

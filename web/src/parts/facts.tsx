@@ -2,6 +2,8 @@ import type { Job, Output } from "../types";
 import { keyIn, tempoIn } from "../words";
 import { known } from "../wish";
 
+const ENOUGH_S = 5; // as the service has it: a shorter song may be too short to find the mark in
+
 interface Fact {
   name: string;
   asked: string;
@@ -55,15 +57,20 @@ function unit(value: number | string | null | undefined, name: string): string {
   return value === null || value === undefined ? "" : `${value} ${name}`.trim();
 }
 
+function markIn(output: Output): string {
+  const mark = output.watermark;
+  if (!mark) return "No watermark.";
+  if (mark.detected) return `Watermark ${mark.payload} is heard in the file.`;
+  if (output.artifact.duration < ENOUGH_S) return `The watermark is in the file, which is too short to read it: that needs ${ENOUGH_S} s.`;
+  return "The watermark is not heard in the file.";
+}
+
 function Marks({ job, output }: { job: Job; output: Output }) {
   const model = known.value.find((one) => one.id === job.model.id);
-  const mark = output.watermark;
   const provenance = output.provenance ?? {};
   return (
     <ul class="marks small">
-      <li>
-        {mark ? (mark.detected ? `Watermark ${mark.payload} is heard in the file.` : "The watermark is not heard in the file.") : "No watermark."}
-      </li>
+      <li>{markIn(output)}</li>
       {"c2pa" in provenance && <li>{provenance.c2pa ? "Content credentials are in the file or beside it." : "No content credentials."}</li>}
       {typeof provenance.receipt_url === "string" && (
         <li>
