@@ -60,7 +60,7 @@ bench-peers: $(DEV)  ## fetch audiocraft and OpenVINO for the benchmark, into .b
 		natsort tabulate psutil ninja pydot pyparsing jsonschema
 
 load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
-	@ulimit -n 8192 && $(BIN)/python -m load $(LOAD)
+	@ulimit -n 8192 2>/dev/null; $(BIN)/python -m load $(LOAD)
 
 simulate: $(DEV)  ## what Redis bears: up to 1,000 workers without engines (five minutes): SIMULATE="--workers 1 10"
 	$(BIN)/python -m simulate $(SIMULATE)
