@@ -14,9 +14,9 @@ BOUNDS = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-# Whether all that the schema allows is accepted is not asked: it cannot say that a cursor must be one of ours,
-# an upload sound, a consent's part JSON, a fade shorter than its song, a clip there. Six operations refuse such
-# things by name; that they do it with the answers of the schema is what all other checks see to.
+# Whether all that the schema allows is accepted is not asked: it cannot say that a cursor must be one of
+# ours, an upload sound, a consent's part JSON, a fade shorter than its song, a clip there. Six operations
+# refuse such things by name; that they do it with answers of the schema is what the other checks see to.
 TOO_STRICT = ["positive_data_acceptance"]
 NO_WORKER = "/readyz"  # 503 is the truth here
 LONGEST_WAIT_S = 1
