@@ -40,6 +40,9 @@ async def tour(queue: Queue) -> None:
         rules["work"] = f"w{number // 2}"
     await queue.promise((await queue.list()).jobs[0].id, 9.0)
     await queue.heartbeat("w", [MODEL], slots=4, free=4, makers={MODEL: "m"})
+    strange = (await queue.enqueue(song(priority="interactive"))).job_id
+    await queue.redis.hset(queue._keys_of(strange).job(strange), "request", "{}")
+    assert await queue.claim([MODEL], "w", 1) == []  # it is another version's
     first, second, third = await queue.claim([MODEL], "w", 3)
     await queue.listen(first.job_id, 0)
     await queue.push_sound(first, 0, Sound(0, 0, 8_000, 1, b"\x00\x00"))

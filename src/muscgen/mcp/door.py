@@ -37,13 +37,18 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     server = server_of(lambda context: _asker(context, app), files=False)
     server.streamable_http_app(stateless_http=True, transport_security=_OURS)
-    async with server.session_manager.run():
+    failure = None
+    async with server.session_manager.run():  # its group of tasks would wrap what ends the service
         route = Route(PATH, Door(house, server.session_manager), include_in_schema=False)
         app.router.routes.insert(0, route)
         try:
             yield
+        except Exception as error:  # noqa: BLE001  raised below
+            failure = error
         finally:
             app.router.routes.remove(route)
+    if failure is not None:
+        raise failure
 
 
 class Door:
