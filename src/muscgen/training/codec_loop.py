@@ -1,13 +1,11 @@
 """A codec's training: AdamW over windows of sound, or of codes and the sound that they stand for.
 
-Every step seeds the generators with its own number and draws its windows by it, as loop.py does: a run that
+Every step seeds the generators with its own number and draws its windows by it (turns.py): a run that
 was killed and goes on is the run that was not killed.
 """
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from muscgen import telemetry
 from muscgen.backends.listening import codec_revision
 from muscgen.data.manifest import read
 from muscgen.data.place import Place
@@ -24,14 +21,13 @@ from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.training import output, sounds
-from muscgen.training.checkpoints import Checkpoints, State
+from muscgen.training.checkpoints import State
 from muscgen.training.clips import Prepared, prepared
 from muscgen.training.codec_config import CodecTraining
 from muscgen.training.codec_model import Codec
 from muscgen.training.licensing import computed
-from muscgen.training.log import Log
-from muscgen.training.loop import Tell, schedule, step_seed
 from muscgen.training.model import quiet, trainable
+from muscgen.training.turns import Tell, Turns
 
 _VALID, _BOOKS = 1 << 40, 1 << 41  # steps that no training reaches: what else is drawn by
 _FOR_BOOKS = 16  # windows
@@ -99,11 +95,12 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     return figures
 
 
-class _Loop:
+class _Loop(Turns[CodecTraining]):
     """One process's part of a run."""
 
     def __init__(self, run: Run, accelerator: Any, tell: Tell) -> None:  # noqa: ANN401  (accelerate's)
-        self._run, self._config, self._accelerator, self._tell = run, run.config, accelerator, tell
+        super().__init__(run.config, run.state, accelerator, tell)
+        self._run = run
         config = Checkpoint(run.base.path).config
         self._channels, books = config.decoder.channels, config.decoder.codebooks // config.decoder.channels
         self._frames = max(1, round(run.config.window_s * config.codec.sample_rate / config.codec.hop))
@@ -118,50 +115,13 @@ class _Loop:
             self._forget(codec)
         self._weights = trainable(codec)
         self._say(codec)
-        optimiser = run.config.optimiser
-        self._optimiser: Any = torch.optim.AdamW(
-            self._weights.values(),
-            lr=run.config.learning_rate,
-            betas=optimiser.betas,
-            weight_decay=optimiser.weight_decay,
-        )
-        self._checkpoints = Checkpoints(run.config.out / "checkpoints", run.config.saving.keep)
-        self._log = Log(run.config.out)
-        codec = codec.to(accelerator.device)
-        self._done = self._checkpoints.resume(run.state, self._weights, self._optimiser)
-        self.codec, self._optimiser = accelerator.prepare(codec, self._optimiser)
+        self.codec = self._prepare(codec)
 
-    def run(self) -> dict[str, Any]:
-        """All steps that are left; the last line of the log."""
-        config, main = self._config, self._accelerator.is_main_process
-        config.out.mkdir(parents=True, exist_ok=True)
-        if main:
-            self._log.begin(self._done)
-        line: dict[str, Any] = {}
-        for step in range(self._done, config.steps):
-            line = self._step(step)
-            if not math.isfinite(line["loss"]):
-                telemetry.warning("training.not_finite", step=step + 1)
-            if step + 1 == config.steps or (step + 1) % config.saving.every_steps == 0:
-                line |= self._save(step + 1)
-            if main:
-                self._log.add(line)
-            self._tell(line)
-        if main:
-            self._log.draw()
-        lines = self._log.lines()
-        return line or (lines[-1] if lines else {})
-
-    def _step(self, step: int) -> dict[str, Any]:
-        config, accelerator, started = self._config, self._accelerator, time.monotonic()
+    def _learn(self, step: int) -> dict[str, float]:
+        accelerator, count = self._accelerator, self._config.optimiser.accumulate
         self.codec.train()
-        rate = config.learning_rate * schedule(step, config.steps, config.optimiser)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        torch.manual_seed(step_seed(config.seed, step, accelerator.process_index))
         plain = self._books(step)
         figures: dict[str, float] = {}
-        count = config.optimiser.accumulate
         for part in range(count):
             place = part * accelerator.num_processes + accelerator.process_index
             found = self.codec(*self._batch("train", step, place), plain)
@@ -169,16 +129,7 @@ class _Loop:
             for name, value in found.items():
                 mean = float(accelerator.gather(value.detach()).mean())
                 figures[name] = figures.get(name, 0.0) + mean / count
-        norm = accelerator.clip_grad_norm_(self._weights.values(), config.optimiser.clip)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        return {
-            "step": step + 1,
-            **{name: round(value, 6) for name, value in figures.items()},
-            "rate": rate,
-            "gradient": round(float(norm), 5),
-            "took_s": round(time.monotonic() - started, 4),
-        }
+        return figures
 
     def _books(self, step: int) -> bool:
         """See to the codebooks before a step of a new codec; whether it goes without them.
@@ -198,16 +149,6 @@ class _Loop:
         elif step >= begins and step % _REFRESH_STEPS == 0 and step < _REFRESHED * config.steps:
             codec.refresh_books(self._batch("train", step, 0)[0])
         return step < begins
-
-    def _save(self, steps: int) -> dict[str, Any]:
-        found = self._judged()
-        if self._accelerator.is_main_process:
-            state = State(steps, self._run.state.config, self._run.state.manifests)
-            inner = getattr(self._optimiser, "optimizer", self._optimiser)
-            self._checkpoints.save(state, self._weights, inner)
-            self._log.draw()
-        self._accelerator.wait_for_everyone()
-        return found
 
     @torch.no_grad()
     def _judged(self) -> dict[str, float]:

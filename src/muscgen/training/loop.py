@@ -6,32 +6,27 @@ goes on from its last checkpoint is the run that was not killed.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from muscgen import telemetry
 from muscgen.backends.listening import codec_revision
 from muscgen.data.trained import register
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.training import memory, output
 from muscgen.training.batches import Batches, Shape, Windows, with_facts
-from muscgen.training.checkpoints import Checkpoints, State
+from muscgen.training.checkpoints import State
 from muscgen.training.clips import Clip, Prepared, prepared
-from muscgen.training.config import Config, Optimiser, Words
+from muscgen.training.config import Config, Words
 from muscgen.training.licensing import computed
-from muscgen.training.log import Log
 from muscgen.training.model import load, tokenizer, trainable
 from muscgen.training.samples import listen
+from muscgen.training.turns import Tell, Turns
 
-Tell = Callable[[dict[str, Any]], None]
 _SAMPLES = 2  # captions of the set, where no prompts are given
-_LEAST = 0.1  # of the learning rate at the end of a cosine
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +73,12 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     return figures
 
 
-class _Loop:
+class _Loop(Turns[Config]):
     """One process's part of a run."""
 
     def __init__(self, run: Run, accelerator: Any, tell: Tell) -> None:  # noqa: ANN401  (accelerate's)
-        self._config, self._base, self._accelerator, self._tell = run.config, run.base, accelerator, tell
+        super().__init__(run.config, run.state, accelerator, tell)
+        self._base = run.base
         checkpoint = Checkpoint(run.base.path)
         codec, decoder = checkpoint.config.codec, checkpoint.config.decoder
         frames = round(run.config.window_s * codec.sample_rate / codec.hop)
@@ -99,49 +95,12 @@ class _Loop:
         model = load(run.base.path, run.config)
         self._weights = trainable(model)
         self._say_memory(model, checkpoint, frames)
-        self._optimiser = torch.optim.AdamW(
-            self._weights.values(),
-            lr=run.config.learning_rate,
-            betas=run.config.optimiser.betas,
-            weight_decay=run.config.optimiser.weight_decay,
-        )
-        self._checkpoints = Checkpoints(run.config.out / "checkpoints", run.config.saving.keep)
-        self._log = Log(run.config.out)
-        self._state = run.state
-        model = model.to(accelerator.device)
-        self._done = self._checkpoints.resume(run.state, self._weights, self._optimiser)
-        self.model, self._optimiser = accelerator.prepare(model, self._optimiser)
+        self.model = self._prepare(model)
 
-    def run(self) -> dict[str, Any]:
-        """All steps that are left; the last line of the log."""
-        config, main = self._config, self._accelerator.is_main_process
-        config.out.mkdir(parents=True, exist_ok=True)
-        if main:
-            self._log.begin(self._done)
-        line: dict[str, Any] = {}
-        for step in range(self._done, config.steps):
-            line = self._step(step)
-            if not math.isfinite(line["loss"]):
-                telemetry.warning("training.not_finite", step=step + 1)
-            last = step + 1 == config.steps
-            if last or (step + 1) % config.saving.every_steps == 0:
-                line |= self._save(step + 1)
-            if main:
-                self._log.add(line)
-            self._tell(line)
-        if main:
-            self._log.draw()
-        lines = self._log.lines()
-        return line or (lines[-1] if lines else {})
-
-    def _step(self, step: int) -> dict[str, Any]:
-        config, accelerator, started = self._config, self._accelerator, time.monotonic()
+    def _learn(self, step: int) -> dict[str, float]:
+        accelerator = self._accelerator
         self.model.train()
-        rate = config.learning_rate * schedule(step, config.steps, config.optimiser)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        torch.manual_seed(step_seed(config.seed, step, accelerator.process_index))
-        total, count = 0.0, config.optimiser.accumulate
+        total, count = 0.0, self._config.optimiser.accumulate
         for part in range(count):
             place = part * accelerator.num_processes + accelerator.process_index
             loss = self._loss(self._batches.at(step, place)) / count
@@ -151,16 +110,7 @@ class _Loop:
             else:
                 accelerator.backward(loss)
             total += float(accelerator.gather(loss.detach()).mean())
-        norm = accelerator.clip_grad_norm_(self._weights.values(), config.optimiser.clip)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        return {
-            "step": step + 1,
-            "loss": round(total, 6),
-            "rate": rate,
-            "gradient": round(float(norm), 5),
-            "took_s": round(time.monotonic() - started, 4),
-        }
+        return {"loss": total}
 
     def _loss(self, windows: Windows) -> torch.Tensor:
         """Cross-entropy in nats a code, the mean over codebooks. A window without words has no text."""
@@ -179,17 +129,6 @@ class _Loop:
             labels=torch.from_numpy(windows.labels).to(device),
         ).loss
         return loss
-
-    def _save(self, steps: int) -> dict[str, Any]:
-        """Validation, a checkpoint, samples; by the main process, while the others wait."""
-        found: dict[str, Any] = self._judged()
-        if self._accelerator.is_main_process:
-            state = State(steps, self._state.config, self._state.manifests)
-            self._checkpoints.save(state, self._weights, _plain(self._optimiser))
-            found |= self._heard(steps)
-            self._log.draw()
-        self._accelerator.wait_for_everyone()
-        return found
 
     @torch.no_grad()
     def _judged(self) -> dict[str, float]:
@@ -230,27 +169,6 @@ class _Loop:
         need = memory.needs(every, learning, checkpoint.config, self._config, frames)
         self._tell({"memory": str(need), "parameters": every, "learning": learning})
         memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
-
-
-def schedule(step: int, steps: int, optimiser: Optimiser) -> float:
-    """The share of the learning rate: a straight warm-up, then a cosine down to a tenth, or nothing."""
-    warm = optimiser.warmup_steps
-    if step < warm:
-        return (step + 1) / (warm + 1)
-    if optimiser.schedule == "constant":
-        return 1.0
-    along = (step - warm) / max(1, steps - warm)
-    return _LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * along))
-
-
-def step_seed(seed: int, step: int, process: int) -> int:
-    """Of the generators, in one step of one process."""
-    return (seed * 1_000_003 + step) * 1_009 + process
-
-
-def _plain(optimiser: Any) -> torch.optim.Optimizer:  # noqa: ANN401  (accelerate's wrapper)
-    inner: torch.optim.Optimizer = getattr(optimiser, "optimizer", optimiser)
-    return inner
 
 
 def _precision(config: Config) -> str:
