@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from bench import idle, song
-from fetching.hub_server import COMMIT, HubServer, Trouble
+from fetching.hub_server import COMMIT, Trouble
 from tiny import MUSCGEN_TINY
 
 from muscgen.artifacts import DirectoryStore
@@ -239,18 +239,6 @@ def accept(home):
     terms = licensed(shipped()[SMALL])
     path = load({}, home=home.path).acceptances_path
     Acceptances(path).add(SMALL, terms.license, terms.text, person="Ada")
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A hub with muscgen-tiny's files under the name of a known model."""
-    server = HubServer()
-    unknown = shutil.ignore_patterns("card.toml", "MODEL.md")
-    server.put(SMALL, shutil.copytree(MUSCGEN_TINY, tmp_path / "hub", ignore=unknown))
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 async def test_a_known_model_is_fetched_for_its_first_job_once_its_terms_are_accepted(home, hub):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 import pytest
-from fetching.hub_server import COMMIT, HubServer
-from tiny import MUSCGEN_TINY
+from fetching.hub_server import COMMIT
 
 from muscgen.fetching.shelf import Shelf
 from muscgen.jobs import State
@@ -26,17 +24,6 @@ TINY = "muscgen-tiny"
 def quick(monkeypatch):
     monkeypatch.setattr(caretaker, "TURN_S", 0.05)
     monkeypatch.setattr(errands, "TURN_S", 0.05)
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    server = HubServer()
-    unknown = shutil.ignore_patterns("card.toml", "MODEL.md")
-    server.put(SMALL, shutil.copytree(MUSCGEN_TINY, tmp_path / "hub", ignore=unknown))
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

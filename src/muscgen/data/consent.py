@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muscgen.data.track import Track
 from muscgen.errors import InvalidRequest
+from muscgen.errors.wrong import first_wrong
 from muscgen.models.terms import Policy
 from muscgen.rights.policies import policy_of, strictest
 
@@ -114,10 +115,9 @@ def _statement(place: str, words: str) -> Statement:
     try:
         return Statement.model_validate_json(words)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "statement"
+        field, wrong = first_wrong(error, "statement")
         raise InvalidRequest(
-            f"{place}: {field}: {first['msg']}",
+            f"{place}: {field}: {wrong}",
             param="consent",
             suggestion=f"fields are {', '.join(Statement.model_fields)}",
         ) from error

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from muscgen.errors import InvalidRequest
+from muscgen.errors.wrong import first_wrong
 from muscgen.evaluation.asked import Asked, asked_in, key_in
 from muscgen.evaluation.families import FAMILIES
 from muscgen.request import MAX_PROMPT_CHARS
@@ -103,10 +104,9 @@ def _prompt(path: Path, line: int, fields: dict[str, Any]) -> Prompt:
     try:
         return Prompt.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "prompt"
+        field, words = first_wrong(error, "prompt")
         raise InvalidRequest(
-            f"{path} line {line}: {field}: {first['msg']}",
+            f"{path} line {line}: {field}: {words}",
             param="prompts",
             suggestion=f"fields are {', '.join(Prompt.model_fields)}",
         ) from error

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muscgen.artifacts.files import write
 from muscgen.errors import FilesWrong, InvalidRequest
+from muscgen.errors.wrong import first_wrong
 from muscgen.fetching.plan import MOST_FILES, Item
 from muscgen.fetching.select import select
 from muscgen.models.card import CARD, card_fields
@@ -74,9 +75,8 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise FilesWrong(f"{where}: {place}: {first['msg']}".replace(": :", ":")) from error
+        place, wrong = first_wrong(error)
+        raise FilesWrong(f"{where}: {place}: {wrong}".replace(": :", ":")) from error
 
 
 def said_by(folder: Path, model: str | None, said: Said) -> tuple[str, Said]:

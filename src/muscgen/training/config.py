@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from muscgen.errors import InvalidRequest
+from muscgen.errors.wrong import first_wrong
 
 M = TypeVar("M", bound=BaseModel)
 Method = Literal["lora", "full"]
@@ -120,11 +121,8 @@ def read_as(kind: type[M], path: Path | None, **given: Any) -> M:  # noqa: ANN40
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "config"
-        raise InvalidRequest(
-            f"{field}: {first['msg']}", param=field, suggestion=_known(kind, field)
-        ) from error
+        field, wrong = first_wrong(error, "config")
+        raise InvalidRequest(f"{field}: {wrong}", param=field, suggestion=_known(kind, field)) from error
 
 
 def _file(path: Path) -> dict[str, Any]:
