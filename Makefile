@@ -28,7 +28,7 @@ serve: $(BASE)  ## the service on http://127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/muscgen serve
 
 test: $(DEV)  ## the tests
-	$(BIN)/python -m pytest $(PYTEST)
+	@scripts/test $(PYTEST)
 
 check: $(DEV)  ## lint, format, types, and which room may import which
 	$(BIN)/ruff check .

@@ -56,6 +56,12 @@ async def test_the_same_wish_is_the_same_task_until_it_is_over(queue):
     assert (await queue.ask_workers("pull", "m")).id != first.id
 
 
+async def test_tasks_are_taken_in_the_order_in_which_they_were_asked_for_however_fast(queue):
+    await queue.beat("a", "disk")
+    asked = [await queue.ask_workers("pull", f"m{number}") for number in range(20)]
+    assert [(await take(queue, "a")).task_id for _ in asked] == [task.id for task in asked]
+
+
 async def test_a_worker_that_dies_is_followed_by_the_next_at_its_place(queue, monkeypatch):
     await queue.beat("a", "disk")
     await queue.ask_workers("pull", "m")
