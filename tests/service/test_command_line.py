@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import select
 import subprocess
 import sys
+import time
 
 import pytest
 import soundfile
@@ -53,8 +58,6 @@ def muscgen(service, monkeypatch):
 
 
 def _with_path(environment: dict[str, str]) -> dict[str, str]:
-    import os
-
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MUSCGEN_")}
     return kept | environment
 
@@ -126,6 +129,67 @@ def test_operators_do_their_work_from_afar(muscgen):
     assert f"{key['id']}  guest" in muscgen("apikeys", "list").stdout
     assert document(muscgen("apikeys", "revoke", key["id"], "--json"))["revoked_at"]
     assert document(muscgen("jobs", "list", "--tenant", "guest", "--json")) == []
+
+
+def test_models_are_loaded_to_stay_and_unloaded(muscgen, service):
+    def tiny():
+        return service.client.get("/v1/models/muscgen-tiny").json()
+
+    service.until(lambda: tiny()["workers"])
+    task = document(muscgen("models", "load", "muscgen-tiny", "--json"))
+    assert (task["kind"], task["state"]) == ("load", "succeeded")
+    service.until(lambda: tiny()["state"] == "loaded")
+    assert "muscgen-tiny is unloaded" in muscgen("models", "unload", "muscgen-tiny").stdout
+    service.until(lambda: tiny()["state"] == "here")
+    assert "there is no model" in muscgen("models", "load", "nothing", code=2).stderr
+    assert "a model comes for its song" in muscgen("--server", "here", "models", "load", "x", code=2).stderr
+
+
+def test_a_song_that_waits_shows_its_place_in_the_queue(muscgen, service, tmp_path):
+    muscgen("queue", "pause", "muscgen-tiny")
+    before = service.ask(duration=300)["id"]
+    command = [sys.executable, "-m", "muscgen", "--server", service.url, "--api-key", service.key]
+    command += ["generate", "slow waltz", "-o", str(tmp_path / "waltz.wav"), "--duration", "1"]
+    with watched(command) as screen:
+        assert "queued, 1 before it, about" in screen.until("before it, about")
+        service.client.post(f"/jobs/{before}/cancel")
+        muscgen("queue", "resume", "muscgen-tiny")
+        screen.until("waltz.wav")
+    assert soundfile.info(tmp_path / "waltz.wav").duration == pytest.approx(1, abs=0.1)
+
+
+class Screen:
+    """What a command shows on a terminal."""
+
+    def __init__(self, terminal: int) -> None:
+        self.terminal = terminal
+        self.shown = ""
+
+    def until(self, words: str, limit_s: float = 90.0) -> str:
+        end = time.monotonic() + limit_s
+        while words not in self.shown and time.monotonic() < end:
+            if select.select([self.terminal], [], [], 1.0)[0]:
+                with contextlib.suppress(OSError):  # the command has ended
+                    self.shown += os.read(self.terminal, 65_536).decode(errors="replace")
+        assert words in self.shown, self.shown
+        return self.shown
+
+
+@contextlib.contextmanager
+def watched(command: list[str]):
+    ours, its = pty.openpty()
+    environment = _with_path({"COLUMNS": "120", "TERM": "xterm"})
+    try:
+        with subprocess.Popen(command, stdout=its, stderr=its, stdin=its, env=environment) as process:
+            try:
+                yield Screen(ours)
+            except BaseException:
+                process.kill()
+                raise
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert process.returncode == 0
 
 
 def test_consents_are_kept_there(muscgen):

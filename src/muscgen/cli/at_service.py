@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from muscgen.errors import FetchFailed
-
 if TYPE_CHECKING:
     from muscgen.client import Client
 
@@ -66,14 +64,15 @@ def model_line(model: dict[str, Any]) -> str:
 
 
 def ended(client: Client, task: dict[str, Any], words: str, *, as_json: bool) -> None:
-    """A task of a service's workers until it has ended, with its steps as lines. Raises FetchFailed."""
+    """A task of a service's workers until it has ended, with its steps as lines. Raises its failure."""
     task = _ended(client, task, as_json=as_json)
     if as_json:
         typer.echo(json.dumps(task, indent=2))
     if task["state"] != "succeeded":
-        error = task["error"] or {}
-        raise FetchFailed(
-            error.get("detail") or f"it ended as {task['state']}", suggestion=error.get("suggestion")
+        from muscgen.client.problems import error_of
+
+        raise error_of(
+            task["error"] or {"code": task["state"], "detail": f"it ended as {task['state']}"}, 500
         )
     if not as_json:
         typer.echo(words)

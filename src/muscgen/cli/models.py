@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from muscgen.cli import at_service, bringing, fetching
+from muscgen.cli import at_service, bringing, fetching, loading
 from muscgen.cli.options import AsJson, Home
 from muscgen.cli.server import there
 from muscgen.cli.words import in_words, person, say
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from muscgen.rights import Rules
 
 app = typer.Typer(
-    help="Models: list, show, accept, withdraw, pull, import, manifest, verify, remove.",
+    help="Models: list, show, accept, withdraw, pull, import, manifest, verify, remove, load, unload.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -194,3 +194,5 @@ app.command("import")(bringing.bring_in)
 app.command("manifest")(bringing.manifest)
 app.command("verify")(fetching.verify)
 app.command("remove")(fetching.remove)
+app.command("load")(loading.load)
+app.command("unload")(loading.unload)

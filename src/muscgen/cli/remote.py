@@ -13,6 +13,8 @@ from muscgen.cli.server import Server
 from muscgen.cli.sounds import SoundFile, of_option
 from muscgen.client import Client, Job, Output
 
+LOOK_S = 1  # between two looks at the queue
+
 
 def songs(
     wish: dict[str, Any], sound: SoundFile | None, server: Server, paths: Sequence[Path], tell: Tell
@@ -52,6 +54,9 @@ def followed(job: Job, *, cancels: bool = True) -> Job:
     try:
         with bar() as progress:
             task = progress.add_task("queued", total=1.0)
+            while not progress.disable and (place := job.now.waiting):
+                progress.update(task, description=place)
+                job.refresh(hold_s=LOOK_S)
             for event in job.events():
                 if event.kind == "progress":
                     told = event.payload

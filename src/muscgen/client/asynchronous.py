@@ -176,8 +176,9 @@ class AsyncJob:
     def outputs(self) -> list[Output]:
         return self.now.outputs
 
-    async def refresh(self) -> AsyncJob:
-        self.now = await self._client._run(flows.job(self.now.urls.self))
+    async def refresh(self, hold_s: int = 0) -> AsyncJob:
+        """What is known of it now; hold_s: or as soon as it is final, within so many seconds (0 to 60)."""
+        self.now = await self._client._run(flows.job(self.now.urls.self, hold_s))
         return self
 
     async def wait(self, limit_s: float = 600.0) -> AsyncJob:

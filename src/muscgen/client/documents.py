@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
+WAITING = frozenset({"queued", "loading"})
 
 
 class Wish(TypedDict, total=False):
@@ -105,6 +106,19 @@ class JobDocument(_Document):
     @property
     def final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def waiting(self) -> str | None:
+        """Where in the queue it is, in words: `queued, 2 before it, about 40 s`; None once it has begun."""
+        if self.status not in WAITING:
+            return None
+        ahead, left_s = self.queue.position, self.queue.eta_seconds
+        words = [
+            self.progress.stage if self.status == "loading" else None,
+            f"{ahead} before it" if ahead else None,
+        ]
+        words.append(None if left_s is None else f"about {left_s:.0f} s")
+        return ", ".join([self.status, *filter(None, words)])
 
 
 class Event(_Document):

@@ -61,6 +61,7 @@ def submit(prompt: str | None, wish: Mapping[str, Any], idempotency_key: str | N
 
 
 def job(url: str, hold_s: int = 0) -> Flow[JobDocument]:
+    """hold_s: how long the answer may be held back while the job is not final."""
     found = yield from document(Ask("GET", url, params={"wait": hold_s} if hold_s else {}))
     return JobDocument.model_validate(found)
 

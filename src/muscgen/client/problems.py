@@ -28,7 +28,7 @@ def problem_of(answer: httpx.Response) -> MuscgenError:
         found = answer.json()
         members = found if isinstance(found, dict) else {}
     retry_after_s = _seconds(answer.headers.get("retry-after"))
-    return _error(members, answer.status_code, retry_after_s, request_id=answer.headers.get("x-request-id"))
+    return error_of(members, answer.status_code, retry_after_s, request_id=answer.headers.get("x-request-id"))
 
 
 def failure_of(job: JobDocument) -> MuscgenError | None:
@@ -36,7 +36,7 @@ def failure_of(job: JobDocument) -> MuscgenError | None:
     if job.status == "succeeded":
         return None
     if job.error is not None:
-        return _error(job.error, int(job.error.get("status", 500)))
+        return error_of(job.error, int(job.error.get("status", 500)))
     if job.status == "cancelled":
         return Cancelled(f"{job.id} was cancelled")
     if job.status == "expired":
@@ -44,12 +44,13 @@ def failure_of(job: JobDocument) -> MuscgenError | None:
     return Failed(f"{job.id} ended as {job.status}")
 
 
-def _error(
+def error_of(
     members: Mapping[str, Any],
     status: int,
     retry_after_s: float | None = None,
     request_id: str | None = None,
 ) -> MuscgenError:
+    """What a problem's members tell, by its code, else by its status."""
     kind = _by_code().get(str(members.get("code"))) or _by_status(status)
     detail = str(members.get("detail") or f"the service answered {status}")
     error = kind(

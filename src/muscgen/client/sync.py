@@ -178,8 +178,9 @@ class Job:
     def outputs(self) -> list[Output]:
         return self.now.outputs
 
-    def refresh(self) -> Job:
-        self.now = self._client._run(flows.job(self.now.urls.self))
+    def refresh(self, hold_s: int = 0) -> Job:
+        """What is known of it now; hold_s: or as soon as it is final, within so many seconds (0 to 60)."""
+        self.now = self._client._run(flows.job(self.now.urls.self, hold_s))
         return self
 
     def wait(self, limit_s: float = 600.0) -> Job:

@@ -51,7 +51,7 @@ async def _followed(job: AsyncJob, wait_s: float, report: Report) -> None:
         progress = job.now.progress
         if progress.fraction > last:
             last = progress.fraction
-            await report(last, 1.0, progress.stage or job.status)
+            await report(last, 1.0, job.now.waiting or progress.stage or job.status)
 
 
 async def status(ask: Asker, job_id: str) -> dict[str, Any]:
@@ -91,6 +91,7 @@ def told(job: AsyncJob) -> dict[str, Any]:
     return {
         "job_id": now.id,
         "status": now.status,
+        "queue_position": now.queue.position,
         "progress": now.progress.fraction,
         "eta_seconds": now.progress.eta_seconds if now.queue.eta_seconds is None else now.queue.eta_seconds,
         "songs": [
