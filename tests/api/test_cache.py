@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from muscgen.admission.sharing import write_owed
 from muscgen.audit.chain import lines
 from muscgen.audit.segments import segments
 
@@ -57,6 +59,49 @@ async def test_a_job_whose_line_cannot_be_written_gets_no_song(service, tmp_path
     assert_problem(await service.post(**SAME), 503, "audit_unavailable")
     jobs = (await service.http.get("/jobs")).json()["jobs"]
     assert [job["id"] for job in jobs] == [first["id"]]
+
+
+class Killed(BaseException):
+    """The process is gone from here on."""
+
+
+def killed(*_, **__):
+    raise Killed
+
+
+@pytest.mark.parametrize("dies_in", ["note_song", "settle"])
+@pytest.mark.parametrize("how", ["hit", "coalesced"])
+async def test_a_song_has_one_line_wherever_the_process_dies(service, monkeypatch, dies_in, how):
+    first = await service.job(**SAME)
+    if how == "hit":
+        await service.finish(await service.claim())
+    with monkeypatch.context() as patch:
+        patch.setattr(f"muscgen.admission.sharing.{dies_in}", killed)
+        with pytest.raises(Killed):
+            await service.post(**SAME)
+    audit = service.app.state.house.audit
+    monkeypatch.setattr(audit, "_clock", lambda: time.time() + 60)  # whoever comes next comes a minute later
+    assert await write_owed(audit, service.queue) == 0  # another process may still be about to write it
+    assert await write_owed(audit, service.queue, late_s=0) == 1
+    assert await write_owed(audit, service.queue, late_s=0) == 0
+    jobs = (await service.http.get("/jobs")).json()["jobs"]
+    (shared,) = {job["id"] for job in jobs} - {first["id"]}
+    (line,) = noted(service)
+    assert (line["job"], line["how"], line["made_by"]) == (shared, how, first["id"])
+    assert len(line["artifacts"]) == (how == "hit")
+
+
+async def test_what_is_owed_is_written_even_where_the_job_is_gone_meanwhile(service, monkeypatch):
+    await service.job(**SAME)
+    await service.finish(await service.claim())
+    with monkeypatch.context() as patch:
+        patch.setattr("muscgen.admission.sharing.note_song", killed)
+        with pytest.raises(Killed):
+            await service.post(**SAME)
+    for job in (await service.http.get("/jobs")).json()["jobs"]:
+        await service.http.delete(job["urls"]["self"])
+    await write_owed(service.app.state.house.audit, service.queue, late_s=0)
+    assert [line["how"] for line in noted(service)] == ["hit"]
 
 
 async def test_two_equal_requests_share_the_making(service):

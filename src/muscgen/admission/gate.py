@@ -8,17 +8,16 @@ change in between; so is a deadline that cannot be met.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import partial
 
 from muscgen import telemetry
 from muscgen.admission.consents import Desk
 from muscgen.admission.effective import check_mode, effective, refuse_unreadable
 from muscgen.admission.principals import Principal
 from muscgen.admission.reading import read
+from muscgen.admission.sharing import note_shared, settle
 from muscgen.admission.sounds import shared, sound_of
 from muscgen.admission.work import still_kept, work_of
 from muscgen.artifacts import Store
@@ -30,7 +29,6 @@ from muscgen.models.registry import Registry
 from muscgen.models.terms import shipped
 from muscgen.request import GenerateRequest
 from muscgen.rights import Rules
-from muscgen.rights.notes import note_song
 from muscgen.webhooks.addresses import check_hook
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -92,38 +90,26 @@ class Gate:
                 work=work,
                 limits=principal.limits,
                 trace=telemetry.here(),
+                log=self.desk.audit.name(),
+                revision=card.revision,
             )
             if job_id is not None and enqueued.job_id != job_id:
                 await self.desk.unused(request, job_id)
         created = enqueued.created or enqueued.job_id == job_id
         if created:
-            await self._note_shared(enqueued.job, card, principal)
+            await self._note(enqueued.job, card)
             telemetry.JOBS_ACCEPTED.labels(card.id).inc()
             telemetry.event("job.accepted", job=enqueued.job_id, model=card.id)
         return Admitted(enqueued.job, created)
 
-    async def _note_shared(self, job: Job, card: Card, principal: Principal) -> None:
-        """A job that gets another one's song, which no worker writes down for it. Raises AuditUnavailable."""
-        if job.cache not in ("hit", "coalesced"):
-            return
-        result = job.result or {"model": {"revision": card.revision}, "outputs": ()}
-        note = partial(
-            note_song,
-            self.desk.audit,
-            principal.id,
-            job.request,
-            how=job.cache,
-            job=job.id,
-            made_by=job.leader,
-            model=card.id,
-            revision=result["model"]["revision"],
-            artifacts=[output["artifact"]["id"] for output in result["outputs"]],
-        )
+    async def _note(self, job: Job, card: Card) -> None:
+        """A job whose line cannot be written gets no song. Raises AuditUnavailable."""
         try:
-            await asyncio.to_thread(note)
+            await note_shared(self.desk.audit, self.queue, job, card.revision)
         except AuditUnavailable:
             await self.desk.unused(job.request, job.id)
             await self.queue.delete(job.id)
+            await settle(self.queue, job)
             raise
 
     def _check_webhook(self, wish: GenerateRequest) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from muscgen import telemetry
 from muscgen.artifacts import files
 from muscgen.audit.line import MAX_LINE_BYTES, Fact, Kind, Line
-from muscgen.audit.segments import Head, following, key_in, last_line, segments
+from muscgen.audit.segments import Head, following, key_in, last_line, line_of, segments
 from muscgen.errors import AuditUnavailable
 from muscgen.settings import AuditPolicy, Settings
 
 ROTATE_BYTES = 64_000_000
+FRESH_S = 10.0  # so long nobody else can have written the line of what was just begun
 
 
 class Audit:
@@ -37,22 +39,37 @@ class Audit:
     ) -> None:
         self._folder, self._key_path, self._head_path = folder, key, head
         self._policy, self._rotate_bytes, self._clock = policy, rotate_bytes, clock
+        self._name = ""
 
-    def note(self, kind: Kind, who: str, **what: Fact) -> Line | None:
+    def name(self) -> str:
+        """Of this log among those of a cluster; "" where nothing is written. Raises AuditUnavailable."""
+        if self._policy != "off" and not self._name:
+            with self._unless_missed("generate"):
+                self._name = files.digest(key_in(self._key_path))[:16]
+        return self._name
+
+    def note(self, kind: Kind, who: str, *, begun_at: float | None = None, **what: Fact) -> Line | None:
         """Write down who did what; durable on return. None where nothing was written.
 
-        who: a tenant or a person; "" is anyone. what: digests and ids, never a prompt. Blocks for the disk.
-        Raises AuditUnavailable.
+        who: a tenant or a person; "" is anyone. what: digests and ids, never a prompt. begun_at: Unix
+        seconds; whoever finds it unwritten later may write it too, and the first line of `what["job"]`
+        stays the only one. Blocks for the disk. Raises AuditUnavailable.
         """
         if self._policy == "off":
             return None
+        with self._unless_missed(kind):
+            return self._append(kind, who or "anyone", what, begun_at)
+        return None
+
+    @contextmanager
+    def _unless_missed(self, kind: str) -> Iterator[None]:
         try:
-            return self._append(kind, who or "anyone", what)
+            yield
         except (OSError, ValueError, AuditUnavailable) as error:
             telemetry.AUDIT_MISSED.labels(kind).inc()
             telemetry.warning("audit.missed", kind=kind, reason=str(error))
             if self._policy == "warn":
-                return None
+                return
             raise AuditUnavailable(
                 f"the audit log cannot be written, and nothing is done unseen: {error}", retry_after_s=60.0
             ) from error
@@ -68,9 +85,13 @@ class Audit:
         except (OSError, ValueError) as error:
             raise AuditUnavailable(f"the audit log in {self._folder} cannot be written: {error}") from error
 
-    def _append(self, kind: Kind, who: str, what: dict[str, Fact]) -> Line:
+    def _append(self, kind: Kind, who: str, what: dict[str, Fact], begun_at: float | None) -> Line:
         files.make_private(self._folder)
         with files.locked(self._folder):
+            if begun_at is not None and self._clock() > begun_at + FRESH_S:
+                written = line_of(self._folder, kind, str(what["job"]), begun_at)
+                if written is not None:
+                    return written
             key = key_in(self._key_path)
             path = self._mended(key)
             head, broken = self._head(key)

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from muscgen.artifacts import files
@@ -19,6 +20,7 @@ from muscgen.errors import ConfigurationError
 
 _NAME = re.compile(r"audit-(\d{6,})\.jsonl")
 _KEY_BYTES = 32
+_SKEW_S = 60.0  # between the clocks of those who write
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,29 @@ def last_line(path: Path) -> tuple[Line | None, bytes]:
         whole, _, torn = file.read().rpartition(b"\n")
     if not whole:
         return None, torn
+    return _readable(whole.rpartition(b"\n")[2]), torn
+
+
+def _readable(text: bytes) -> Line | None:
     try:
-        return Line.read(whole.rpartition(b"\n")[2]), torn
+        return Line.read(text)
     except ValueError:
-        return None, torn
+        return None
+
+
+def line_of(folder: Path, kind: str, job: str, since: float) -> Line | None:
+    """The line of this kind that names the job, if one was written. since: Unix seconds; none is older."""
+    oldest = datetime.fromtimestamp(since - _SKEW_S, UTC).isoformat()
+    for path in reversed(segments(folder)):
+        lines = path.read_bytes().splitlines()
+        for text in lines:
+            if job.encode() not in text or (line := _readable(text)) is None:
+                continue
+            if (line.kind, line.what.get("job")) == (kind, job):
+                return line
+        if lines and (first := _readable(lines[0])) and first.time < oldest:
+            return None
+    return None
 
 
 def key_in(path: Path) -> bytes:

@@ -11,6 +11,7 @@ import typer
 import uvicorn
 
 from muscgen import __version__, telemetry
+from muscgen.admission.sharing import keep_writing_owed
 from muscgen.api import create_app
 from muscgen.audit import audit_of
 from muscgen.cli.assistants import assisted
@@ -68,6 +69,7 @@ class Service:
             registry.get(self._settings.default_model)
             audit_of(self._settings, check=True)
             app = create_app(self._settings, queue=queue, store=store, registry=registry)
+            watching.append(asyncio.create_task(keep_writing_owed(app.state.house.audit, queue)))
             if self._webhooks:
                 telling = deliver(self._settings, app.state.house, signing(self._settings))
                 watching.append(asyncio.create_task(telling))

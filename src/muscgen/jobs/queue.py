@@ -12,13 +12,14 @@ from muscgen.jobs.connect import outages
 from muscgen.jobs.job import DeadLetter, Enqueued
 from muscgen.jobs.keys import Keys
 from muscgen.jobs.outbox import Posting
+from muscgen.jobs.owed import Owing
 from muscgen.jobs.sound import Sounding
 from muscgen.jobs.stock import Stocking
 from muscgen.jobs.tasks import Tasking
 from muscgen.request import SongRequest
 
 
-class Queue(Administering, Sounding, Posting, Stocking, Tasking):
+class Queue(Administering, Sounding, Posting, Owing, Stocking, Tasking):
     """Jobs in Redis; every change of state is one Lua script, and the server's clock is the only one.
 
     `Queue(client, *, lease_s=30, max_attempts=3, max_depth=1000, require_worker=False, ageing_s=600,

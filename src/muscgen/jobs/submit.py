@@ -32,13 +32,16 @@ class Submitting(Spending):
         work: str = "",
         limits: Limits = UNLIMITED,
         trace: str = "",
+        log: str = "",
+        revision: str = "",
     ) -> Enqueued:
         """Put a job in the queue of its model, once.
 
         The same `idempotency_key` and `body_hash` of a tenant find the earlier job (`created` False) for
         as long as it is kept. The same `job_id` does too. Jobs with the same `work` share what is made
         of it, while it is made and as long as the cache keeps it; '' is work of its own. `trace` is the
-        W3C traceparent that its worker goes on from.
+        W3C traceparent that its worker goes on from. Where the job gets another one's song, a line of it is
+        owed to the audit log of that name (see `Owing`), with the model's revision; to none where it is ''.
 
         Raises QueueFull with `retry_after_s`, RateLimited, QuotaExceeded, IdempotencyConflict for one key
         with two bodies, DeadlineTooShort, NoWorker where a worker is required, QueueUnavailable.
@@ -72,6 +75,8 @@ class Submitting(Spending):
             limits.queue_depth or 0,
             _hook(request),
             trace,
+            log,
+            revision,
         )
         if spent and (reply[0] != b"created" or reply[1].decode() != job_id):
             await self._refund(tenant, request, job_id)

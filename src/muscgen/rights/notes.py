@@ -29,8 +29,13 @@ def note_song(
     artifacts: Sequence[str],
     job: str | None = None,
     made_by: str | None = None,
+    attempt: int | None = None,
+    begun_at: float | None = None,
 ) -> None:
     """Write down that somebody gets a song. made_by: the job that makes or made it, if that is another.
+
+    attempt: the worker's; where a job has more than one line, the last attempt's files were handed out.
+    begun_at: since when others may write this line too, in Unix seconds; it is written once.
 
     Blocks for the disk. Raises AuditUnavailable.
     """
@@ -38,9 +43,11 @@ def note_song(
     audit.note(
         "generate",
         who,
+        begun_at=begun_at,
         how=how,
         job=job,
         made_by=made_by,
+        attempt=attempt,
         model=model,
         revision=revision,
         request_sha256=hashlib.sha256(request.to_json().encode()).hexdigest(),

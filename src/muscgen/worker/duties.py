@@ -94,6 +94,7 @@ class Duties:
             claim.request,
             how="made",
             job=claim.job_id,
+            attempt=claim.attempt,
             model=made_by["id"],
             revision=made_by["revision"],
             artifacts=artifacts,

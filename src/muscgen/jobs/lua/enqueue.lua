@@ -1,6 +1,6 @@
 -- nothing -> queued; with equal work at hand, a fan of it (queued or running), or succeeded at once
 local id, model, request, class, deadline, ttl, tombstone, max_attempts, max_depth, need_worker, idem, body, tenant,
-  audio_s, work, concurrency, queue_depth, hook, trace = unpack(ARGV)
+  audio_s, work, concurrency, queue_depth, hook, trace, log, revision = unpack(ARGV)
 
 -- How it went, which job it is, and how that job stands.
 local function answer(how, found) return { how, found, snapshot(found) } end
@@ -30,6 +30,15 @@ if tenant ~= '' and tonumber(queue_depth) > 0 and not kept then
   if waiting >= tonumber(queue_depth) then return { 'crowded', waiting } end
 end
 
+-- No worker writes down who gets another one's song. Until whoever asks has, it is owed to its log.
+local function owe()
+  if log == '' then return end
+  redis.call('COPY', job(id), key('owed:' .. id))
+  redis.call('PERSIST', key('owed:' .. id))
+  redis.call('HSET', key('owed:' .. id), 'log', log, 'revision', revision)
+  redis.call('ZADD', key('owed'), now, id)
+end
+
 -- Fair turns: a tenant's next job starts where its last one ends, in seconds of music, and not before the clock.
 local line = class .. ':' .. tenant
 local clock = tonumber(redis.call('GET', key('clock')) or 0)
@@ -51,6 +60,7 @@ if kept then
   move(id, 'running')
   conclude(id, 'succeeded', result)
   use(kept, tenant, id, now + tonumber(ttl))
+  owe()
   return answer('created', id)
 end
 
@@ -71,6 +81,7 @@ if leader then
     redis.call('HSET', job(leader), 'score', score)
     redis.call('ZADD', key('q'), 'XX', score, leader)
   end
+  owe()
   return answer('created', id)
 end
 
