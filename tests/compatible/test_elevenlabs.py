@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import httpx
@@ -79,6 +80,37 @@ def test_a_plan_becomes_sections(client, service):
         "Drop, lofi, 85 bpm, drums",
     ]
     assert wish["negative_prompt"] == "vocals"
+
+
+def test_a_song_comes_with_the_plan_that_was_followed(client, service):
+    made = client.music.compose_detailed(prompt="calm piano", music_length_ms=6_000)
+    [section] = made.json["composition_plan"]["sections"]
+    assert (section["positive_local_styles"], section["duration_ms"]) == (["calm piano"], 6_000)
+    assert made.json["song_metadata"]["description"] == "calm piano"
+    assert made.filename == f"{made.song_id}.mp3"
+    assert sound_of([made.audio]).duration == pytest.approx(6, abs=0.1)
+    [output] = service.job(made.song_id)["outputs"]
+    assert hashlib.sha256(made.audio).hexdigest() == output["artifact"]["sha256"]
+    again = client.music.compose_detailed(
+        composition_plan=made.json["composition_plan"], output_format="wav_32000"
+    )
+    assert again.json["composition_plan"] == made.json["composition_plan"]
+    assert sound_of([again.audio]).format == "WAV"
+
+
+@pytest.mark.parametrize(
+    ("wish", "param"),
+    [
+        ({"with_timestamps": True}, "with_timestamps"),
+        ({"store_for_inpainting": True}, "store_for_inpainting"),
+        ({"music_length_ms": 9_000_000}, "music_length_ms"),
+    ],
+)
+def test_what_is_told_of_no_song_is_refused_by_name(client, wish, param):
+    with pytest.raises(ApiError) as raised:
+        client.music.compose_detailed(prompt="x", **wish)
+    assert raised.value.status_code == 422
+    assert param in raised.value.body["detail"][0]["loc"]
 
 
 def test_a_sound_effect_is_made_from_words(client):

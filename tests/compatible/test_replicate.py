@@ -12,7 +12,11 @@ import pytest
 import replicate
 import soundfile
 from replicate.exceptions import ReplicateError
+from replicate.webhook import InvalidSignatureError
 
+from tests.service.services import serving
+
+KEY = "correct-horse-battery-staple"
 TINY = "muscgen/muscgen-tiny"
 QUICK = {"prompt": "calm piano", "duration": 1, "seed": 7}
 LONG = {"prompt": "techno", "duration": 300}
@@ -62,6 +66,20 @@ def test_a_version_is_the_hash_of_the_weights(client, service):
     made = client.predictions.create(version=revision, input=QUICK, wait=60)
     assert made.version == revision
     assert str(client.run(f"{TINY}:{revision}", input=QUICK)) == made.output
+
+
+def test_a_model_and_its_one_version_are_found_by_owner_and_name(client, service):
+    model = client.models.get(TINY)
+    own = service.client.get("/v1/models/muscgen-tiny").json()
+    assert (model.id, model.description) == (TINY, own["description"])
+    assert model.latest_version.id == own["revision"]
+    assert "prompt" in model.latest_version.openapi_schema["components"]["schemas"]["Input"]["properties"]
+    assert [version.id for version in model.versions.list().results] == [own["revision"]]
+    assert model.versions.get(own["revision"]) == model.latest_version
+    known = client.models.get("facebook/musicgen-small")
+    assert (known.owner, known.name, known.latest_version) == ("facebook", "musicgen-small", None)
+    with pytest.raises(ReplicateError, match="there is no model"):
+        client.models.get("muscgen/nothing")
 
 
 def test_predictions_are_listed_newest_first(client):
@@ -145,6 +163,26 @@ def test_a_webhook_is_told_of_the_prediction_and_signed(client, service, receive
         body=body.decode(),
         secret=replicate.webhook.WebhookSigningSecret(key=secret),
     )
+
+
+def test_the_secret_of_webhooks_is_the_askers_own_and_nobodys_without_keys(client, tmp_path, receiver):
+    with pytest.raises(ReplicateError, match="anybody would learn its secret"):
+        client.webhooks.default.secret()
+    url, told, came = receiver
+    keys = {"MUSCGEN_API_KEYS": f"{KEY},{KEY}-of-another", "MUSCGEN_WEBHOOK_ALLOW_PRIVATE": "true"}
+    with serving(tmp_path / "closed", **keys) as closed:
+        mine, another = (
+            replicate.Client(api_token=key, base_url=closed.url) for key in (KEY, f"{KEY}-of-another")
+        )
+        mine.predictions.create(version="muscgen-tiny", input=QUICK, webhook=url)
+        assert came.wait(60)
+        [(headers, body)] = told
+        call = {"headers": {name.lower(): value for name, value in headers.items()}, "body": body.decode()}
+        replicate.webhooks.validate(**call, secret=mine.webhooks.default.secret())
+        with pytest.raises(InvalidSignatureError):
+            replicate.webhooks.validate(**call, secret=another.webhooks.default.secret())
+        for one in (mine, another):
+            one._client.close()
 
 
 def test_a_song_goes_on_from_a_file_that_is_brought(client, tmp_path):

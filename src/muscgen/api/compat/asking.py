@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from muscgen import telemetry
 from muscgen.admission import Admitted, InvalidFields, Principal
 from muscgen.api.audio import Listening
+from muscgen.api.compat.enclosed import Tell, enclosed
 from muscgen.api.connection import bound, held, while_connected
 from muscgen.api.house import House
 from muscgen.api.routes.audio import listen
@@ -70,9 +71,12 @@ async def sing(
     wish: Mapping[str, Any],
     names: Mapping[str, str],
     *,
-    live: bool,
+    live: bool = False,
+    tell: Tell | None = None,
 ) -> Response:
-    """The song as the answer: while it is made, or its whole file. The job ends with the connection.
+    """The song as the answer: its whole file, or (`live`) while it is made. The job ends with the connection.
+
+    tell: what is told of the song in a part before it.
 
     Raises JobNotFinished after ten minutes, ClientDisconnect, and what the gate raises.
     """
@@ -82,7 +86,11 @@ async def sing(
     async with bound(house.queue, mine):
         if not live:
             await _ended(house, request, found.job.id)
-        answer = await listen(found.job.id, house, request, asker, _as_asked(wish["output"]))
+        heard = _as_asked(wish["output"])
+        if tell is None:
+            answer = await listen(found.job.id, house, request, asker, heard)
+        else:
+            answer = await enclosed(found.job, house, request, heard, tell)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["song-id"] = found.job.id
     return held(answer, house.queue, mine)

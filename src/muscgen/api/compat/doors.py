@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from muscgen.api.compat import elevenlabs, files, openai, replicate
+from muscgen.api.compat import catalogue, elevenlabs, files, openai, replicate
 from muscgen.settings import Settings
 
 
@@ -12,7 +12,7 @@ def doors(settings: Settings) -> list[APIRouter]:
     """The routers of the vendors that the settings name."""
     found: list[APIRouter] = []
     if settings.replicate_routes:
-        found += [replicate.router, files.router]
+        found += [replicate.router, catalogue.router, files.router]
     if settings.elevenlabs_routes:
         found.append(elevenlabs.router)
     if settings.openai_routes:

@@ -15,6 +15,7 @@ from muscgen.api.compat.asking import refuse, sing
 from muscgen.api.house import House, Parts, query
 from muscgen.api.preferences import require_json
 from muscgen.errors import NotFound
+from muscgen.jobs.job import Job
 
 router = APIRouter(tags=["compatible"], include_in_schema=False)
 
@@ -34,8 +35,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
 _SOUND_NAMES = MappingProxyType({**_NAMES, "prompt": "text", "duration": "duration_seconds"})
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
-        "detailed": "songs come without a plan and words with times",
-        "detailed/stream": "songs come without a plan and words with times",
+        "detailed/stream": "a song and its plan come when it is whole, by POST /v1/music/detailed",
         "plan": "nothing here writes plans from prompts; a composition_plan of your own is taken",
         "stem-separation": "songs are not taken apart",
         "upload": "sound is brought by POST /artifacts",
@@ -85,6 +85,13 @@ class ComposeWish(_Body):
     finetune_strength: float | None = None
 
 
+class DetailedWish(ComposeWish):
+    """The body of POST /v1/music/detailed."""
+
+    with_timestamps: bool = False
+    with_waveform_visual: bool = False
+
+
 class SoundWish(_Body):
     """The body of POST /v1/sound-generation."""
 
@@ -111,7 +118,20 @@ Wanted = Annotated[str | None, Query(max_length=40)]
 async def compose(request: Request, house: Parts, asker: Maker, output_format: Wanted = None) -> Response:
     """A song's file, once it is whole."""
     wish = await _composed(request, house, output_format)
-    return await sing(house, asker, request, wish, _NAMES, live=False)
+    return await sing(house, asker, request, wish, _NAMES)
+
+
+@router.post("/v1/music/detailed", dependencies=[Depends(query("output_format"))])
+async def detailed(request: Request, house: Parts, asker: Maker, output_format: Wanted = None) -> Response:
+    """A song's file after its plan, once it is whole."""
+    require_json(request)
+    asked = read_as(DetailedWish, await request.body())
+    if asked.with_timestamps:
+        refuse("with_timestamps", "there are no words: nobody sings here", "leave it out")
+    if asked.with_waveform_visual:
+        refuse("with_waveform_visual", "is not drawn here", "leave it out")
+    wish = _wish(asked, house, output_format)
+    return await sing(house, asker, request, wish, _NAMES, tell=lambda job: _told(asked, job))
 
 
 @router.post("/v1/music/stream", dependencies=[Depends(query("output_format"))])
@@ -133,7 +153,7 @@ async def sound(request: Request, house: Parts, asker: Maker, output_format: Wan
     wish: dict[str, Any] = {"prompt": asked.text, "model": asked.model_id, "output": _output(output_format)}
     if asked.duration_seconds is not None:
         wish["duration"] = asked.duration_seconds
-    return await sing(house, asker, request, wish, _SOUND_NAMES, live=False)
+    return await sing(house, asker, request, wish, _SOUND_NAMES)
 
 
 @router.post("/v1/music/{name:path}")
@@ -147,7 +167,10 @@ async def elsewhere(name: str) -> Response:
 
 async def _composed(request: Request, house: House, output_format: str | None) -> dict[str, Any]:
     require_json(request)
-    asked = read_as(ComposeWish, await request.body())
+    return _wish(read_as(ComposeWish, await request.body()), house, output_format)
+
+
+def _wish(asked: ComposeWish, house: House, output_format: str | None) -> dict[str, Any]:
     _check(asked, signs=house.settings.credentials)
     plan = asked.composition_plan or asked.music_prompt
     wish: dict[str, Any] = {"model": asked.model_id, "seed": asked.seed, "output": _output(output_format)}
@@ -177,6 +200,25 @@ def _check(asked: ComposeWish, *, signs: bool) -> None:
     if asked.sign_with_c2pa not in (None, signs):
         said = "every song is signed here" if signs else "this service signs nothing"
         refuse("sign_with_c2pa", said, "leave it out")
+
+
+def _told(asked: ComposeWish, job: Job) -> dict[str, Any]:
+    """The plan that was followed, of a prompt as a section of its own; of the rest what is known."""
+    plan = asked.composition_plan or asked.music_prompt
+    if plan is None:
+        words = (asked.prompt,) if asked.prompt else ()
+        only = PlannedSection(positive_local_styles=words, duration_ms=round(job.request.duration_s * 1000))
+        plan = Plan(sections=(only,))
+    return {
+        "composition_plan": plan.model_dump(),
+        "song_metadata": {
+            "title": None,
+            "description": asked.prompt,
+            "genres": [],
+            "languages": [],
+            "is_explicit": False,
+        },
+    }
 
 
 def _planned(plan: Plan) -> dict[str, Any]:

@@ -11,22 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from muscgen.admission import Principal, read_as
 from muscgen.api.compat.asking import admit, refuse
+from muscgen.api.compat.catalogue import model_meant, site_of
 from muscgen.api.compat.following import follow_prediction
 from muscgen.api.compat.inputs import NAMES, Input, wish_of
-from muscgen.api.compat.predictions import OWNER, prediction, qualified, told_time
+from muscgen.api.compat.predictions import prediction
 from muscgen.api.connection import while_connected
 from muscgen.api.house import House, Maker, Parts, Reader, query
-from muscgen.api.parameters import came_at
 from muscgen.api.preferences import MAX_WAIT_S, require_json
 from muscgen.api.routes.jobs import is_event_id
-from muscgen.errors import InvalidRequest, NotFound
-from muscgen.models.card import Card
+from muscgen.errors import InvalidRequest
 from muscgen.request import WebhookEvent
 
 router = APIRouter(tags=["compatible"], include_in_schema=False)
 
-COG = "0.3.9"  # the form of the schemas below, to their client
-_REVISION = re.compile(r"[0-9a-f]{64}")
 _WAIT = re.compile(r"wait(?:=([0-9]{1,3}))?")
 Told = Literal["start", "output", "logs", "completed"]
 # Songs are there when a job is done, and not before.
@@ -69,7 +66,7 @@ async def list_predictions(
     request: Request, house: Parts, asker: Reader, cursor: Annotated[str | None, Query(max_length=200)] = None
 ) -> dict[str, Any]:
     """The tenant's, newest first."""
-    page, site = await house.queue.list(tenant=asker.id or None, limit=100, cursor=cursor), _site(request)
+    page, site = await house.queue.list(tenant=asker.id or None, limit=100, cursor=cursor), site_of(request)
     following = page.next_cursor and f"{site}/v1/predictions?cursor={page.next_cursor}"
     found = [prediction(job, house, site) for job in page.jobs]
     return {"previous": None, "next": following, "results": found}
@@ -78,14 +75,14 @@ async def list_predictions(
 @router.get("/v1/predictions/{job_id}", dependencies=[Depends(query())])
 async def get(job_id: str, request: Request, house: Parts, asker: Reader) -> dict[str, Any]:
     """One."""
-    return prediction(await house.job_of(asker, job_id), house, _site(request))
+    return prediction(await house.job_of(asker, job_id), house, site_of(request))
 
 
 @router.post("/v1/predictions/{job_id}/cancel", dependencies=[Depends(query())])
 async def cancel(job_id: str, request: Request, house: Parts, asker: Maker) -> dict[str, Any]:
     """Stop it, once or again."""
     await house.job_of(asker, job_id)
-    return prediction(await house.queue.cancel(job_id), house, _site(request))
+    return prediction(await house.queue.cancel(job_id), house, site_of(request))
 
 
 @router.get("/v1/predictions/{job_id}/stream", dependencies=[Depends(query())])
@@ -100,21 +97,7 @@ async def stream(
     job = await house.job_of(asker, job_id)
     if last_event_id is not None and not is_event_id(last_event_id):
         raise InvalidRequest("Last-Event-ID is not the id of an event", param="Last-Event-ID")
-    return follow_prediction(job, house, request, _site(request), last_event_id)
-
-
-@router.get("/v1/models/{model:path}/versions/{version}", dependencies=[Depends(query())])
-async def version(model: str, version: str, house: Parts, asker: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """What a version takes; a model has one, named by the SHA-256 of its weights."""
-    card = house.registry.get(_model(model, house))
-    if version not in (card.revision, card.id):
-        raise NotFound(f"{qualified(card.id)} has no version {version[:80]}", suggestion=card.revision)
-    return {
-        "id": card.revision,
-        "created_at": told_time(came_at(card)),
-        "cog_version": COG,
-        "openapi_schema": _schema(card),
-    }
+    return follow_prediction(job, house, request, site_of(request), last_event_id)
 
 
 async def _created(model: str | None, request: Request, house: House, asker: Principal) -> Response:
@@ -124,8 +107,8 @@ async def _created(model: str | None, request: Request, house: House, asker: Pri
         refuse("version", f"the address names {model[:80]} already", "leave it out")
     if "cancel-after" in request.headers:
         refuse("Cancel-After", "is not heeded here", "delivery.deadline of POST /generate")
-    named, wait_s, site = model or wish.version, _wait_s(request), _site(request)
-    body = wish_of(wish.input, None if named is None else _model(named, house))
+    named, wait_s, site = model or wish.version, _wait_s(request), site_of(request)
+    body = wish_of(wish.input, None if named is None else model_meant(named, house))
     body["delivery"] = _delivery(wish, site)
     key = request.headers.get("idempotency-key")
     found = await admit(house, asker, body, NAMES, idempotency_key=key, stays=wait_s > 0)
@@ -155,31 +138,3 @@ def _wait_s(request: Request) -> int:
             refuse("Prefer", f"wait is 1 to {MAX_WAIT_S} seconds", "wait")
         return wait_s
     return 0
-
-
-def _model(named: str, house: House) -> str:
-    """The id of the model that is meant; what is unknown stays as it is, and the gate refuses it."""
-    cards = house.registry.list()
-    if _REVISION.fullmatch(named):
-        return next((card.id for card in cards if card.revision == named), named)
-    if any(card.id == named for card in cards):
-        return named
-    return named.removeprefix(f"{OWNER}/")
-
-
-def _schema(card: Card) -> dict[str, Any]:
-    schema = Input.model_json_schema()
-    for name in ("temperature", "top_k", "top_p"):
-        schema["properties"][name]["default"] = getattr(card.sampling, name)
-    output = {"anyOf": [{"type": "string", "format": "uri"}, {"type": "array", "items": {"type": "string"}}]}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": card.id, "version": card.revision},
-        "paths": {},
-        "components": {"schemas": {"Input": schema, "Output": {"title": "Output", **output}}},
-    }
-
-
-def _site(request: Request) -> str:
-    """What this service's addresses begin with, as the client sees it."""
-    return str(request.base_url).rstrip("/")

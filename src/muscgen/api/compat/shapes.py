@@ -9,7 +9,7 @@ PROBLEM = "application/problem+json"
 JSON = "application/json"
 _ELEVENLABS = ("/v1/music", "/v1/sound-generation")
 _OPENAI = ("/v1/audio",)
-_REPLICATE = ("/v1/predictions", "/v1/files")
+_REPLICATE = ("/v1/predictions", "/v1/files", "/v1/webhooks")
 
 
 def shaped(members: Mapping[str, Any], path: str) -> tuple[dict[str, Any], str]:
