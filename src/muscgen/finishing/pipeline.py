@@ -215,7 +215,10 @@ def _sign(work: _Work) -> _Work:
     if work.seal is None:
         return work
     signed = work.seal.sign(work.content, work.output.format)
-    return replace(work, content=signed.content, sidecar=signed.sidecar)
+    warnings = work.warnings
+    if signed.unstamped:
+        warnings = (*warnings, f"credentials: they have no time stamp: {signed.unstamped}")
+    return replace(work, content=signed.content, sidecar=signed.sidecar, warnings=warnings)
 
 
 # Resampling and the watermark move peaks and fading lowers loudness, so they come before the gain. Tags come

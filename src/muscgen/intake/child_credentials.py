@@ -38,20 +38,27 @@ def _words(sound: BinaryIO, more: dict[str, Any]) -> dict[str, Any]:
 
     sidecar = None if more["sidecar"] is None else base64.b64decode(more["sidecar"])
     try:
-        stores = [_store(sound, sidecar, trust) for trust in more["trusts"] or [None]]
+        # To c2pa whoever is trusted with time is trusted to sign: so first who signed, and then when.
+        stores = [_store(sound, sidecar, [trust], whose_time=False) for trust in more["trusts"] or [None]]
+        trusting = [number for number, store in enumerate(stores) if _is_trusted(store)]
+        store = stores[trusting[0] if trusting else 0]
+        if _is_stamped(store):
+            store = _store(sound, sidecar, more["trusts"], whose_time=True)
     except c2pa.C2paError as error:
         why = str(error)[:_MAX_WHY_CHARS]
         return {"found": False, "why": "" if why.startswith(_ABSENT) else why}
-    trusting = [number for number, store in enumerate(stores) if _is_trusted(store)]
-    best = trusting[0] if trusting else 0
-    return {"found": True, "trusted_by": best if trusting else None, "store": stores[best]}
+    return {"found": True, "trusted_by": trusting[0] if trusting else None, "store": store}
 
 
-def _store(sound: BinaryIO, sidecar: bytes | None, anchors: dict[str, str] | None) -> dict[str, Any]:
+def _store(
+    sound: BinaryIO, sidecar: bytes | None, trusts: list[dict[str, str] | None], *, whose_time: bool
+) -> dict[str, Any]:
+    """What the Reader says. whose_time: whether it is of account who stamped the time."""
     import c2pa
 
-    trust = {"trust": {"anchors": [anchors]}} if anchors else {}
-    context = c2pa.Context.from_dict({"verify": _OFFLINE} | trust)
+    anchors = [trust for trust in trusts if trust]
+    verify = _OFFLINE | {"verify_timestamp_trust": whose_time}
+    context = c2pa.Context.from_dict({"verify": verify, "trust": {"anchors": anchors}})
     sound.seek(0)
     found: dict[str, Any] = json.loads(c2pa.Reader(None, sound, sidecar, context).json())
     return found
@@ -61,6 +68,11 @@ def _is_trusted(store: dict[str, Any]) -> bool:
     """Whether it was signed by a signer who is trusted, whatever became of the file since."""
     found = store.get("validation_results", {}).get("activeManifest", {}).get("success", ())
     return {"claimSignature.validated", "signingCredential.trusted"} <= {each["code"] for each in found}
+
+
+def _is_stamped(store: dict[str, Any]) -> bool:
+    signature = store["manifests"][store["active_manifest"]].get("signature_info") or {}
+    return "time" in signature
 
 
 def _archive(sound: BinaryIO, ingredient: dict[str, str]) -> bytes:

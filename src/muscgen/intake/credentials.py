@@ -22,13 +22,22 @@ _CONDITIONAL = frozenset({"signingCredential.untrusted"})
 
 
 @dataclass(frozen=True, slots=True)
+class TimeStamp:
+    """When something was signed, ISO 8601, as an authority says (RFC 3161). trusted: whether we trust it."""
+
+    time: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What a file's credentials say, and whether that holds.
 
     state: valid where nothing speaks against them but that their signer may be unknown. trusted_by: number of
     the first trust given in the signer, whatever became of the file since; None: none. changed: the file or
     its credentials were changed after signing. problems: C2PA's codes. manifest: the newest, as c2pa's
-    Reader tells it; earlier: those of what it was made of, and of that. why: of `unreadable`.
+    Reader tells it; earlier: those of what it was made of, and of that. time_stamp: of the newest's
+    signature. why: of `unreadable`.
     """
 
     state: State
@@ -38,6 +47,7 @@ class Credentials:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[Mapping[str, Any], ...] = ()
     why: str = ""
+    time_stamp: TimeStamp | None = None
 
     @property
     def signer(self) -> dict[str, str | None]:
@@ -147,7 +157,17 @@ def _judged(store: Mapping[str, Any], trusted_by: int | None) -> Credentials:
         problems,
         dict(manifest),
         tuple(dict(each) for each in earlier),
+        time_stamp=_stamp(store, manifest),
     )
+
+
+def _stamp(store: Mapping[str, Any], manifest: Mapping[str, Any]) -> TimeStamp | None:
+    found = store.get("validation_results", {}).get("activeManifest", {})
+    codes = {each["code"] for each in found.get("success", ())}
+    time = (manifest.get("signature_info") or {}).get("time")
+    if not isinstance(time, str) or "timeStamp.validated" not in codes:
+        return None
+    return TimeStamp(time[:40], "timeStamp.trusted" in codes)
 
 
 def _assertions(manifest: Mapping[str, Any], label: str) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import muscgen
 from muscgen.errors import ConfigurationError, Unavailable
 from muscgen.provenance.origin import Origin
 from muscgen.provenance.signing import Signer
+from muscgen.provenance.timestamps import TimeStamps
 from muscgen.request import Format
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -45,17 +47,34 @@ _SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signed:
-    """A file with its credentials. sidecar: these, where the file itself is as it was."""
+    """A file with its credentials. sidecar: these, where the file itself is as it was.
+
+    unstamped: why there is no time stamp, where there should be one.
+    """
 
     content: bytes
     sidecar: bytes | None = None
+    unstamped: str = ""
 
 
-def sign(content: bytes, encoding: Format, origin: Origin, signer: Signer) -> Signed:
+def sign(
+    content: bytes, encoding: Format, origin: Origin, signer: Signer, stamps: TimeStamps | None = None
+) -> Signed:
     """The file, with tags and all, signed. Nothing of its sound changes; equal files differ in their ids.
+
+    stamps: who puts a time stamp to it; where that fails, it has none.
 
     Raises Unavailable where there is no signature to be had now.
     """
+    if stamps is None:
+        return _signed(content, encoding, origin, signer, None)
+    signed, why = stamps.asked_in(partial(_signed, content, encoding, origin, signer))
+    return replace(signed, unstamped=why)
+
+
+def _signed(
+    content: bytes, encoding: Format, origin: Origin, signer: Signer, stamps_at: str | None
+) -> Signed:
     import c2pa
 
     content_type, place = _TYPES[encoding]
@@ -67,7 +86,7 @@ def sign(content: bytes, encoding: Format, origin: Origin, signer: Signer) -> Si
                 builder.add_ingredient_from_archive(io.BytesIO(part.ingredient))
         if place == "sidecar":
             builder.set_no_embed()
-        sidecar = builder.sign(_native(signer), content_type, io.BytesIO(content), made)
+        sidecar = builder.sign(_native(signer, stamps_at), content_type, io.BytesIO(content), made)
     except c2pa.C2paError as error:
         raise Unavailable(f"the song cannot be signed: {error}") from error
     return Signed(made.getvalue()) if place == "embedded" else Signed(content, sidecar)
@@ -75,12 +94,8 @@ def sign(content: bytes, encoding: Format, origin: Origin, signer: Signer) -> Si
 
 def prove(signer: Signer) -> None:
     """Sign a file of silence. Raises ConfigurationError for a certificate that C2PA does not take."""
-    silence = (
-        b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\x08\0\0\0"
-        + b"\0" * 8
-    )
     try:
-        sign(silence, "wav", Origin("none", "none", "none"), signer)
+        sign(_SILENCE, "wav", Origin("none", "none", "none"), signer)
     except Unavailable as error:
         raise ConfigurationError(
             f"songs cannot be signed with this certificate: {error.detail}", param="signing_certificates"
@@ -118,10 +133,10 @@ def _manifest(origin: Origin, encoding: Format) -> dict[str, Any]:
     }
 
 
-def _native(signer: Signer) -> Any:  # noqa: ANN401  (c2pa's Signer, which has no types)
+def _native(signer: Signer, stamps_at: str | None) -> Any:  # noqa: ANN401  (c2pa's Signer, which has no types)
     import c2pa
 
     if signer.pem is None:
-        return c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain.pem)
-    info = c2pa.C2paSignerInfo(b"es256", signer.chain.pem.encode(), signer.pem.encode(), None)
+        return c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain.pem, stamps_at)
+    info = c2pa.C2paSignerInfo(b"es256", signer.chain.pem.encode(), signer.pem.encode(), stamps_at)
     return c2pa.Signer.from_info(info)

@@ -136,8 +136,16 @@ class Settings(Places):
     signing_callback: str | None = Field(
         default=None, description="module:function that signs bytes (ECDSA, SHA-256) in place of signing_key."
     )
+    timestamp_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+        repr=False,
+        description="A time stamp authority (RFC 3161), asked for each song's credentials. None: no stamps.",
+    )
     trust_anchors: str | None = Field(
-        default=None, repr=False, description="PEM: further certificates whose credentials are trusted."
+        default=None,
+        repr=False,
+        description="PEM: further certificates whose credentials, and time stamps, are trusted.",
     )
     link_keys: tuple[str, ...] = Field(
         default=(),

@@ -125,7 +125,12 @@ def _signer(found: Credentials) -> Check:
         OTHERS: (f"Signed by {who}, whom this service trusts.", "trusted"),
         None: (f"Signed by {who}, of whom this service knows nothing.", "unknown"),
     }[found.trusted_by]
-    return Check("signer", result, words, found.signer)
+    stamp = found.time_stamp
+    if stamp is not None:
+        whose = "trusted" if stamp.trusted else "not known"
+        words += f" A time stamp says {stamp.time}, by an authority that is {whose} here."
+    facts = {"time_stamp": stamp and {"time": stamp.time, "trusted": stamp.trusted}}
+    return Check("signer", result, words, found.signer | facts)
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:
