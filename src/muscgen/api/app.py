@@ -14,6 +14,7 @@ from muscgen.api.lookout import Lookout
 from muscgen.api.middleware import BodyLimit, Heads, LastResort, Metrics, RequestIds
 from muscgen.api.readiness import Readiness
 from muscgen.api.routes import ROUTERS
+from muscgen.api.streamed import Rests
 from muscgen.api.tracing import Traces
 from muscgen.artifacts.store import Store
 from muscgen.audit import audit_of
@@ -62,4 +63,5 @@ def create_app(settings: Settings, *, queue: Queue, store: Store, registry: Regi
     app.add_middleware(Heads)
     app.add_middleware(Traces)
     app.add_middleware(RequestIds)
+    app.add_middleware(Rests)
     return app

@@ -17,6 +17,7 @@ from muscgen.api.formats import CONTENT_TYPES, choose
 from muscgen.api.house import House
 from muscgen.api.problems import Problem, describe_stored, request_id
 from muscgen.api.ranges import PLAYER_POLICY
+from muscgen.api.streamed import Streamed
 from muscgen.errors import Cancelled, InvalidRequest, JobNotFinished
 from muscgen.jobs.job import Job
 from muscgen.jobs.queue import Queue
@@ -62,7 +63,7 @@ async def play(job_id: str, house: House, request: Request, wish: Listening) -> 
         first = await while_connected(request, _first(house.queue, job, wish.output))
         if first is not None:
             sound = _live(house.queue, job, wish, first, encoding)
-            return StreamingResponse(sound, headers=headers, media_type=CONTENT_TYPES[encoding])
+            return Streamed(sound, headers=headers, media_type=CONTENT_TYPES[encoding])
         job = await house.queue.get(job_id)
     if job.state is not State.SUCCEEDED:
         return _no_song(job, request)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive
 
 from muscgen import telemetry
+from muscgen.api.streamed import Streamed
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs.queue import Queue
 
@@ -56,45 +58,14 @@ async def abandon(queue: Queue, job_id: str) -> None:
             await queue.cancel(job_id)
 
 
-class Bound(Response):
-    """A streamed answer that holds its job: when the client breaks it off, the job is abandoned.
-
-    A server that goes down breaks it off too, but that is not the client's wish.
-    """
-
-    def __init__(self, answer: Response, queue: Queue, job_id: str) -> None:
-        super().__init__(status_code=answer.status_code)
-        self.raw_headers = answer.raw_headers
-        self._answer, self._queue, self._job_id = answer, queue, job_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = ended = False
-
-        async def listening() -> Message:
-            nonlocal gone
-            message = await receive()
-            gone = gone or (message["type"] == "http.disconnect" and not ended)
-            return message
-
-        async def sending(message: Message) -> None:
-            nonlocal gone, ended
-            ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
-            try:
-                await send(message)
-            except OSError:
-                gone = True
-                raise
-
-        try:
-            await self._answer(scope, listening, sending)
-        finally:
-            if gone:
-                await abandon(self._queue, self._job_id)
-
-
 def held(answer: Response, queue: Queue, job_id: str | None) -> Response:
-    """The answer, holding the job; as it is where there is none to hold."""
-    return answer if job_id is None else Bound(answer, queue, job_id)
+    """The answer, holding the job while it is sent: when the client breaks it off, the job is abandoned.
+
+    One that is not `Streamed` is of a job that has ended. job_id: None holds nothing.
+    """
+    if isinstance(answer, Streamed) and job_id is not None:
+        answer.on_gone = partial(abandon, queue, job_id)
+    return answer
 
 
 async def _gone(receive: Receive) -> None:

@@ -9,12 +9,13 @@ from contextlib import aclosing
 from typing import Any
 
 from fastapi import Request
-from starlette.responses import StreamingResponse
+from starlette.types import Scope
 
 from muscgen.api.documents import audio_url, document, job_url, output_made
 from muscgen.api.house import House
 from muscgen.api.preferences import EVENT_STREAM
 from muscgen.api.problems import describe, describe_stored, presentable
+from muscgen.api.streamed import Streamed
 from muscgen.errors import JobExpired, JobNotFound, MuscgenError
 from muscgen.jobs.job import Event
 
@@ -29,25 +30,25 @@ def follow(
     *,
     after: str | None = None,
     heartbeat_s: float = HEARTBEAT_S,
-) -> StreamingResponse:
+) -> Streamed:
     """The events after the id `after`, up to `completed`, whose data also carries the finished job."""
     root = request.scope.get("root_path", "")
-    lines = _lines(job_id, house, request, after, heartbeat_s)
+    lines = _lines(job_id, house, request.scope, after, heartbeat_s)
     headers = STREAM_HEADERS | {"Location": job_url(job_id, root)}
-    return StreamingResponse(lines, media_type=EVENT_STREAM, headers=headers)
+    return Streamed(lines, media_type=EVENT_STREAM, headers=headers)
 
 
 async def _lines(
-    job_id: str, house: House, request: Request, after: str | None, heartbeat_s: float
+    job_id: str, house: House, scope: Scope, after: str | None, heartbeat_s: float
 ) -> AsyncIterator[bytes]:
-    root = request.scope.get("root_path", "")
+    root = scope.get("root_path", "")
     yield b": muscgen\n\n"  # sends the headers now, not with the first event
     try:
         async with aclosing(house.queue.beating_events(job_id, after, heartbeat_s)) as events:
             async for event in events:
                 yield b": heartbeat\n\n" if event is None else await _line(event, job_id, house, root)
     except MuscgenError as error:  # the status line is long gone
-        yield _frame("error", describe(presentable(error, request.scope)))
+        yield _frame("error", describe(presentable(error, scope)))
 
 
 async def _line(event: Event, job_id: str, house: House, root: str) -> bytes:
