@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
+import subprocess
+import sys
+from contextlib import asynccontextmanager
 
 import anyio
 import httpx
@@ -168,3 +172,42 @@ async def test_without_the_sdk_the_door_says_what_to_install(monkeypatch, tmp_pa
         answer = await client.post("/mcp", json=PING)
     assert (answer.status_code, answer.json()["code"]) == (501, "not_installed")
     assert "muscgen[mcp]" in answer.json()["suggestion"]
+
+
+async def test_a_door_that_did_not_open_is_tried_again_and_is_closed_with_the_service(monkeypatch, tmp_path):
+    from fastapi import FastAPI
+    from starlette.responses import PlainTextResponse
+
+    from muscgen.api import problems
+    from muscgen.cli import assistants
+    from muscgen.settings import Settings
+
+    happened = []
+
+    class Module:
+        @staticmethod
+        @asynccontextmanager
+        async def opened(_app):
+            happened.append("opened")
+            if len(happened) == 1:
+                raise OSError("a broken SDK")
+            yield PlainTextResponse("come in")
+            happened.append("never: it ends by being cancelled")
+
+    monkeypatch.setattr(assistants, "import_module", lambda _: Module)
+    app = FastAPI()
+    problems.install(app)
+    async with (
+        assistants.assisted(app, Settings(home=tmp_path)),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://muscgen") as client,
+    ):
+        with pytest.raises(OSError, match="a broken SDK"):
+            await client.post("/mcp", json=PING)
+        answers = await asyncio.gather(*(client.post("/mcp", json=PING) for _ in range(3)))
+        assert [answer.text for answer in answers] == ["come in"] * 3
+    assert happened == ["opened", "opened"]
+
+
+def test_a_service_does_not_load_the_sdk_before_somebody_knocks():
+    code = "import sys, muscgen.cli.service, muscgen.cli.assistants; sys.exit('mcp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

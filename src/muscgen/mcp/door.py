@@ -16,8 +16,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from muscgen.api.house import House
 from muscgen.client import AsyncClient
@@ -26,29 +25,17 @@ from muscgen.errors import Forbidden, Unauthorized
 from muscgen.mcp.server import server_of
 from muscgen.mcp.tools import Asker
 
-PATH = "/mcp"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OURS = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # `_check_origin` does it
 
 
 @asynccontextmanager
-async def opened(app: FastAPI) -> AsyncIterator[None]:
-    """The service with its door for assistants, until the context ends."""
-    house: House = app.state.house
+async def opened(app: FastAPI) -> AsyncIterator[ASGIApp]:
+    """The door of a service, until the context ends, which has to be in the same task."""
     server = server_of(lambda context: _asker(context, app), files=False)
     server.streamable_http_app(stateless_http=True, transport_security=_OURS)
-    failure = None
-    async with server.session_manager.run():  # its group of tasks would wrap what ends the service
-        route = Route(PATH, Door(house, server.session_manager), include_in_schema=False)
-        app.router.routes.insert(0, route)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  raised below
-            failure = error
-        finally:
-            app.router.routes.remove(route)
-    if failure is not None:
-        raise failure
+    async with server.session_manager.run():
+        yield Door(app.state.house, server.session_manager)
 
 
 class Door:
