@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, and the shapes of what operators of others' add to Kubernetes."""
+"""The chart as Helm renders it, and what operators of others' say of their own resources."""
 
 from __future__ import annotations
 
@@ -48,67 +48,31 @@ def chosen(selector: dict[str, str], labels: dict[str, str]) -> bool:
     return selector.items() <= labels.items()
 
 
-def _object(required: tuple[str, ...] = (), **properties: Any) -> Manifest:
+@functools.cache
+def custom() -> dict[tuple[str, str], Manifest]:
+    """JSON Schemas of what operators add to Kubernetes, as their custom resource definitions have it.
+
+    Kubernetes drops fields that a definition does not know without a word; here they are refused.
+    """
+    from cloudcoil.models.keda.v1alpha1 import ScaledObject
+    from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
+
     return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(required),
-        "properties": properties,
+        ("keda.sh/v1alpha1", "ScaledObject"): _closed(ScaledObject.model_json_schema(by_alias=True)),
+        ("monitoring.coreos.com/v1", "ServiceMonitor"): _closed(
+            ServiceMonitor.model_json_schema(by_alias=True)
+        ),
+        ("monitoring.coreos.com/v1", "PrometheusRule"): _closed(
+            PrometheusRule.model_json_schema(by_alias=True)
+        ),
     }
 
 
-_TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
-_TEXTS = {"type": "object", "additionalProperties": _TEXT}
-_SELECTOR = _object(matchLabels=_TEXTS, matchExpressions={"type": "array", "items": {"type": "object"}})
-# As their custom resource definitions have it (KEDA 2.15, Prometheus Operator 0.75), as far as we use them.
-SHAPES = {
-    ("keda.sh/v1alpha1", "ScaledObject"): _object(
-        ("scaleTargetRef", "triggers"),
-        scaleTargetRef=_object(("name",), apiVersion=_TEXT, kind=_TEXT, name=_TEXT),
-        pollingInterval=_NUMBER,
-        cooldownPeriod=_NUMBER,
-        minReplicaCount=_NUMBER,
-        maxReplicaCount=_NUMBER,
-        fallback=_object(("failureThreshold", "replicas"), failureThreshold=_NUMBER, replicas=_NUMBER),
-        advanced=_object(
-            horizontalPodAutoscalerConfig=_object(
-                behavior=_object(scaleDown=_object(stabilizationWindowSeconds=_NUMBER | {"maximum": 3600}))
-            )
-        ),
-        triggers={
-            "type": "array",
-            "minItems": 1,
-            "items": _object(("type", "metadata"), type={"const": "prometheus"}, metadata=_TEXTS),
-        },
-    ),
-    ("monitoring.coreos.com/v1", "ServiceMonitor"): _object(
-        ("selector", "endpoints"),
-        jobLabel=_TEXT,
-        selector=_SELECTOR,
-        endpoints={
-            "type": "array",
-            "items": _object(port=_TEXT, path=_TEXT, interval={"type": "string", "pattern": "^[0-9]+(s|m)$"}),
-        },
-    ),
-    ("monitoring.coreos.com/v1", "PrometheusRule"): _object(
-        ("groups",),
-        groups={
-            "type": "array",
-            "items": _object(
-                ("name", "rules"),
-                name=_TEXT,
-                rules={
-                    "type": "array",
-                    "items": _object(
-                        ("alert", "expr"),
-                        alert=_TEXT,
-                        expr=_TEXT,
-                        labels=_TEXTS,
-                        annotations=_TEXTS,
-                        **{"for": _TEXT},
-                    ),
-                },
-            ),
-        },
-    ),
-}
+def _closed(schema: Any) -> Any:
+    """The schema without the right to further fields, wherever it names some."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(each) for name, each in schema.items()}
+    return {"additionalProperties": False} | closed if isinstance(schema.get("properties"), dict) else closed

@@ -7,15 +7,15 @@ import re
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import typer
 import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from muscgen.cli.app import app
 from muscgen.settings import Settings, load
-from tests.operations.charts import CHART, HELM, ROOT, SHAPES, chosen, helm, of_kind, pods_of, rendered, told
+from tests.operations.charts import CHART, HELM, ROOT, chosen, custom, helm, of_kind, pods_of, rendered, told
 from tests.operations.programs import program
 
 KINDS = sorted(path.stem for path in (HELM / "values").glob("*.yaml"))
@@ -48,15 +48,33 @@ def test_helm_has_nothing_to_complain_of():
 def test_kubernetes_would_take_what_is_rendered(kind, version):
     judged = 0
     for manifest in installed(kind):
-        shape = SHAPES.get((manifest["apiVersion"], manifest["kind"]))
-        if shape is None:
+        schema = custom().get((manifest["apiVersion"], manifest["kind"]))
+        if schema is None:
             kubernetes_validate.validate(manifest, version, strict=True)
             judged += 1
         else:
-            jsonschema.validate(manifest["spec"], shape)
-            assert manifest.keys() == {"apiVersion", "kind", "metadata", "spec"}
+            Draft202012Validator(schema).validate(manifest)
         assert len(manifest["metadata"]["name"]) <= 63
     assert judged >= 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("ScaledObject", {"minReplicas": 1}),
+        ("ScaledObject", {"fallback": {"replicas": 1}}),
+        ("ServiceMonitor", {"endpoints": [{"port": "http", "interval": "15 seconds"}]}),
+        ("ServiceMonitor", {"endpoint": []}),
+        ("PrometheusRule", {"groups": [{"name": "x", "rules": [{"alert": "x"}]}]}),
+    ],
+)
+def test_a_slip_in_what_is_not_of_kubernetes_itself_would_be_seen(kind, change):
+    (name,) = (key for key in custom() if key[1] == kind)
+    manifest = next(one for each in KINDS for one in of_kind(installed(each), kind).values())
+    judge = Draft202012Validator(custom()[name])
+    judge.validate(manifest)
+    with pytest.raises(ValidationError):
+        judge.validate(manifest | {"spec": manifest["spec"] | change})
 
 
 @pytest.mark.parametrize("kind", KINDS)
