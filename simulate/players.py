@@ -18,7 +18,7 @@ from muscgen.request import SongRequest
 from muscgen.worker.progress import REPORT_INTERVAL_S
 
 MODEL = "muscgen-tiny"
-ASK_S, SAVE_S, BEAT_S, TURN_S, WAIT_S = 0.25, 2.0, 5.0, 1.0, 1.0  # as workers have them
+SAVE_S, BEAT_S, TURN_S, WAIT_S = 2.0, 5.0, 1.0, 1.0  # as workers have them
 CODES_BYTES_PER_S = 400
 OUTPUT = {"index": 0, "artifact": {"id": "0" * 64, "bytes": 200_000}, "provenance": "x" * 900}
 RESULT = {"model": {"id": MODEL}, "outputs": [OUTPUT], "warnings": [], "usage": "x" * 200}
@@ -80,10 +80,7 @@ class FakeWorker:
         began = time.monotonic()
         try:
             await self._queue.load_codes(claim.job_id)
-            aside = [
-                asyncio.create_task(each)
-                for each in (self._report(claim), self._ask(claim), self._save(claim))
-            ]
+            aside = [asyncio.create_task(each) for each in (self._report(claim), self._save(claim))]
             await asyncio.sleep(self._song_s)
             for task in aside:
                 task.cancel()
@@ -105,11 +102,6 @@ class FakeWorker:
         while True:
             await self._timed(self._queue.report(claim, PROGRESS))
             await asyncio.sleep(REPORT_INTERVAL_S)
-
-    async def _ask(self, claim: Claim) -> None:
-        while True:
-            await self._queue.listened(claim)
-            await asyncio.sleep(ASK_S)
 
     async def _save(self, claim: Claim) -> None:
         made_s = 0.0

@@ -87,7 +87,7 @@ async def test_cancelling_a_running_job_asks_its_worker(queue):
     job = await queue.cancel(claim.job_id)
     assert (job.state, job.cancel_requested) == (State.RUNNING, True)
     assert await queue.renew([claim]) == {claim.job_id: Lease.CANCEL}
-    assert await queue.report(claim, {"fraction": 0.5}) is True
+    assert (await queue.report(claim, {"fraction": 0.5})).stop
     assert await queue.confirm_cancel(claim) is State.CANCELLED
 
 

@@ -206,7 +206,7 @@ class Jobs(RuleBasedStateMachine):
             job.codes = codes
             assert self.ask(self.queue.cancel(job.id)).cancel_requested
             self.model.cancel(job)
-            assert self.ask(self.queue.report(claim, {})) is True
+            assert self.ask(self.queue.report(claim, {})).stop
             assert self.ask(self.queue.confirm_cancel(claim)) is self.model.end(job, State.CANCELLED)
 
     @precondition(lambda self: self.held(0) is not None)

@@ -163,9 +163,9 @@ async def pass_deadline(queue, job_id, seconds=1.0):
 async def test_a_running_job_past_its_deadline_is_told_and_expires(queue):
     await queue.enqueue(song(deadline=60.0))
     [claim] = await queue.claim([MODEL], "w", 1)
-    assert await queue.report(claim, {}) is False
+    assert not (await queue.report(claim, {})).stop
     await pass_deadline(queue, claim.job_id)
-    assert await queue.report(claim, {}) is True
+    assert (await queue.report(claim, {})).stop
     assert await queue.renew([claim]) == {claim.job_id: Lease.OVERDUE}
     assert await queue.confirm_cancel(claim) is State.EXPIRED
     assert (await queue.get(claim.job_id)).error["code"] == "deadline_exceeded"

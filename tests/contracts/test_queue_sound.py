@@ -38,9 +38,11 @@ async def test_only_what_is_listened_to_is_asked_for(queue):
     await queue.listen(enqueued.job_id, 2)
     [claim] = await queue.claim([MODEL], "w", 1)
     assert await queue.listened(claim) == {2}
+    assert (await queue.report(claim, {})).sound == {2}
     await queue.listen(enqueued.job_id, 0)
     await queue.listen(enqueued.job_id, 2)
     assert await queue.listened(claim) == {0, 2}
+    assert (await queue.report(claim, {})).sound == {0, 2}
     await queue.fail(claim, {"code": "x"}, retry=False)
 
 

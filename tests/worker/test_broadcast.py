@@ -69,6 +69,21 @@ async def test_who_comes_late_hears_it_from_the_start(bench):
     assert (takes, ended) == ({0: sound_of(bench, job.request, 1)}, True)
 
 
+async def test_word_of_a_listener_comes_with_the_answer_to_a_report(bench, monkeypatch):
+    monkeypatch.setattr(broadcast, "ASK_S", 3600.0)  # nobody asks after the first time
+    bench.organ.crawl_after(25)
+    job_id = await bench.ask()
+    async with bench.worker(), asyncio.timeout(60):
+        while not await bench.queue.load_codes(job_id):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await bench.queue.listen(job_id, 0)
+        while not await bench.client.exists(bench.queue._keys_of(job_id).sound(job_id, 0)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        bench.organ.hurry()
+        job = await bench.ended(job_id)
+    assert await heard(bench, job_id) == ({0: sound_of(bench, job.request)}, True)
+
+
 async def test_nothing_is_sent_when_nobody_listens(bench):
     job_id = await bench.ask(n=2)
     async with bench.worker():

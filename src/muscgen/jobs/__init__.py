@@ -9,7 +9,7 @@ job = await queue.wait(enqueued.job_id, timeout_s=60)
 
 from muscgen.jobs.connect import check_server, connect
 from muscgen.jobs.embedded import EmbeddedServer
-from muscgen.jobs.job import Claim, DeadLetter, Enqueued, Event, Job, Lease, LiveWorker, Page
+from muscgen.jobs.job import Claim, DeadLetter, Enqueued, Event, Job, Lease, LiveWorker, Page, Wishes
 from muscgen.jobs.keys import new_job_id
 from muscgen.jobs.lease import LeaseKeeper
 from muscgen.jobs.outbox import Call, DeadCall, Outcome
@@ -40,6 +40,7 @@ __all__ = [
     "Sound",
     "State",
     "Surety",
+    "Wishes",
     "check_server",
     "connect",
     "new_job_id",

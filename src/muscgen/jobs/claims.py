@@ -13,7 +13,7 @@ from muscgen import telemetry
 from muscgen.errors import InternalError, LeaseLost
 from muscgen.jobs.base import QueueBase, ms
 from muscgen.jobs.connect import outages
-from muscgen.jobs.job import WORKER_KINDS, Claim, Holding, Lease, seconds
+from muscgen.jobs.job import WORKER_KINDS, Claim, Holding, Lease, Wishes, seconds
 from muscgen.jobs.keys import Keys, models_key
 from muscgen.jobs.scripts import Argument, Reply
 from muscgen.jobs.states import State
@@ -63,9 +63,10 @@ class Claiming(QueueBase):
             standing |= {claim.job_id: Lease(code) for claim, code in zip(mine, reply, strict=True)}
         return standing
 
-    async def report(self, claim: Claim, progress: Mapping[str, Any]) -> bool:
-        """Store and tell the progress; True if the work should stop (cancelled, or past its deadline)."""
-        return bool(await self._mine("report", claim, json.dumps(progress)))
+    async def report(self, claim: Claim, progress: Mapping[str, Any]) -> Wishes:
+        """Store and tell the progress; what is wanted of the job meanwhile."""
+        stop, heard = await self._mine("report", claim, json.dumps(progress))
+        return Wishes(bool(stop), outputs(heard))
 
     async def emit(self, claim: Claim, kind: str, payload: Mapping[str, Any]) -> None:
         """Tell listeners something. Raises ValueError for a kind that is not a worker's to tell."""
@@ -169,6 +170,11 @@ class Claiming(QueueBase):
         if reply == b"lost":
             raise LeaseLost(f"job {claim.job_id} is no longer leased to {claim.worker}")
         return reply
+
+
+def outputs(listed: bytes) -> frozenset[int]:
+    """Those of a list that Redis keeps: 0,2."""
+    return frozenset(int(output) for output in listed.split(b",") if output)
 
 
 def renewal(claims: Sequence[Claim], lease_s: float) -> list[Argument]:

@@ -117,6 +117,18 @@ class Claim:
         return self.claimed_at - self.created_at
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is wanted of a running job.
+
+    stop: an end, for it was cancelled or is past its deadline. sound: that of these outputs, while they are
+    made.
+    """
+
+    stop: bool
+    sound: frozenset[int]
+
+
 class Lease(IntEnum):
     """How a lease stands after a renewal."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from muscgen.errors import QueueUnavailable
 from muscgen.jobs.base import job_from
-from muscgen.jobs.claims import Claiming
+from muscgen.jobs.claims import Claiming, outputs
 from muscgen.jobs.connect import outages
 from muscgen.jobs.events import PATIENCE_S, PAUSE_S, Following, streams
 from muscgen.jobs.job import Claim, Job
@@ -47,11 +47,11 @@ class Sounding(Claiming, Following):
         return job_from(job_id, await self._run("listen", self._keys_of(job_id), job_id, output))
 
     async def listened(self, claim: Claim) -> frozenset[int]:
-        """The outputs that somebody listens to."""
+        """The outputs that somebody listens to, as `report` says it too."""
         keys = self._keys_of(claim.job_id)
         with outages():
             heard = await self.redis.hget(keys.job(claim.job_id), "hear")
-        return frozenset(int(output) for output in (heard or b"").split(b",") if output)
+        return outputs(heard or b"")
 
     async def push_sound(self, claim: Claim, output: int, sound: Sound) -> int | None:
         """Put a piece in; how many samples a channel there are now, or None when no more fit.

@@ -21,7 +21,8 @@ from muscgen.errors import LeaseLost, QueueUnavailable
 from muscgen.finishing.live import pcm16
 from muscgen.jobs import Claim, Queue, Sound
 
-ASK_S = 0.25  # how often it is asked whether somebody listens
+LOOK_S = 0.25  # how often what `heed` was told is looked at
+ASK_S = 1.0  # so long after the last report that told it, it is asked whether somebody listens
 PUSH_S = 0.05  # how often there may be new sound, once somebody does
 PIECE_S = 2.0
 
@@ -102,7 +103,11 @@ class Broadcast:
         self._claim, self._queue, self._tell, self._treatment = claim, queue, tell, treatment
         self._tapes: dict[int, Tape] = {}
         self._listened: frozenset[int] = frozenset()
-        self._asked_at = -math.inf
+        self._told_at = -math.inf
+
+    def heed(self, outputs: frozenset[int]) -> None:
+        """Somebody listens to these, as a report of the song's progress was answered."""
+        self._listened, self._told_at = outputs, time.monotonic()
 
     def record(self, output: int, take: int, handle: Handle) -> None:
         """An attempt at an output begins."""
@@ -111,14 +116,14 @@ class Broadcast:
     async def accept(self, output: int) -> None:
         """The song is good: listeners may hear its end."""
         self._tapes[output].accepted = True
-        self._asked_at = -math.inf
+        self._told_at = -math.inf
         await self._turn()
 
     async def run(self) -> None:
         """Until cancelled, or the lease is lost."""
         while await self._turn():  # noqa: ASYNC110
             # The engine's threads ring for nobody.
-            await asyncio.sleep(PUSH_S if self._listened else ASK_S)
+            await asyncio.sleep(PUSH_S if self._listened else LOOK_S)
 
     async def _turn(self) -> bool:
         """Whether there may be another."""
@@ -129,7 +134,7 @@ class Broadcast:
                 await self._push(output, self._tapes[output])
         except QueueUnavailable:
             telemetry.warning("sound.held_back", job=self._claim.job_id)
-            await asyncio.sleep(ASK_S)
+            await asyncio.sleep(LOOK_S)
         except LeaseLost:
             return False
         return True
@@ -140,9 +145,9 @@ class Broadcast:
                 await self._tell(output, after_s)
 
     async def _ask(self) -> None:
-        if (now := time.monotonic()) - self._asked_at >= ASK_S:
-            self._asked_at = now
-            self._listened = await self._queue.listened(self._claim)
+        """Nobody reports while a song is finished."""
+        if time.monotonic() - self._told_at >= ASK_S:
+            self.heed(await self._queue.listened(self._claim))
 
     async def _push(self, output: int, tape: Tape) -> None:
         async with tape.lock:

@@ -216,7 +216,10 @@ class JobRun:
         try:
             if kind != "progress":
                 await self._queue.emit(self.claim, kind, payload)
-            elif await self._queue.report(self.claim, payload):
+                return
+            wishes = await self._queue.report(self.claim, payload)
+            self._broadcast.heed(wishes.sound)
+            if wishes.stop:
                 self.stop(Stop.CANCEL)
         except QueueUnavailable:
             telemetry.warning("job.report_missed", job=self.claim.job_id, kind=kind)
