@@ -16,7 +16,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load simulate soak chaos audit format wheel-test web web-check e2e examples clean
+.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load simulate soak chaos audit format wheel-test images-test web web-check e2e examples clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ format: $(DEV)  ## put the code in shape
 
 wheel-test: $(DEV)  ## build the wheel, install it in an empty environment, generate with it
 	scripts/wheel-test
+
+images-test:  ## build the images, run them, weigh them (root; a quarter of an hour): SUITE=jammy CUDA=1
+	CUDA=$(CUDA) scripts/images-test $(SUITE)
 
 web:  ## build the playground from web/ into the package (needs Node)
 	cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
