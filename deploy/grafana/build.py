@@ -24,7 +24,7 @@ def rate(metric: str, labels: str, by: str) -> str:
 ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
     "Queue": [
         ("Jobs that wait", "short", [(f"max by (model, priority) (muscgen_queue_depth{{{BY_MODEL}}})", "{{model}} {{priority}}")]),
-        ("The oldest has waited", "s", [(f"max by (model) (muscgen_queue_oldest_seconds{{{BY_MODEL}}})", "{{model}}")]),
+        ("The oldest has waited", "s", [(f"max by (model, priority) (muscgen_queue_oldest_seconds{{{BY_MODEL}}})", "{{model}} {{priority}}")]),
         ("Running, and slots", "short", [
             (f"max by (model) (muscgen_queue_running{{{BY_MODEL}}})", "{{model}} running"),
             (f"max by (model) (muscgen_slots{{{BY_MODEL}}})", "{{model}} slots"),

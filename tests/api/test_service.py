@@ -248,6 +248,7 @@ async def test_metrics_count_by_route_and_never_by_id(service):
     assert 'route="/jobs/{job_id}"' in text
     assert job["id"] not in text
     assert f'muscgen_queue_depth{{model="{MODEL}",priority="normal"}} 1.0' in text
+    assert f'muscgen_queue_oldest_seconds{{model="{MODEL}",priority="batch"}} 0.0' in text
     assert "muscgen_jobs_accepted_total" in text
 
 

@@ -244,6 +244,24 @@ async def test_a_paused_queue_accepts_and_gives_nothing_out(queue):
     assert [claim.job_id for claim in await take(queue)] == [job_id]
 
 
+async def test_it_is_known_how_long_the_next_of_each_class_has_waited(queue):
+    now = (await queue.redis.time())[0]
+    for priority, waited_s in (("interactive", 40), ("batch", 90)):
+        job_id = (await queue.enqueue(song(priority=priority))).job_id
+        key = queue._keys_of(job_id).job(job_id)
+        await queue.redis.hset(key, "created", (now - waited_s) * 1000)
+    stats = await queue.stats(MODEL)
+    assert stats.waiting == {"interactive": 1, "normal": 0, "batch": 1}
+    assert stats.oldest_by_class_s["normal"] == 0
+    assert (
+        stats.oldest_s
+        == stats.oldest_by_class_s["batch"]
+        >= 90
+        > stats.oldest_by_class_s["interactive"]
+        >= 40
+    )
+
+
 async def test_a_purge_cancels_what_waits_and_leaves_what_runs(queue):
     running = await submit(queue, work="")
     await take(queue)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -16,10 +16,13 @@ from muscgen.jobs.queue import Queue
 
 LOOK_S = 5.0  # Prometheus itself waits 10 s by default
 
+_BY_CLASS: tuple[tuple[str, str, Callable[[QueueStats], Mapping[str, float]]], ...] = (
+    ("muscgen_queue_depth", "Jobs that wait.", lambda one: one.waiting),
+    ("muscgen_queue_oldest_seconds", "How long the next one has waited.", lambda one: one.oldest_by_class_s),
+)
 _GAUGES: tuple[tuple[str, str, Callable[[QueueStats], float]], ...] = (
     ("muscgen_queue_retrying", "Jobs that wait for another try.", lambda one: one.retrying),
     ("muscgen_queue_running", "Jobs that workers hold.", lambda one: one.running),
-    ("muscgen_queue_oldest_seconds", "How long the oldest job has waited.", lambda one: one.oldest_s),
     ("muscgen_queue_paused", "1 while nobody may claim.", lambda one: one.paused),
     ("muscgen_dead_letters", "Jobs that used up their attempts, kept for a week.", lambda one: one.dead),
     ("muscgen_workers", "Workers that were heard of lately.", lambda one: one.workers),
@@ -44,15 +47,16 @@ async def exposition(queue: Queue, accept: str) -> tuple[bytes, str]:
 
 def _families(stats: list[QueueStats], *, up: bool) -> Iterator[Metric]:
     yield GaugeMetricFamily("muscgen_queue_up", "1 while Redis answers.", float(up))
-    depth = GaugeMetricFamily("muscgen_queue_depth", "Jobs that wait.", labels=["model", "priority"])
-    for one in stats:
-        for priority, waiting in one.waiting.items():
-            depth.add_metric([one.model, priority], waiting)
-    yield depth
-    for name, words, value in _GAUGES:
+    for name, words, each in _BY_CLASS:
+        gauge = GaugeMetricFamily(name, words, labels=["model", "priority"])
+        for one in stats:
+            for priority, value in each(one).items():
+                gauge.add_metric([one.model, priority], value)
+        yield gauge
+    for name, words, figure in _GAUGES:
         gauge = GaugeMetricFamily(name, words, labels=["model"])
         for one in stats:
-            gauge.add_metric([one.model], value(one))
+            gauge.add_metric([one.model], figure(one))
         yield gauge
 
 

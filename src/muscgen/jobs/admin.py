@@ -20,6 +20,7 @@ class QueueStats:
     dead: int
     paused: bool
     oldest_s: float  # how long the oldest of those next in line has waited
+    oldest_by_class_s: dict[str, float]  # how long the next of each class has; 0 where none waits
     eta_s: float | None  # until a job that came now would be done; None without workers
     workers: int
     slots: int
@@ -33,9 +34,10 @@ class Administering(Submitting):
 
     async def stats(self, model: str) -> QueueStats:
         """Raises QueueUnavailable."""
-        waiting, retrying, running, dead, paused, oldest, now, cached, cached_bytes = await self._run(
+        waiting, since, now, retrying, running, dead, paused, cached, cached_bytes = await self._run(
             "stats", self._keys(model)
         )
+        waited_s = [(now - int(created)) / 1000 if created else 0.0 for created in since]
         workers = await self.workers(model)
         return QueueStats(
             model=model,
@@ -44,7 +46,8 @@ class Administering(Submitting):
             running=running,
             dead=dead,
             paused=bool(paused),
-            oldest_s=(now - int(oldest)) / 1000 if oldest else 0.0,
+            oldest_s=max(waited_s),
+            oldest_by_class_s=dict(zip(CLASSES, waited_s, strict=True)),
             eta_s=await self.eta_s(model),
             workers=len(workers),
             slots=sum(worker.slots for worker in workers),
