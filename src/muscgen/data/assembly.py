@@ -25,6 +25,7 @@ from muscgen.data.preparer import Job
 from muscgen.data.shards import Sample, ShardWriter
 from muscgen.data.splits import Shares, Splits
 from muscgen.data.track import SPLITS, Music, Split
+from muscgen.data.work import codes_name
 
 Record = dict[str, Any]
 
@@ -134,7 +135,7 @@ class _Output:
         self._digest.update(line)
         if record is not None and "clip" in record and entry.reason not in RIGHTS:
             self._ids.add(entry.id)
-            self._sounds.add(self._place.codes("", record["clip"]["sha256"]).stem)
+            self._sounds.add(self._place.codes("", codes_name(record)).stem)
         if entry.is_in and entry.split is not None and record is not None:
             self._take(entry, entry.split, judged.music, record)
 
@@ -164,7 +165,7 @@ class _Output:
 
     def _codes(self, record: Record) -> Path | None:
         codec = self._job.codec
-        return None if codec is None else self._place.codes(codec.revision, record["clip"]["sha256"])
+        return None if codec is None else self._place.codes(codec.revision, codes_name(record))
 
     def finish(self) -> Manifest:
         written = [shard for split in SPLITS for shard in self._shards[split].close()]

@@ -7,7 +7,7 @@ sound is read; a file that is not there is out at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from muscgen.data.ledger import Entry, Reason, Rule, enter
 from muscgen.data.place import Place
 from muscgen.data.readers import Reader
 from muscgen.data.sources import Source
-from muscgen.data.track import Flaw, Music, Track, track_id
+from muscgen.data.track import Expected, Flaw, Music, Track, track_id
 from muscgen.data.work import Order
 from muscgen.errors import InvalidRequest
 
@@ -31,7 +31,7 @@ class Drafted:
 
     entry: Entry
     music: Music
-    order: dict[str, Any]  # sha1, duration_s, flaw
+    order: dict[str, Any]  # what is expected of the file
     is_there: bool  # a file to look at
 
     def to_order(self, root: Path, *, notes: bool) -> Order:
@@ -79,7 +79,7 @@ def _entered(track: Track, root: Path, rule: Rule, statements: Statements) -> Dr
     if entry.is_in and not is_there:
         entry = entry.out(Reason.MISSING, f"there is no file {track.path}")
     expected = track.expected
-    order = {"sha1": expected.sha1, "duration_s": expected.duration_s, "flaw": expected.flaw}
+    order = asdict(expected)
     return Drafted(entry, track.music, order, is_there)
 
 
@@ -103,7 +103,7 @@ def _flawed(flaw: Flaw, rule: Rule) -> Drafted:
         reason=Reason.MALFORMED,
         detail=flaw.reason,
     )
-    return Drafted(entry, Music(), {"sha1": "", "duration_s": None, "flaw": ""}, is_there=False)
+    return Drafted(entry, Music(), asdict(Expected()), is_there=False)
 
 
 def _to_dict(line: Drafted) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Expected:
     sha1: str = ""
     duration_s: float | None = None
     flaw: str = ""  # known beforehand: not worth decoding
+    codes: str = ""  # SHA-256 of the file of codes beside it
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 from muscgen.audio import Audio
 from muscgen.backends.listening import Listener
 from muscgen.data import place as files
+from muscgen.data import spoken
 from muscgen.data.fingerprint import NO_FINGERPRINT, fingerprint
 from muscgen.data.ledger import Reason
 from muscgen.data.measure import measure, unfit
 from muscgen.data.place import Place
 from muscgen.data.sources import Source, opened
+from muscgen.data.spoken import NotSpoken
 from muscgen.errors import UnreadableAudio
 from muscgen.finishing.loudness import integrated, true_peak_db
 from muscgen.intake import Limits, decode, fitted
@@ -53,11 +56,14 @@ class Order:
     sha1: str = ""
     duration_s: float | None = None
     flaw: str = ""
+    codes: str = ""  # SHA-256 of the file of codes beside it
 
     def key(self, sound: Sound) -> str:
         """Of everything that its files follow from, beside the source's content."""
         mine = asdict(self)
         del mine["source"]["file"]  # where the set lies does not matter
+        if not self.codes:
+            del mine["codes"]
         parts = {"version": VERSION, "order": mine, "sound": asdict(sound)}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -79,8 +85,19 @@ def work(order: Order, bench: Bench) -> dict[str, Any]:
         record = _made(order, bench)
         files.write(bench.place.record(order.id), files.to_line(record))
     if record["reason"] == Reason.PERMITTED and order.prepare:
-        _encode(record, order, bench)
+        try:
+            _encode(record, order, bench)
+        except NotSpoken as error:
+            name = spoken.beside(Path(order.source.name)).name
+            record = failed(order, bench, Reason.UNFIT, f"{name}: {error}", record["sha256"])
+            files.write(bench.place.record(order.id), files.to_line(record))
     return record
+
+
+def codes_name(record: dict[str, Any]) -> str:
+    """Of a prepared sound's codes: its own hash, or one of the codes that lay beside it too."""
+    clip = record["clip"]
+    return str(clip.get("codes") or clip["sha256"])
 
 
 def failed(order: Order, bench: Bench, reason: Reason, detail: str, sha256: str = "") -> dict[str, Any]:
@@ -125,10 +142,14 @@ def _made(order: Order, bench: Bench) -> dict[str, Any]:
         return failed(order, bench, *fault, sha256)
     samples, content = _finished(audio, bench.sound)
     files.write(bench.place.clip(order.id), content)
+    sha256_clip = hashlib.sha256(content).hexdigest()
+    clip = {"sha256": sha256_clip, "bytes": len(content)}
+    if order.codes:
+        clip["codes"] = hashlib.sha256(f"{sha256_clip} {order.codes}".encode()).hexdigest()
     marks = NO_FINGERPRINT if order.notes else fingerprint(samples)
     frames, sketch = marks.to_text()
     return failed(order, bench, Reason.PERMITTED, "", sha256) | {
-        "clip": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)},
+        "clip": clip,
         "measured": asdict(measure(samples, notes=order.notes)),
         "fingerprint": frames,
         "sketch": sketch,
@@ -157,19 +178,35 @@ def _gain(audio: Audio, loudness_lufs: float) -> np.float32:
 
 
 def _encode(record: dict[str, Any], order: Order, bench: Bench) -> None:
-    """Leaves the codes [K, F] of a prepared sound beside it, for this codec, unless they are there."""
+    """Leaves the codes [K, F] of a prepared sound beside it, for this codec, unless they are there.
+
+    Raises NotSpoken for a file of codes beside the source that is none, or not this sound's.
+    """
     if bench.listener is None:
         return
-    path = bench.place.codes(bench.codec, record["clip"]["sha256"])
+    path = bench.place.codes(bench.codec, codes_name(record))
     if path.is_file():
         return
     whole, _ = soundfile.read(bench.place.clip(order.id), dtype="int16", always_2d=True)
-    samples, hop = _floats(whole.T), bench.listener.shape.hop
-    codes = bench.listener.encode(samples[:, : samples.shape[1] // hop * hop])  # whole frames
+    frames = len(whole) // bench.listener.shape.hop  # whole ones
+    codes = _said(order, bench, frames)
+    if codes is None:
+        codes = bench.listener.encode(_floats(whole.T)[:, : frames * bench.listener.shape.hop])
     kept = codes.astype(np.int16 if bench.listener.shape.vocabulary <= _INT16 else np.int32)
     file = io.BytesIO()
     np.save(file, kept, allow_pickle=False)
     files.write(path, file.getvalue())
+
+
+def _said(order: Order, bench: Bench, frames: int) -> NDArray[np.integer] | None:
+    """The codes beside the source, where they are of this codec. Raises NotSpoken."""
+    if not order.codes or bench.listener is None:
+        return None
+    found = spoken.read(Path(order.source.file))
+    if found.codec != bench.codec:
+        return None
+    spoken.check(found.codes, bench.listener.shape, frames)
+    return found.codes
 
 
 def _floats(whole: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 metadata.csv     one row a file: `path` (or file, file_name), and any of the fields below
 <name>.json      the same fields, for one file; audiocraft's names are among them
 <name>.txt       a caption
+<name>.codes.npz codes that the sound was made of, see data/spoken.py
 LICENSE(.txt)    holds for the files of its folder and of those below, where they say nothing themselves
 
 Fields: title, artist, url, license (SPDX id, name or address), description (or caption, text), genre, moods,
@@ -20,9 +21,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from muscgen.data import spoken
 from muscgen.data.readers.files import sounds
 from muscgen.data.readers.tables import fields, number, opened, relative, within
-from muscgen.data.track import SPLITS, Claim, Flaw, Music, Split, Track, Traits, group_of, track_id
+from muscgen.data.track import SPLITS, Claim, Expected, Flaw, Music, Split, Track, Traits, group_of, track_id
 from muscgen.errors import InvalidRequest
 
 TRAITS = Traits()
@@ -108,6 +110,7 @@ def _track(root: Path, path: str, row: _Said, licences: _Licences) -> Track | Fl
         url=_word(said, "url"),
         claims=_said_of_licence(row, sidecar) or licences.of(file.parent),
         music=_music(said, caption),
+        expected=Expected(codes=spoken.digest(file)),
     )
 
 

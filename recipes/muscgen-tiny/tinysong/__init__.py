@@ -1,0 +1,1 @@
+"""What muscgen-tiny's recipe composes, renders and says; `make.py` beside it runs all of it."""

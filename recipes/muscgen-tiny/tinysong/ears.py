@@ -1,0 +1,103 @@
+"""A codec whose codes can be heard again: the shipped one, with a name for every code.
+
+A frame of the shipped codec is the sum of four codes' sounds, of which three lie on the same oscillators; the
+beat of the bar has no sound at all. So even the exact vectors give back a tenth to a third of the codes.
+Twelve more numbers a codebook hold a code's name: a vector for each part of its meaning, added up. The
+decoder's weights for them are zero, so it sounds as before, and an encoder can be taught to say them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tinysong import meaning
+
+_NAME = 12  # numbers of a codebook
+_LENGTH = 1.5  # of a part's vector: names weigh more than the sounds of other codebooks
+_KEPT = 3.0  # added to the forget gates of half of the units: they hear across beats
+_SEED = 20
+
+
+def make(base: Path, out: Path) -> None:
+    """`base` is the shipped model; `out` becomes a model with its sounds, its songs and another encoder."""
+    from transformers import MusicgenForConditionalGeneration
+
+    model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
+        base, dtype=torch.float32, local_files_only=True
+    )
+    model.audio_encoder = widened(model.audio_encoder)
+    model.config.audio_encoder = model.audio_encoder.config
+    model.save_pretrained(out)
+    for path in base.iterdir():
+        if not (out / path.name).exists():
+            shutil.copyfile(path, out / path.name)
+    generation = "generation_config.json"
+    shutil.copyfile(base / generation, out / generation)
+
+
+@torch.no_grad()
+def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
+    """A copy with wider vectors; only its encoder's LSTM and last convolution know less than before."""
+    config = type(codec.config).from_dict(codec.config.to_dict())
+    plain = config.hidden_size
+    config.hidden_size = config.codebook_dim = plain + meaning.BOOKS * _NAME
+    torch.manual_seed(_SEED)
+    wide = type(codec)(config)
+    weights, fresh = codec.state_dict(), wide.state_dict()
+    for name, tensor in weights.items():
+        if "encoder.layers.13.lstm" not in name:
+            fresh[name] = _grown(tensor, fresh[name])
+    wide.load_state_dict(fresh)
+    _remembering(wide.encoder.layers[13].lstm)
+    for book, layer in enumerate(wide.quantizer.layers):
+        start = plain + book * _NAME
+        layer.codebook.embed[:, start : start + _NAME] = names(book)
+        layer.codebook.embed_avg.copy_(layer.codebook.embed)
+    return wide.eval()
+
+
+def names(book: int) -> torch.Tensor:
+    """[2048, 12]; silence is zeros, codes without a meaning lie where nothing else does."""
+    chances = torch.Generator().manual_seed(_SEED + book)
+    parts = meaning.PARTS[book]
+    tables = [_spread(size, chances) for size in parts.sizes]
+    found = torch.full((meaning.SIZE, _NAME), 8.0)
+    found[0] = 0.0
+    for code in range(1, meaning.SIZE):
+        places = parts.of(code)
+        if places is not None:
+            found[code] = torch.stack([table[n] for table, n in zip(tables, places, strict=True)]).sum(0)
+    return found
+
+
+def _spread(count: int, chances: torch.Generator) -> torch.Tensor:
+    """So many vectors of one length that keep away from each other."""
+    with torch.enable_grad():
+        found = torch.randn(count, _NAME, generator=chances).requires_grad_()
+        for _ in range(200):
+            unit = nn.functional.normalize(found)
+            near = torch.logsumexp((4 * unit @ unit.T - 100 * torch.eye(count)).flatten(), 0)
+            [slope] = torch.autograd.grad(near, found)
+            found = (found - 0.5 * slope).detach().requires_grad_()
+        return _LENGTH * nn.functional.normalize(found).detach()
+
+
+def _grown(tensor: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
+    """The tensor in a larger one: in the encoder's new rows what was drawn, elsewhere zeros."""
+    if tensor.shape == fresh.shape:
+        return tensor
+    drawn_rows = tensor.dim() == 3 and tensor.shape[1:] == fresh.shape[1:]
+    grown = fresh.clone() if drawn_rows or tensor.dim() == 1 else torch.zeros_like(fresh)
+    grown[tuple(slice(size) for size in tensor.shape)] = tensor
+    return grown
+
+
+def _remembering(lstm: nn.LSTM) -> None:
+    for layer in range(lstm.num_layers):
+        size = lstm.hidden_size
+        getattr(lstm, f"bias_hh_l{layer}")[size : size + size // 2] += _KEPT
