@@ -13,7 +13,7 @@ from tiny import MUSCGEN_TINY
 
 from data.runs import ledger, manifest_of, prepare
 from data.tunes import tune
-from muscgen.backends.listening import codec_revision
+from muscgen.backends.listening import books_revision
 from muscgen.models.checkpoint import Checkpoint
 
 FRAMES = 60
@@ -21,7 +21,7 @@ FRAMES = 60
 
 @pytest.fixture(scope="module")
 def revision():
-    return codec_revision(Checkpoint(MUSCGEN_TINY))
+    return books_revision(Checkpoint(MUSCGEN_TINY))
 
 
 def song(folder: Path, **beside: object) -> Path:
@@ -46,22 +46,22 @@ def drawn(seed: int = 0) -> np.ndarray:
 
 
 def test_codes_that_are_known_are_not_heard(tmp_path, revision):
-    prepare("folder", song(tmp_path / "songs", codec=revision, codes=drawn()), tmp_path / "out", codec="tiny")
+    prepare("folder", song(tmp_path / "songs", books=revision, codes=drawn()), tmp_path / "out", codec="tiny")
     assert np.array_equal(codes_of(tmp_path / "out"), drawn())
 
 
 def test_codes_of_another_codec_are_heard(tmp_path):
     prepare("folder", song(tmp_path / "plain"), tmp_path / "heard", codec="tiny")
-    root = song(tmp_path / "songs", codec="of another", codes=drawn())
+    root = song(tmp_path / "songs", books="of another", codes=drawn())
     prepare("folder", root, tmp_path / "out", codec="tiny")
     assert np.array_equal(codes_of(tmp_path / "out"), codes_of(tmp_path / "heard"))
 
 
 def test_other_codes_are_another_set(tmp_path, revision):
-    root = song(tmp_path / "songs", codec=revision, codes=drawn())
+    root = song(tmp_path / "songs", books=revision, codes=drawn())
     prepare("folder", root, tmp_path / "out", codec="tiny")
     before = manifest_of(tmp_path / "out").sha256
-    np.savez(root / "song.codes.npz", codec=revision, codes=drawn(1))
+    np.savez(root / "song.codes.npz", books=revision, codes=drawn(1))
     _, progress = prepare("folder", root, tmp_path / "out", codec="tiny")
     assert progress.reused == 0
     assert np.array_equal(codes_of(tmp_path / "out"), drawn(1))
@@ -80,7 +80,7 @@ def test_other_codes_are_another_set(tmp_path, revision):
     ],
 )
 def test_codes_that_cannot_be_the_sounds_keep_it_out_with_the_reason(tmp_path, revision, codes, words):
-    prepare("folder", song(tmp_path / "songs", codec=revision, codes=codes), tmp_path / "out", codec="tiny")
+    prepare("folder", song(tmp_path / "songs", books=revision, codes=codes), tmp_path / "out", codec="tiny")
     [entry] = ledger(tmp_path / "out")
     assert (entry.decision, entry.reason) == ("out", "unfit")
     assert "song.codes.npz" in entry.detail
@@ -93,4 +93,4 @@ def test_a_file_that_only_calls_itself_codes_keeps_the_sound_out(tmp_path):
     prepare("folder", root, tmp_path / "out", codec="tiny")
     [entry] = ledger(tmp_path / "out")
     assert entry.reason == "unfit"
-    assert "no `codec` and `codes`" in entry.detail
+    assert "no `books` and `codes`" in entry.detail

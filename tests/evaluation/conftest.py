@@ -1,16 +1,7 @@
 import pytest
-import torch
 from data.tunes import write
+from threads import one_thread  # noqa: F401  (a fixture)
 from tiny import random_checkpoint
-
-
-@pytest.fixture(autouse=True, scope="package")
-def one_thread():
-    """The machine runs other tests too."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(count)
 
 
 @pytest.fixture(scope="package")

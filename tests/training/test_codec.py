@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -116,14 +116,17 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, base, data, learn, from_
 
 
 KILLED = """
-import sys, torch
+import os, signal, sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
 from training.sets import card
 from training.test_codec import config
 from muscgen.training.codec_loop import plan, train
 base, data, out = map(Path, sys.argv[1:])
-train(plan(config(data, out, base, steps=8, learn="all"), card(base)), lambda line: print(line, flush=True))
+def tell(line):
+    if line.get("step") == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+train(plan(config(data, out, base, steps=8, learn="all"), card(base)), tell)
 """
 
 
@@ -132,13 +135,9 @@ def test_a_run_that_is_killed_goes_on_to_the_same_losses(tmp_path, base, data):
     run(config(data, whole, base, steps=8, learn="all"), base)
     words = [sys.executable, "-c", KILLED, str(base), str(data), str(out)]
     path = {"PYTHONPATH": ":".join([*sys.path])}
-    process = subprocess.Popen(words, env=path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while len(done(out)) < 5 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    assert len(done(out)) >= 4
+    killed = subprocess.run(words, env=path, capture_output=True, check=False, timeout=250)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(done(out)) == 5  # a step after the last checkpoint
     assert not (out / "card.toml").exists()  # not a model yet
     run(config(data, out, base, steps=8, learn="all"), base)
     assert lines(out) == lines(whole)

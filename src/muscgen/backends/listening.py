@@ -56,6 +56,18 @@ def codec_revision(checkpoint: Checkpoint) -> str:
     return digest.hexdigest()
 
 
+def books_revision(checkpoint: Checkpoint) -> str:
+    """SHA-256 of the codebooks in use, hex: who shares them speaks the same codes, whatever it hears."""
+    decoder, digest = checkpoint.config.decoder, hashlib.sha256()
+    for k in range(decoder.codebooks // decoder.channels):
+        tensor = np.ascontiguousarray(
+            checkpoint.tensor(f"audio_encoder.quantizer.layers.{k}.codebook.embed"), "<f4"
+        )
+        digest.update(f"{k} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
 def _onnx_ear(checkpoint: Checkpoint, choice: Choice, threads: int, cache_dir: Path | None) -> Ear:
     from muscgen.backends.onnx.cache import SessionCache
     from muscgen.backends.onnx.hearing import ear, hidden_graph, vectors_graph

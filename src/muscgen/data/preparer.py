@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from muscgen.backends.listening import codec_revision, open_listener
+from muscgen.backends.listening import books_revision, codec_revision, open_listener
 from muscgen.backends.loading import Choice
 from muscgen.data.ledger import Reason
 from muscgen.data.place import Place
@@ -17,11 +17,12 @@ from muscgen.models.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class CodecChoice:
-    """Whose encoder makes the codes, and on what. revision: see backends/listening.py."""
+    """Whose encoder makes the codes, and on what. revision, books: see backends/listening.py."""
 
     model: str
     checkpoint: str
     revision: str
+    books: str
     frame_rate: int
     codebooks: int
     vocabulary: int
@@ -72,6 +73,7 @@ def codec_choice(model: str, checkpoint: Path, choice: Choice, cache_dir: Path) 
         model=model,
         checkpoint=str(checkpoint.absolute()),
         revision=codec_revision(found),
+        books=books_revision(found),
         frame_rate=codec.sample_rate // codec.hop,
         codebooks=decoder.codebooks,
         vocabulary=decoder.vocabulary,
@@ -88,4 +90,4 @@ def _bench(job: Job) -> Bench:
     listener = open_listener(
         Path(codec.checkpoint), codec.choice, threads=job.threads, cache_dir=Path(codec.cache_dir)
     )
-    return Bench(Place(Path(job.out)), job.sound, listener, codec.revision)
+    return Bench(Place(Path(job.out)), job.sound, listener, codec.revision, codec.books)

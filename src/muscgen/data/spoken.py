@@ -1,6 +1,6 @@
 """Codes that lie beside a sound, as `<name>.codes.npz`: what it was made of is known, and need not be heard.
 
-codec    the revision of the codec that speaks them (backends/listening.py), a text
+books    the revision of the codebooks that they are of (`books_revision`, backends/listening.py), a text
 codes    whole numbers [K, F], a column a frame of the sound
 """
 
@@ -27,9 +27,9 @@ class NotSpoken(ValueError):  # noqa: N818  (what the file is)
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """codec: a revision. codes [K, F]."""
+    """books: a revision. codes [K, F]."""
 
-    codec: str
+    books: str
     codes: NDArray[np.integer]
 
 
@@ -53,12 +53,12 @@ def read(path: Path) -> Spoken:
         raise NotSpoken(f"it has more than {MOST_BYTES} bytes")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            codec, codes = str(file["codec"]), file["codes"]
+            books, codes = str(file["books"]), file["codes"]
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise NotSpoken(f"it holds no `codec` and `codes`: {error}") from error
+        raise NotSpoken(f"it holds no `books` and `codes`: {error}") from error
     if codes.ndim != 2 or not np.issubdtype(codes.dtype, np.integer):
         raise NotSpoken(f"its codes are {codes.dtype} of shape {codes.shape}, not whole numbers [K, F]")
-    return Spoken(codec, codes)
+    return Spoken(books, codes)
 
 
 def check(codes: NDArray[np.integer], shape: ModelShape, frames: int) -> None:

@@ -70,12 +70,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the work goes, and with what. codec: the revision of the listener's codec."""
+    """Where the work goes, and with what. codec, books: revisions of the listener's codec."""
 
     place: Place
     sound: Sound
     listener: Listener | None = None
     codec: str = ""
+    books: str = ""
 
 
 def work(order: Order, bench: Bench) -> dict[str, Any]:
@@ -199,11 +200,11 @@ def _encode(record: dict[str, Any], order: Order, bench: Bench) -> None:
 
 
 def _said(order: Order, bench: Bench, frames: int) -> NDArray[np.integer] | None:
-    """The codes beside the source, where they are of this codec. Raises NotSpoken."""
+    """The codes beside the source, where this codec speaks them. Raises NotSpoken."""
     if not order.codes or bench.listener is None:
         return None
     found = spoken.read(Path(order.source.file))
-    if found.codec != bench.codec:
+    if found.books != bench.books:
         return None
     spoken.check(found.codes, bench.listener.shape, frames)
     return found.codes
