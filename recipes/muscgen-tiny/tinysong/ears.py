@@ -101,3 +101,17 @@ def _remembering(lstm: nn.LSTM) -> None:
     for layer in range(lstm.num_layers):
         size = lstm.hidden_size
         getattr(lstm, f"bias_hh_l{layer}")[size : size + size // 2] += _KEPT
+
+
+def halve(model: Path) -> None:
+    """The model's weights in half precision on the disk; its configuration says that they run in float32."""
+    from safetensors.torch import load_file, save_file
+
+    path = model / "model.safetensors"
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(path).items()
+    }
+    part = path.with_suffix(".part")
+    save_file(weights, part, {"format": "pt"})
+    part.replace(path)
