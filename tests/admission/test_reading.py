@@ -35,6 +35,24 @@ def test_any_json_is_read_or_refused(fields):
         read(json.dumps(fields).encode("utf-8"))
 
 
+@pytest.mark.parametrize("seven", ["7.0", "7e0", "0.7E1", "7"])
+def test_seven_is_an_integer_however_it_is_written(seven):
+    assert read(b'{"prompt": "a", "seed": %s}' % seven.encode()).seed == 7
+
+
+@pytest.mark.parametrize("number", ["7.5", "1e400", "9007199254740993.0", "7.0000001"])
+def test_what_is_no_integer_is_none(number):
+    with pytest.raises(InvalidRequest) as raised:
+        read(b'{"prompt": "a", "seed": %s}' % number.encode())
+    assert raised.value.param == "seed"
+
+
+@pytest.mark.parametrize("depth", [300, 900, 990, 5_000, 100_000])
+def test_no_depth_is_too_much_to_be_refused(depth):
+    with pytest.raises((MalformedBody, InvalidRequest)):
+        read(b'{"prompt": ' + b"[" * depth + b"]" * depth + b"}")
+
+
 def test_python_names_are_no_wire_names():
     with pytest.raises(InvalidFields) as caught:
         read(b'{"prompt": "a", "duration_s": 3}')

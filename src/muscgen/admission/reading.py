@@ -16,6 +16,7 @@ from muscgen.request import MAX_PROMPT_CHARS, GenerateRequest
 
 Wish = TypeVar("Wish", bound=BaseModel)
 _MAX_LISTED = 20  # a body of nothing but unknown fields shall not be answered with a book
+_EXACT = 2**53  # beyond, a double is not the number that was written
 _MAX_NAME_CHARS = 120
 _PROMPTS = ("prompt", "negative_prompt")
 
@@ -49,11 +50,12 @@ def read(body: bytes) -> GenerateRequest:
 
 def read_as(kind: type[Wish], body: bytes) -> Wish:
     """Any other wish in a body. Raises as `read` does."""
-    text = _decoded(body)
-    _check_json(text)
+    wish = _check_json(_decoded(body))
     try:
         # Python's names would be a second spelling of each field, so they are unknown here.
-        return kind.model_validate_json(text, by_alias=True, by_name=False)
+        return kind.model_validate_json(json.dumps(wish), by_alias=True, by_name=False)
+    except RecursionError:
+        raise _too_deep() from None
     except ValidationError as error:
         raise refusal(error, kind) from None
 
@@ -93,15 +95,27 @@ def _decoded(body: bytes) -> str:
 def _check_json(text: str) -> object:
     """pydantic's reader takes NaN and the last of two equal keys; strict JSON has neither."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number
+        )
     except RecursionError:
-        raise MalformedBody("the body is nested too deeply") from None
+        raise _too_deep() from None
     except json.JSONDecodeError as error:
         raise MalformedBody(
             f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except ValueError:  # digits beyond Python's own limit
         raise MalformedBody("the body holds a number with too many digits") from None
+
+
+def _too_deep() -> MalformedBody:
+    return MalformedBody("the body is nested too deeply")
+
+
+def _number(text: str) -> float:
+    """To JSON Schema 7.0 is an integer, and some clients know no other numbers."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

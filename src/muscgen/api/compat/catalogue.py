@@ -30,7 +30,7 @@ async def model(owner: str, name: str, request: Request, house: Parts, asker: Re
     return await told(found, house) | _described(found, site_of(request))
 
 
-@router.get("/v1/models/{model:path}/versions", dependencies=[Depends(query())])
+@router.get("/v1/models/{model:name}/versions", dependencies=[Depends(query())])
 async def versions(model: str, house: Parts, asker: Reader) -> dict[str, Any]:  # noqa: ARG001
     """The one that a model has."""
     return {
@@ -40,7 +40,7 @@ async def versions(model: str, house: Parts, asker: Reader) -> dict[str, Any]:  
     }
 
 
-@router.get("/v1/models/{model:path}/versions/{version}", dependencies=[Depends(query())])
+@router.get("/v1/models/{model:name}/versions/{version}", dependencies=[Depends(query())])
 async def version(model: str, version: str, house: Parts, asker: Reader) -> dict[str, Any]:  # noqa: ARG001
     """What a version takes; a model has one, named by the SHA-256 of its weights."""
     card = house.registry.get(model_meant(model, house))

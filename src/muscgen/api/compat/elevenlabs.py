@@ -156,7 +156,7 @@ async def sound(request: Request, house: Parts, asker: Maker, output_format: Wan
     return await sing(house, asker, request, wish, _SOUND_NAMES)
 
 
-@router.post("/v1/music/{name:path}")
+@router.post("/v1/music/{name:name}")
 async def elsewhere(name: str) -> Response:
     """What ElevenLabs has beside these. Raises NotFound."""
     why = _ELSEWHERE.get(name, "ElevenLabs may have it")

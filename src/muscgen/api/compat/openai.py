@@ -56,7 +56,7 @@ async def music(request: Request, house: Parts, asker: Maker) -> Response:
     return await sing(house, asker, request, _wish(asked), _NAMES, live=asked.stream)
 
 
-@router.post("/v1/audio/{name:path}")
+@router.post("/v1/audio/{name:name}")
 async def elsewhere(name: str) -> Response:
     """What OpenAI has beside it. Raises NotFound."""
     raise NotFound(

@@ -55,7 +55,7 @@ async def create(request: Request, house: Parts, asker: Maker) -> Response:
     return await _created(None, request, house, asker)
 
 
-@router.post("/v1/models/{model:path}/predictions", dependencies=[Depends(query())])
+@router.post("/v1/models/{model:name}/predictions", dependencies=[Depends(query())])
 async def create_by_model(model: str, request: Request, house: Parts, asker: Maker) -> Response:
     """The same, by a model's name."""
     return await _created(model, request, house, asker)

@@ -48,13 +48,13 @@ async def list_models(house: Parts) -> dict[str, Any]:
     return await listed(house)
 
 
-@router.get("/{model_id:path}")
+@router.get("/{model_id:name}")
 async def get_model(model_id: str, house: Parts) -> dict[str, Any]:
     """One model, here or known, and the workers that have to do with it."""
     return await told(found_in(model_id, house), house)
 
 
-@operators.post("/{model_id:path}/pull", **_ACCEPTED)
+@operators.post("/{model_id:name}/pull", **_ACCEPTED)
 async def pull_model(
     model_id: str, request: Request, house: Parts, asker: Operator, wish: PullWish | None = None
 ) -> Response:
@@ -66,7 +66,7 @@ async def pull_model(
     return await _asked("pull", model_id, house, request, asker.id, wish.model_dump(exclude_none=True))
 
 
-@operators.post("/{model_id:path}/load", **_ACCEPTED)
+@operators.post("/{model_id:name}/load", **_ACCEPTED)
 async def load_model(model_id: str, request: Request, house: Parts, asker: Operator) -> Response:
     """Have every worker load it, and keep it however long nobody uses it."""
     found = found_in(model_id, house)
@@ -78,14 +78,14 @@ async def load_model(model_id: str, request: Request, house: Parts, asker: Opera
     return await _asked("load", model_id, house, request, asker.id)
 
 
-@operators.post("/{model_id:path}/unload", **_ACCEPTED)
+@operators.post("/{model_id:name}/unload", **_ACCEPTED)
 async def unload_model(model_id: str, request: Request, house: Parts, asker: Operator) -> Response:
     """Have every worker give its memory back once its songs have ended; the next job brings it back."""
     found_in(model_id, house)
     return await _asked("unload", model_id, house, request, asker.id)
 
 
-@operators.delete("/{model_id:path}", **_ACCEPTED)
+@operators.delete("/{model_id:name}", **_ACCEPTED)
 async def remove_model(model_id: str, request: Request, house: Parts, asker: Operator) -> Response:
     """Have its files removed; not under jobs that wait or run."""
     found_in(model_id, house)
