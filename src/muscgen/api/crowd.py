@@ -7,6 +7,7 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from muscgen.api.passage import Passage
 from muscgen.errors import Unavailable
 
 # At 400 a second, which a core bears, the last of them waits 1.3 s: a stall of a second refuses nobody.
@@ -14,17 +15,18 @@ MOST_AT_ONCE = 512
 _STAYS = re.compile(r"wait|event-stream|audio/|multipart/", re.IGNORECASE)
 
 
-class Crowd:
+class Crowd(Passage):
     """Counts POST /generate and /predictions from the end of its body to the head of its answer.
 
     Not those that stay for their song, nor those that bring sound: they are long without being work.
     """
 
     def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE) -> None:
-        self._app, self._most, self._inside = app, most, 0
+        super().__init__(app)
+        self._most, self._inside = most, 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _at_once(scope):
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _at_once(scope):
             await self._app(scope, receive, send)
             return
         inside = False

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muscgen import telemetry
+from muscgen.api.passage import Passage
 from muscgen.api.problems import presentable, to_problem
 from muscgen.errors import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 
@@ -36,16 +37,10 @@ _SECURITY = {
 }
 
 
-class RequestIds:
+class RequestIds(Passage):
     """Takes the client's X-Request-Id where it is plain text, or draws one."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
         number = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = number
@@ -62,14 +57,11 @@ class RequestIds:
             await self._app(scope, receive, send_with_headers)
 
 
-class Heads:
+class Heads(Passage):
     """Takes HEAD for GET and drops the body. Files and songs know HEAD themselves; events have no end."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD" or _KNOWS_HEAD.search(scope["path"]):
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "HEAD" or _KNOWS_HEAD.search(scope["path"]):
             await self._app(scope, receive, send)
             return
 
@@ -79,16 +71,10 @@ class Heads:
         await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
-class Metrics:
+class Metrics(Passage):
     """Observes the time to the head of the answer; a stream's length says nothing of the service."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
 
         async def send_observed(message: Message) -> None:
@@ -106,13 +92,10 @@ def _observe(scope: Scope, status: int, elapsed_s: float) -> None:
     telemetry.HTTP_SECONDS.labels(method, route, str(status)).observe(elapsed_s, telemetry.exemplar())
 
 
-class LastResort:
+class LastResort(Passage):
     """A client that hung up is no failure; anything else that is raised down here is ours."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
         async def send_noted(message: Message) -> None:
@@ -131,7 +114,7 @@ class LastResort:
             await to_problem(shown, scope)(scope, receive, send)
 
 
-class BodyLimit:
+class BodyLimit(Passage):
     """Refuses a body by its announced length, or as soon as more than the limit or than patience came.
 
     max_upload_bytes: for bodies with files in them, whose routes write them to files and count again.
@@ -140,15 +123,12 @@ class BodyLimit:
     def __init__(
         self, app: ASGIApp, max_bytes: int, max_upload_bytes: int = 0, patience_s: float = BODY_PATIENCE_S
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._max_bytes = max_bytes
         self._max_upload_bytes = max_upload_bytes
         self._patience_s = patience_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         brings_files = _brings_files(scope, headers)
         most = self._max_bytes + (self._max_upload_bytes if brings_files else 0)

@@ -12,22 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from muscgen import telemetry
+from muscgen.api.passage import Passage
 from muscgen.api.problems import presentable
 
 _REST = "rest"
 _MOST_BYTES = 1 << 16  # a body that the endpoint did not ask for
 
 
-class Rests:
+class Rests(Passage):
     """Middleware, the outermost: sends what streamed answers left."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
         given = set(scope)
         await self._app(scope, receive, send)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from muscgen import telemetry
+from muscgen.api.passage import Passage
 
 _QUIET = {"/healthz", "/readyz", "/metrics"}  # asked every few seconds, for ever
 
 
-class Traces:
+class Traces(Passage):
     """Named by the route's template, so that ids make no names."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _QUIET:
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in _QUIET:
             await self._app(scope, receive, send)
             return
         parent = Headers(scope=scope).get("traceparent", "")
