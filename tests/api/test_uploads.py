@@ -251,7 +251,7 @@ async def test_a_job_owns_what_it_listens_to(able, role):
 async def test_a_job_that_is_about_to_be_one_owns_already(service, monkeypatch):
     owner = new_job_id(MODEL)
     assert born_at(owner) == pytest.approx(time.time(), abs=5)
-    assert await owns(service.queue, owner)
+    assert await owns(service.queue, owner), f"it is {time.time()}, and {owner} of {born_at(owner)}"
     later = time.time() + 400
     monkeypatch.setattr(time, "time", lambda: later)
     assert not await owns(service.queue, owner)
