@@ -91,6 +91,20 @@ def test_images_run_as_nobody_in_particular_and_every_target_is_there():
     assert "USER root" not in runtime
 
 
+def test_every_image_is_asked_whether_it_is_well():
+    stages = {
+        name: (parent, text)
+        for parent, name, text in re.findall(r"(?ms)^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE)
+    }
+    for target in ("api", "worker-cpu", "worker-cuda", "all"):
+        told, stage = "", target
+        while stage in stages:
+            stage, text = stages[stage]
+            told = text + told
+        assert len(re.findall(r'(?m)^HEALTHCHECK .*\\\n +CMD \["python", ', told)) == 1, target
+        assert re.findall(r"(?m)^CMD \[\"(\w+)\"", told) == ["worker" if "worker" in target else "serve"]
+
+
 def test_hadolint_has_nothing_to_complain_of():
     hadolint = program("hadolint", "scripts/tools")
     done = subprocess.run(
