@@ -62,6 +62,23 @@ def test_a_key_may_bear_a_name(muscgen):
     assert muscgen("create", "watermark", "--organization", "Acme").exit_code == 1
 
 
+def test_a_development_key_is_followed_by_one_in_a_name(muscgen):
+    muscgen("create", "signing")
+    refused = muscgen("create", "signing", "--organization", "Acme Music")
+    assert "muscgen keys rotate signing --organization 'Acme Music'" in refused.stderr
+    assert muscgen("rotate", "signing", "--organization", "Acme Music").exit_code == 0
+    signing = shown(muscgen)["signing"]
+    assert (signing["organization"], signing["development"], signing["versions"]) == (
+        "Acme Music",
+        False,
+        [1, 2],
+    )
+    muscgen("rotate", "signing")
+    assert shown(muscgen)["signing"]["organization"] == "Acme Music"
+    muscgen("create", "watermark")
+    assert muscgen("rotate", "watermark", "--organization", "Acme").exit_code == 1
+
+
 @pytest.mark.parametrize("name", ["", "x" * 65, "Acme\x07"])
 def test_a_name_that_no_certificate_can_bear_is_refused(muscgen, name):
     assert muscgen("create", "signing", "--organization", name).exit_code == 1

@@ -95,6 +95,33 @@ def test_the_next_key_signs_and_the_last_ones_certificate_stays(tmp_path):
         chain.leaf.verify_directly_issued_by(root)
 
 
+def test_another_name_takes_another_root_and_what_was_signed_before_stays_ours(tmp_path):
+    folder = tmp_path / "keys" / "signing"
+    first = signer_of(settings(tmp_path))
+    keyfolder.rotate(folder, "Acme")
+    second = signer_of(settings(tmp_path))
+    keyfolder.rotate(folder)
+    third = signer_of(settings(tmp_path))
+    trust = own_trust(settings(tmp_path))
+    assert [chain.organization for chain in (second.chain, third.chain)] == ["Acme", "Acme"]
+    assert all(trust.in_whom(signer.chain) for signer in (first, second, third))
+    roots = Chain.of_pem(trust.authorities).certificates
+    assert len(roots) == 2
+    second.chain.leaf.verify_directly_issued_by(roots[0])
+    third.chain.leaf.verify_directly_issued_by(roots[0])
+
+
+def test_a_root_whose_key_a_crash_parted_from_its_certificate_is_followed_by_a_whole_one(tmp_path):
+    folder = tmp_path / "keys" / "signing"
+    first = signer_of(settings(tmp_path))
+    key, _ = new_root("Acme")
+    (folder / "root.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    keyfolder.rotate(folder)
+    trust = own_trust(settings(tmp_path))
+    assert trust.in_whom(signer_of(settings(tmp_path)).chain)
+    assert trust.in_whom(first.chain)
+
+
 def test_keys_that_are_turned_at_once_have_versions_of_their_own(tmp_path):
     folder = tmp_path / "keys" / "signing"
     keyfolder.create(folder)

@@ -39,17 +39,16 @@ def create(
     """Make the first key; services and workers do so by themselves where there is none."""
     with in_words(as_json=as_json):
         settings = _settings(what, home)
-        _refuse_second(_path(what, settings))
+        _refuse_second(_path(what, settings), organization)
         if what == "signing":
             from muscgen.provenance.certificates import DEVELOPMENT
             from muscgen.provenance.keyfolder import create as make
 
             make(settings.signing_path, DEVELOPMENT if organization is None else _name(organization))
-        elif organization is not None:
-            raise ConfigurationError("a watermark names no organization", param="organization")
         else:
             from muscgen.provenance.marks import marks_of
 
+            _refuse_name(organization)
             marks_of((), settings.watermark_path)
         path = _path(what, settings)
         told = {"key": what, "version": 1, "path": str(path)}
@@ -57,16 +56,28 @@ def create(
 
 
 @app.command("rotate")
-def rotate(what: What, as_json: AsJson = False, home: Home = None) -> None:
+def rotate(
+    what: What,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose name the signing certificate bears; default: as before.")
+    ] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
     """Make the next key, which is used from the next start on; what earlier ones made stays checkable."""
     with in_words(as_json=as_json):
         from muscgen.audit import audit_of
         from muscgen.provenance import keyfolder, marks
 
         settings = _settings(what, home)
-        turn, audit = keyfolder.rotate if what == "signing" else marks.rotate, audit_of(settings)
+        audit = audit_of(settings)
         audit.check()  # what cannot be written down is not done
-        version = turn(_path(what, settings))
+        if what == "signing":
+            name = None if organization is None else _name(organization)
+            version = keyfolder.rotate(settings.signing_path, name)
+        else:
+            _refuse_name(organization)
+            version = marks.rotate(settings.watermark_path)
         audit.note("rotate", person(), key=what, version=version)
         words = f"the {what} key {version} is made; workers and services use it when they start again"
         say({"key": what, "version": version}, words, as_json=as_json)
@@ -147,9 +158,17 @@ def _path(what: str, settings: Settings) -> Path:
     return settings.signing_path if what == "signing" else settings.watermark_path
 
 
-def _refuse_second(path: Path) -> None:
+def _refuse_second(path: Path, organization: str | None) -> None:
     if path.exists():
-        raise ConfigurationError(f"{path} is there already", suggestion="muscgen keys rotate")
+        more = "" if organization is None else f" --organization {organization!r}"
+        raise ConfigurationError(
+            f"{path} is there already", suggestion=f"muscgen keys rotate {path.name}{more}"
+        )
+
+
+def _refuse_name(organization: str | None) -> None:
+    if organization is not None:
+        raise ConfigurationError("a watermark names no organization", param="organization")
 
 
 def _name(organization: str) -> str:

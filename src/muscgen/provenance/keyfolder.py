@@ -1,6 +1,6 @@
 """The signing keys of a home: a root, and leaves by version, of which the newest signs.
 
-    root.pem  root.key          made once; vouches for the leaves
+    root.pem  root.key          vouches for the leaves; earlier roots stand behind it in root.pem
     1.pem     1.key             2.pem  2.key  …
 
 A leaf that was followed by another keeps its certificate alone: what it signed can be checked, and nothing
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from muscgen import telemetry
 from muscgen.errors import ConfigurationError
-from muscgen.provenance.certificates import DEVELOPMENT, Pair, new_leaf, new_root, pem_of
+from muscgen.provenance.certificates import DEVELOPMENT, Chain, Pair, new_leaf, new_root, pem_of
 
 _TRIES = 3  # a key that goes while it is read was followed by another
 
@@ -84,16 +84,16 @@ def create(folder: Path, organization: str = DEVELOPMENT) -> int:
     return versions(folder)[-1]
 
 
-def rotate(folder: Path) -> int:
-    """Make the next leaf, which signs from now on, and forget the keys of the others. Its version."""
+def rotate(folder: Path, organization: str | None = None) -> int:
+    """Make the next leaf, which signs from now on, and forget the keys of the others. Its version.
+
+    organization: in whose name from now on; that takes another root, and the one before stays trusted.
+    """
     try:
         with _alone_in(folder):
-            key = load_pem_private_key((folder / "root.key").read_bytes(), password=None)
-            root = x509.load_pem_x509_certificate((folder / "root.pem").read_bytes())
-            if not isinstance(key, EllipticCurvePrivateKey):
-                raise ConfigurationError(f"{folder}/root.key is no key of ours", param="signing_key")
+            root = _root(folder, organization)
             *_, last = versions(folder)
-            _write(folder, str(last + 1), new_leaf((key, root), last + 1))
+            _write(folder, str(last + 1), new_leaf(root, last + 1))
             for old in versions(folder)[:-1]:
                 (folder / f"{old}.key").unlink(missing_ok=True)
     except FileNotFoundError as error:
@@ -105,11 +105,27 @@ def rotate(folder: Path) -> int:
     return last + 1
 
 
-def _write(folder: Path, name: str, pair: Pair) -> None:
-    """The key before its certificate, by which it is found."""
+def _root(folder: Path, organization: str | None) -> Pair:
+    """What is to vouch for the next leaf: the root there is, or a new one in another name."""
+    before = (folder / "root.pem").read_text("utf-8")
+    root = x509.load_pem_x509_certificate(before.encode())
+    key = load_pem_private_key((folder / "root.key").read_bytes(), password=None)
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise ConfigurationError(f"{folder}/root.key is no key of ours", param="signing_key")
+    name = Chain((root,)).organization
+    # A crash between the two files leaves the next root's key beside the last one's certificate.
+    if organization in (None, name) and key.public_key() == root.public_key():
+        return key, root
+    following = new_root(organization or name)
+    _write(folder, "root", following, before)
+    return following
+
+
+def _write(folder: Path, name: str, pair: Pair, before: str = "") -> None:
+    """The key before its certificate, by which it is found. before: certificates that stay behind it."""
     key, certificate = pair
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for ending, text in ((".key", private), (".pem", pem_of(certificate).encode())):
+    for ending, text in ((".key", private), (".pem", (pem_of(certificate) + before).encode())):
         file = folder / f"{name}{ending}.{dice.token_hex(4)}"
         file.touch(mode=0o600)
         file.write_bytes(text)
