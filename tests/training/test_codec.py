@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from typer.testing import CliRunner
 
@@ -38,7 +39,7 @@ def config(data: Path, out: Path, base: Path, **more) -> CodecTraining:
         "steps": 4,
         "window_s": 0.4,
         "device": "cpu",
-        "saving": Saving(every_steps=2, valid_batches=1),
+        "saving": Saving(every_steps=2, valid_batches=1, sample_s=0),
         "optimiser": Optimiser(batch=2, learning_rate=1e-3, warmup_steps=0, schedule="constant"),
     }
     return read_as(CodecTraining, None, **usual | more)
@@ -66,7 +67,7 @@ def test_a_codec_of_random_weights_learns_clips(tmp_path, base, data):
     wanted = config(
         data, tmp_path / "heart", base, learn="all", steps=60,
         optimiser=Optimiser(batch=3, learning_rate=3e-3, warmup_steps=5, weight_decay=0.0),
-        saving=Saving(every_steps=1_000, valid_batches=0),
+        saving=Saving(every_steps=1_000, valid_batches=0, sample_s=0),
     )  # fmt: skip
     run(wanted, base)
     log = lines(tmp_path / "heart")
@@ -80,7 +81,7 @@ def test_an_encoder_learns_codes_from_the_sound_that_they_are(tmp_path, base, da
     wanted = config(
         data, tmp_path / "ears", base, learn="encoder", steps=60, exchange=0.0,
         optimiser=Optimiser(batch=4, learning_rate=3e-3, warmup_steps=5, weight_decay=0.0),
-        saving=Saving(every_steps=1_000, valid_batches=0),
+        saving=Saving(every_steps=1_000, valid_batches=0, sample_s=0),
     )  # fmt: skip
     run(wanted, base)
     log = lines(tmp_path / "ears")
@@ -142,6 +143,27 @@ def test_a_run_that_is_killed_goes_on_to_the_same_losses(tmp_path, base, data):
     run(config(data, out, base, steps=8, learn="all"), base)
     assert lines(out) == lines(whole)
     assert weights(out) == weights(whole)
+
+
+@pytest.mark.parametrize("learn", ["encoder", "all"])
+def test_samples_are_kept_beside_what_they_were(tmp_path, base, data, learn):
+    saving = Saving(every_steps=2, valid_batches=0, sample_s=0.8)
+    figures = run(config(data, tmp_path / "out", base, steps=2, learn=learn, saving=saving), base)
+    assert figures["samples"] == 2
+    folder = tmp_path / "out" / "samples" / "step-00000002"
+    said = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    for n, sample in enumerate(said):
+        assert sample["file"] == f"{n}.wav"
+        assert {soundfile.info(folder / name).frames for name in (f"{n}.wav", f"{n}-was.wav")} == {25_600}
+        was, made = (soundfile.read(folder / name)[0] for name in (f"{n}-was.wav", f"{n}.wav"))
+        assert was.std() > 0
+        assert not np.array_equal(was, made)
+
+
+def test_a_codec_says_what_memory_it_takes_before_it_starts(tmp_path, base, data):
+    told = []
+    train(plan(config(data, tmp_path / "out", base, steps=1), card(base)), told.append)
+    assert "gradients and moments" in told[0]["memory"]
 
 
 def test_what_is_made_is_served_and_says_what_it_was_made_of(tmp_path, base, data):

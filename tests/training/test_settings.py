@@ -17,6 +17,7 @@ from muscgen.models.config import read_config
 from muscgen.training import memory
 from muscgen.training.batches import IGNORED, Batches, Shape
 from muscgen.training.clips import Clip
+from muscgen.training.codec_config import CodecTraining
 from muscgen.training.config import Config, Lora, Words, read
 from muscgen.training.licensing import computed
 from muscgen.training.log import picture
@@ -143,6 +144,22 @@ def test_a_licence_is_as_strict_as_its_strictest_part(base, tmp_path):
 def test_a_base_that_permits_no_derivatives_is_refused(base, tmp_path):
     with pytest.raises(LicenceRefused, match="may not be trained further"):
         computed(base_card(base, tmp_path, "CC-BY-NC-ND-4.0"), [manifest()])
+
+
+def test_a_codecs_memory_grows_with_what_it_hears_and_what_learns(base):
+    model = read_config(base)
+
+    def need(**more):
+        wanted = CodecTraining.model_validate(USUAL | more)
+        return memory.codec_needs(1_000_000, 600_000, model, wanted).total
+
+    assert need(window_s=4.0) > 3 * need(window_s=1.0) / 2
+    assert need(learn="all") > need(learn="encoder")
+    wanted = CodecTraining.model_validate(USUAL | {"window_s": 30.0})
+    with pytest.raises(ConfigurationError, match="are free") as refusal:
+        memory.check(memory.codec_needs(10**9, 10**9, model, wanted), 10**9, wanted)
+    assert "a shorter window_s" in refusal.value.suggestion
+    assert "lora" not in refusal.value.suggestion
 
 
 def test_memory_is_said_and_what_helps(base):

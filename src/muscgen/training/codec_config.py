@@ -49,7 +49,7 @@ class CodecTraining(BaseModel):
     device: Literal["auto", "cpu"] = "auto"
     losses: Losses = Losses()
     optimiser: Optimiser = Optimiser()
-    saving: Saving = Saving(sample_s=0)
+    saving: Saving = Saving()
 
     @property
     def learning_rate(self) -> float:

@@ -13,25 +13,30 @@ from typing import Any
 import numpy as np
 import torch
 
+from muscgen.audio import Audio
 from muscgen.backends.listening import codec_revision
+from muscgen.data import place as files
 from muscgen.data.manifest import read
 from muscgen.data.place import Place
 from muscgen.data.trained import register
 from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.training import output, sounds
+from muscgen.models.config import CodecConfig, ModelConfig
+from muscgen.training import memory, output, sounds
 from muscgen.training.checkpoints import State
 from muscgen.training.clips import Prepared, prepared
 from muscgen.training.codec_config import CodecTraining
 from muscgen.training.codec_model import Codec
 from muscgen.training.licensing import computed
 from muscgen.training.model import quiet, trainable
+from muscgen.training.samples import keep
 from muscgen.training.turns import Tell, Turns
 
-_VALID, _BOOKS = 1 << 40, 1 << 41  # steps that no training reaches: what else is drawn by
+_VALID, _BOOKS, _SAMPLED = 1 << 40, 1 << 41, 1 << 42  # steps that no training reaches: what else is drawn by
 _FOR_BOOKS = 16  # windows
 _PLAIN = 0.3  # of the steps of a codec from nothing: without codes
+_SAMPLES = 2
 _REFRESH_STEPS, _REFRESHED = 5, 0.7  # codes that are not used are moved; not any more towards the end
 
 
@@ -103,7 +108,8 @@ class _Loop(Turns[CodecTraining]):
         self._run = run
         config = Checkpoint(run.base.path).config
         self._channels, books = config.decoder.channels, config.decoder.codebooks // config.decoder.channels
-        self._frames = max(1, round(run.config.window_s * config.codec.sample_rate / config.codec.hop))
+        self._codec_config = config.codec
+        self._frames = _frames(run.config.window_s, config.codec)
         self._samples = self._frames * config.codec.hop
         self._clips = {
             split: [clip for one in run.data for clip in one.clips[split]] for split in ("train", "valid")
@@ -114,7 +120,7 @@ class _Loop(Turns[CodecTraining]):
         if run.config.from_nothing:
             self._forget(codec)
         self._weights = trainable(codec)
-        self._say(codec)
+        self._say(codec, Checkpoint(run.base.path).config)
         self.codec = self._prepare(codec)
 
     def _learn(self, step: int) -> dict[str, float]:
@@ -164,16 +170,43 @@ class _Loop(Turns[CodecTraining]):
                 total[name] = total.get(name, 0.0) + float(value) / count
         return {("valid" if name == "loss" else f"valid_{name}"): round(x, 6) for name, x in total.items()}
 
+    def _heard(self, steps: int) -> dict[str, Any]:
+        """Windows of validation through the codec and back, each beside what it was."""
+        saving, wanted = self._config.saving, _frames(self._config.saving.sample_s, self._codec_config)
+        if not saving.sample_s:
+            return {}
+        split = "valid" if self._run.tracks.get("valid") or self._clips["valid"] else "train"
+        codec = self._accelerator.unwrap_model(self.codec).eval()
+        folder = self._config.out / "samples" / f"step-{steps:08d}"
+        found = []
+        for n in range(_SAMPLES):
+            chances = sounds.draws(self._config.seed, _SAMPLED, n)
+            was, codes = self._drawn(split, wanted, 1, 0.0, chances)
+            with torch.no_grad():
+                was = codec.decoder(codec.vectors(codes))[:, 0] if was is None else was
+            for name, sound in ((f"{n}-was.wav", was), (f"{n}.wav", codec.again(was))):
+                audio = Audio(np.ascontiguousarray(sound.cpu().numpy()), self._codec_config.sample_rate)
+                said = keep(audio, folder / name)
+            found.append(said)
+        files.write(folder / "samples.jsonl", b"".join(map(files.to_line, found)))
+        return {"bad_samples": sum(bool(sample["bad"]) for sample in found), "samples": len(found)}
+
     def _batch(self, split: str, step: int, place: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Sound [N, T], or codes [N, K, F]; N is windows times channels."""
         config, chances = self._config, sounds.draws(self._config.seed, step, place)
-        size, device = config.optimiser.batch, self._accelerator.device
-        if config.learn == "encoder":
-            codes = sounds.codes(self._clips[split], self._frames, size, config.exchange, chances)
+        return self._drawn(split, self._frames, config.optimiser.batch, config.exchange, chances)
+
+    def _drawn(
+        self, split: str, frames: int, size: int, exchange: float, chances: np.random.Generator
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        device = self._accelerator.device
+        if self._config.learn == "encoder":
+            codes = sounds.codes(self._clips[split], frames, size, exchange, chances)
             rows = [codes[:, channel :: self._channels] for channel in range(self._channels)]
             return None, torch.from_numpy(np.concatenate(rows)).to(device)
-        heard = sounds.heard(self._run.tracks[split], self._samples, size, chances)
-        return torch.from_numpy(heard.reshape(-1, self._samples)).to(device), None
+        samples = frames * self._codec_config.hop
+        heard = sounds.heard(self._run.tracks[split], samples, size, chances)
+        return torch.from_numpy(heard.reshape(-1, samples)).to(device), None
 
     def _forget(self, codec: Codec) -> None:
         """What learns begins anew, as transformers begins it; codebooks later (`_books`)."""
@@ -185,11 +218,16 @@ class _Loop(Turns[CodecTraining]):
         if config.learn != "encoder":
             codec.decoder.load_state_dict(fresh.decoder.state_dict())
 
-    def _say(self, codec: Codec) -> None:
+    def _say(self, codec: Codec, model: ModelConfig) -> None:
         every = sum(parameter.numel() for parameter in codec.parameters())
         learning = sum(parameter.numel() for parameter in self._weights.values())
-        memory = f"{(4 * every + 12 * learning) / 1e6:.0f} MB and the activations"
-        self._tell({"memory": memory, "parameters": every, "learning": learning})
+        need = memory.codec_needs(every, learning, model, self._config)
+        self._tell({"memory": str(need), "parameters": every, "learning": learning})
+        memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
+
+
+def _frames(seconds: float, codec: CodecConfig) -> int:
+    return max(1, round(seconds * codec.sample_rate / codec.hop))
 
 
 def _made(config: CodecTraining) -> output.Made:
@@ -199,7 +237,15 @@ def _made(config: CodecTraining) -> output.Made:
         if config.learn == "all"
         else ""
     )
-    return output.Made(config.id, config.out, config.base, config.steps, how[config.learn], limits=limits)
+    return output.Made(
+        config.id,
+        config.out,
+        config.base,
+        config.steps,
+        how[config.learn],
+        limits=limits,
+        sampled=bool(config.saving.sample_s),
+    )
 
 
 def _shards(one: Prepared, split: str) -> list[Path]:

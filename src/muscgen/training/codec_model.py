@@ -95,6 +95,13 @@ class Codec(nn.Module):
             all_codes.append(codes)
         return torch.stack(all_codes, 1), total.transpose(1, 2)
 
+    @torch.no_grad()
+    def again(self, sound: Tensor) -> Tensor:
+        """Sound [N, T] as its codes give it back."""
+        _, vectors = self.quantised(self.encoder(sound[:, None]))
+        again: Tensor = self.decoder(vectors)[:, 0, : sound.shape[1]]
+        return again
+
     def vectors(self, codes: Tensor) -> Tensor:
         """Codes [N, K, F] -> vectors [N, D, F]."""
         total = sum(functional.embedding(codes[:, k], book) for k, book in enumerate(self.books))

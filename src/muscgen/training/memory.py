@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from muscgen.errors import ConfigurationError
 from muscgen.models.config import ModelConfig
+from muscgen.training.codec_config import CodecTraining
 from muscgen.training.config import Config
 
 _FLOAT = 4
 _ADAM = 2 * _FLOAT  # two moments
+_BLOCK = 8  # tensors that a convolution block keeps for its gradients
 _ROOM = 0.9  # of what is free
 
 
@@ -51,16 +53,36 @@ def needs(parameters: int, learning: int, model: ModelConfig, config: Config, fr
     return Needs(parameters * _FLOAT, learning * (_FLOAT + _ADAM), layers + logits)
 
 
-def check(need: Needs, free: int | None, config: Config) -> None:
+def codec_needs(parameters: int, learning: int, model: ModelConfig, config: CodecTraining) -> Needs:
+    """Of a codec: the convolutions' outputs at every rate, and distances to all codes of a codebook.
+
+    A block keeps about eight tensors of its width: two activations and a convolution before, in and after it,
+    and the sum. An encoder and a decoder have one block a rate; what does not learn keeps nothing.
+    """
+    codec, decoder = model.codec, model.decoder
+    sounds = config.optimiser.batch * decoder.channels
+    samples = config.window_s * codec.sample_rate
+    width, rate, numbers = codec.filters, 1.0, 0.0
+    for ratio in reversed(codec.ratios):
+        numbers += _BLOCK * width * samples * rate
+        width, rate = 2 * width, rate / ratio
+    halves = 1 if config.learn == "encoder" else 2  # a decoder's gradients pass through it in any case
+    frames = samples / codec.hop
+    distances = 3 * frames * decoder.vocabulary * decoder.codebooks / decoder.channels
+    passing = round(_FLOAT * sounds * (halves * numbers + distances))
+    return Needs(parameters * _FLOAT, learning * (_FLOAT + _ADAM), passing)
+
+
+def check(need: Needs, free: int | None, config: Config | CodecTraining) -> None:
     """Raises ConfigurationError where it will not fit, with what would help."""
     if free is None or need.total <= free * _ROOM:
         return
     helps = []
     if config.optimiser.batch > 1:
         helps.append("optimiser.batch 1 (and accumulate)")
-    if not config.gradient_checkpointing:
+    if isinstance(config, Config) and not config.gradient_checkpointing:
         helps.append("gradient_checkpointing")
-    if config.method == "full":
+    if isinstance(config, Config) and config.method == "full":
         helps.append("method lora")
     helps.append("a shorter window_s")
     raise ConfigurationError(

@@ -33,23 +33,24 @@ def listen(
     found = []
     for n, prompt in enumerate(prompts):
         audio = _made(model, tokenizer, prompt, seconds, sampling, seed=n)
-        path = folder / f"{n}.wav"
-        loudest = float(np.abs(audio.samples).max(initial=0.0))
-        bad = _bad(audio)
-        if np.isfinite(loudest):
-            level = _PEAK / loudest if loudest > _PEAK else 1.0
-            files.write(path, encode(Audio(audio.samples * np.float32(level), audio.sample_rate), "wav"))
-        found.append(
-            {
-                "prompt": prompt,
-                "file": path.name,
-                "bad": bad,
-                "lufs": round(integrated(audio), 1) if not bad else None,
-                "silence": round(silence_ratio(audio), 3) if np.isfinite(loudest) else None,
-            }
-        )
+        found.append({"prompt": prompt} | keep(audio, folder / f"{n}.wav"))
     files.write(folder / "samples.jsonl", b"".join(map(files.to_line, found)))
     return found
+
+
+def keep(audio: Audio, path: Path) -> dict[str, Any]:
+    """Write a wav, no louder than it may be, unless it holds numbers that are none; what the checks say."""
+    loudest = float(np.abs(audio.samples).max(initial=0.0))
+    bad = _bad(audio)
+    if np.isfinite(loudest):
+        level = _PEAK / loudest if loudest > _PEAK else 1.0
+        files.write(path, encode(Audio(audio.samples * np.float32(level), audio.sample_rate), "wav"))
+    return {
+        "file": path.name,
+        "bad": bad,
+        "lufs": round(integrated(audio), 1) if not bad else None,
+        "silence": round(silence_ratio(audio), 3) if np.isfinite(loudest) else None,
+    }
 
 
 def _made(model: Any, tokenizer: Any, prompt: str, seconds: float, sampling: Sampling, seed: int) -> Audio:  # noqa: ANN401
