@@ -190,11 +190,13 @@ def prepared_manifest(data: Path) -> str:
 
 def test_a_whole_model_is_read_by_transformers(tmp_path, base, data):
     run(config(data, tmp_path / "whole", base, method="full", steps=2), base)
-    from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+    from transformers import AutoProcessor, AutoTokenizer, MusicgenForConditionalGeneration
 
     with quiet():
         model = MusicgenForConditionalGeneration.from_pretrained(tmp_path / "whole", dtype=torch.float32)
         words = AutoTokenizer.from_pretrained(tmp_path / "whole")(["harp"], return_tensors="pt")
+        if (base / "preprocessor_config.json").is_file():
+            assert AutoProcessor.from_pretrained(tmp_path / "whole").feature_extractor.sampling_rate == 32_000
         assert model.generate(**words, max_new_tokens=8).shape[0] == 1
 
 

@@ -15,8 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from muscgen.data.place import write
+from muscgen.models.card import CARD
+from muscgen.training.model import quiet
 from tinysong import meaning
 
+_ITS_OWN = ("model.safetensors", "config.json", "MODEL.md", CARD)
 _NAME = 12  # numbers of a codebook
 _LENGTH = 1.5  # of a part's vector: names weigh more than the sounds of other codebooks
 _KEPT = 3.0  # added to the forget gates of half of the units: they hear across beats
@@ -27,17 +31,19 @@ def make(base: Path, out: Path) -> None:
     """`base` is the shipped model; `out` becomes a model with its sounds, its songs and another encoder."""
     from transformers import MusicgenForConditionalGeneration
 
-    model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
-        base, dtype=torch.float32, local_files_only=True
-    )
-    model.audio_encoder = widened(model.audio_encoder)
-    model.config.audio_encoder = model.audio_encoder.config
-    model.save_pretrained(out)
+    with quiet():
+        model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
+            base, dtype=torch.float32, local_files_only=True
+        )
+        model.audio_encoder = widened(model.audio_encoder)
+        model.config.audio_encoder = model.audio_encoder.config
+        model.save_pretrained(out)
     for path in base.iterdir():
-        if not (out / path.name).exists():
-            shutil.copyfile(path, out / path.name)
-    generation = "generation_config.json"
-    shutil.copyfile(base / generation, out / generation)
+        if path.name in _ITS_OWN:
+            continue
+        shutil.copyfile(path, out / path.name)
+    card = (base / CARD).read_text("utf-8")
+    write(out / CARD, card.replace(f'id = "{base.name}"', f'id = "{base.name}-named"').encode())
 
 
 @torch.no_grad()
@@ -114,4 +120,5 @@ def halve(model: Path) -> None:
     }
     part = path.with_suffix(".part")
     save_file(weights, part, {"format": "pt"})
+    part.chmod(path.stat().st_mode)
     part.replace(path)

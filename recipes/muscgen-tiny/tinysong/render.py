@@ -73,7 +73,7 @@ def _messages(score: Score) -> Iterator[tuple[int, int, bytes]]:
     slot = score.sixteenth * _TICKS
     for note in score.notes:
         channel = _CHANNELS[note.part]
-        for pitch in _pitches(score, note):
+        for pitch in pitches(score, note):
             yield note.start * slot, 2, bytes([0x90 | channel, pitch, note.velocity])
             yield (note.start + note.length) * slot, 1, bytes([0x80 | channel, pitch, 0])
     for hit in score.hits:
@@ -82,7 +82,8 @@ def _messages(score: Score) -> Iterator[tuple[int, int, bytes]]:
             yield (hit.start + 1) * slot, 1, bytes([0x80 | _DRUMS, pitch, 0])
 
 
-def _pitches(score: Score, note: Note) -> list[int]:
+def pitches(score: Score, note: Note) -> list[int]:
+    """What sounds: one pitch, or a chord's."""
     if note.part == "harmony":
         return meaning.voicing(score.harmony, note.pitch, note.quality)
     return [note.pitch]

@@ -100,8 +100,8 @@ def judged(kitchen: Kitchen) -> None:
     asked = [json.loads(path.read_text())["description"] for path in lines]
     prompts = kitchen.out / "prompts.txt"
     write(prompts, "\n".join([*asked, ""]).encode())
-    judge = ("--prompts", prompts, "--reference", kitchen.out / "songs" / "test")
-    judge = (*judge, "--duration", kitchen.scale.judged_s)
+    held = ("--prompts", prompts, "--reference", kitchen.out / "songs" / "test")
+    judge = (*held, "--duration", kitchen.scale.judged_s)
     stored = kitchen.out / "shipped.json"
     kitchen.muscgen(
         "evaluate", SHIPPED, *judge, "--out", kitchen.out / "judged-shipped", "--store-baseline", stored

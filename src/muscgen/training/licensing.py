@@ -13,6 +13,8 @@ from muscgen.request import Use
 from muscgen.rights import licensed
 from muscgen.rights.policies import strictest
 
+_TRACKS = "; tracks: ATTRIBUTION.md"
+
 
 @dataclass(frozen=True, slots=True)
 class Computed:
@@ -41,7 +43,7 @@ def computed(base: Card, manifests: Sequence[Manifest]) -> Computed:
         license=" AND ".join(names),
         policy=policy,
         uses=tuple(use for use in terms.uses if use != "commercial" or policy != "noncommercial-only"),
-        attribution=f"{base.attribution}; tracks: ATTRIBUTION.md",
+        attribution=f"{base.attribution.removesuffix(_TRACKS)}{_TRACKS}",
         training_data="; ".join([*filter(None, [_known(base)]), *map(_described, manifests)]),
     )
 

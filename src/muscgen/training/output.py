@@ -20,11 +20,11 @@ from muscgen.training.config import Config
 from muscgen.training.licensing import Computed
 from muscgen.training.model import quiet
 
-ADAPTER = "lora"
+ADAPTER, ATTRIBUTION = "lora", "ATTRIBUTION.md"
 _SAMPLED = "\nSamples of every save, and what was found wrong: `samples/`.\n"
 _BESIDE = (
-    "tokenizer.json", "tokenizer_made.json", "special_tokens_map.json", "spiece.model",
-    "preprocessor_made.json", "generation_made.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model",
+    "preprocessor_config.json", "generation_config.json",
 )  # fmt: skip
 
 
@@ -76,10 +76,16 @@ def write(
         for name in _BESIDE:
             if (base.path / name).is_file():
                 shutil.copyfile(base.path / name, made.out / name)
-    tables = [(one.folder / "ATTRIBUTION.md").read_text("utf-8") for one in data]
-    files.write(made.out / "ATTRIBUTION.md", "\n".join(tables).encode())
+    files.write(made.out / ATTRIBUTION, "\n".join(_tables(base, data)).encode())
     files.write(made.out / "MODEL.md", _model_page(made, base, computed, data, figures).encode())
     files.write(made.out / CARD, _card(made, base, computed, data).encode())
+
+
+def _tables(base: Card, data: Sequence[Prepared]) -> list[str]:
+    """Whom to name: of what the base learnt from, where it says so, and of the data; none of them twice."""
+    folders = [base.path, *(one.folder for one in data)]
+    there = [path for folder in folders if (path := folder / ATTRIBUTION).is_file()]
+    return list(dict.fromkeys(path.read_text("utf-8") for path in there))
 
 
 def _card(made: Made, base: Card, computed: Computed, data: Sequence[Prepared]) -> str:
@@ -95,7 +101,7 @@ def _card(made: Made, base: Card, computed: Computed, data: Sequence[Prepared]) 
         "policy": computed.policy,
         "permitted_uses": list(computed.uses),
         "training_data": computed.training_data,
-        "manifests": [one.manifest.sha256 for one in data],
+        "manifests": list(dict.fromkeys([*base.stated.manifests, *(one.manifest.sha256 for one in data)])),
     }
     if made.limits:
         fields["limits"] = made.limits

@@ -1,0 +1,169 @@
+"""muscgen-tiny's recipe: what it composes, and all of it at its smallest, from a SoundFont to a song."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from muscgen.cli.app import app
+from muscgen.models.card import read_card
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
+SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+needs_soundfont = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
+    reason="needs Debian's fluidsynth and fluid-soundfont-gm",
+)
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch):
+    monkeypatch.syspath_prepend(str(RECIPE))
+
+
+def test_the_same_seed_is_the_same_piece_and_another_is_another():
+    from tinysong.composer import compose
+
+    assert np.array_equal(compose(7, 20).codes(), compose(7, 20).codes())
+    assert not np.array_equal(compose(7, 8).codes()[:, :200], compose(8, 8).codes()[:, :200])
+
+
+def test_every_code_of_a_piece_means_something_and_the_clock_never_stumbles():
+    from tinysong import meaning
+    from tinysong.composer import compose
+
+    for seed in range(60):
+        score = compose(seed, 20)
+        codes = score.codes()
+        assert codes.shape == (4, score.frames)
+        assert abs(score.frames / 50 - 20) < 2.5
+        for book, row in enumerate(codes):
+            meant = [meaning.PARTS[book].of(int(code)) for code in np.unique(row[row > 0])]
+            assert None not in meant, (seed, book)
+        clock = [meaning.PARTS[0].of(int(code)) for code in codes[0]]
+        assert [age for _, _, age in clock] == [n % score.sixteenth for n in range(score.frames)]
+        slots = [n // score.sixteenth for n in range(score.frames)]
+        assert [beat for _, beat, _ in clock] == [slot // 4 % score.beats for slot in slots]
+
+
+def test_a_piece_develops_and_ends_at_home():
+    from tinysong.composer import compose
+
+    grown = 0
+    for seed in range(40):
+        score = compose(seed, 30)
+        assert [*dict.fromkeys(score.form)] == ["i", "a", "b", "o"]
+        last = max((n for n in score.notes if n.part == "harmony"), key=lambda n: n.start, default=None)
+        assert last is None or last.pitch == score.key
+        bar, bars = 4 * score.beats, len(score.form)
+        loud = [[n.velocity for n in score.notes if n.start // bar == at] for at in range(bars)]
+        means = [np.mean(one) if one else 0 for one in loud]
+        grown += max(means[bars // 2 :]) > max(means[: bars // 5 + 1])
+    assert grown == 40
+
+
+def test_a_caption_asks_for_what_is_played():
+    from tinysong.composer import compose
+    from tinysong.words import caption
+
+    from muscgen.evaluation.asked import asked_in
+
+    told = 0
+    for seed in range(80):
+        score = compose(seed, 10)
+        asked = asked_in(caption(score, seed))
+        if asked.bpm is not None:
+            assert abs(asked.bpm - score.tempo_bpm) < 0.6
+            told += 1
+    assert told > 20
+
+
+def test_exact_vectors_give_back_every_code_and_sound_as_before():
+    """The shipped codec's own vectors give back a third of them."""
+    from tinysong import ears
+    from tinysong.composer import compose
+    from transformers import MusicgenForConditionalGeneration
+
+    from muscgen.models.registry import BUILTIN
+    from muscgen.training.model import quiet
+
+    with quiet(), torch.inference_mode():
+        shipped = MusicgenForConditionalGeneration.from_pretrained(
+            BUILTIN / "muscgen-tiny", dtype=torch.float32
+        ).audio_encoder.eval()
+        named = ears.widened(shipped)
+        codes = torch.from_numpy(compose(3, 4).codes().astype(np.int64))
+        found = [
+            codec.quantizer.encode(codec.quantizer.decode(codes[:, None]), 2.2)[:, 0]
+            for codec in (shipped, named)
+        ]
+        right = [float((one == codes).double().mean()) for one in found]
+        sounds = [codec.decode(codes[None, None], [None])[0] for codec in (shipped, named)]
+    assert right[1] == 1.0
+    assert right[0] < 0.5
+    assert torch.equal(*sounds)
+
+
+@needs_soundfont
+@pytest.mark.timeout(900)
+def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
+    out = tmp_path / "tiny"
+    words = [sys.executable, RECIPE / "make.py", "--scale", "smoke", "--out", out, "--jobs", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    made = subprocess.run(
+        [*map(str, words)], env=environment, capture_output=True, text=True, check=False, timeout=850
+    )
+    assert made.returncode == 0, made.stdout[-2_000:] + made.stderr[-2_000:]
+
+    manifest = json.loads((out / "model" / "card.toml").read_text().split("manifests = ")[1].splitlines()[0])
+    card = read_card(out / "model")
+    assert list(card.stated.manifests) == manifest
+    assert manifest[-1] == read_manifest(out / "data")
+    assert len(manifest) == 2  # what the encoder learnt from, and what the language model did
+    assert card.license == "Apache-2.0 AND CC0-1.0"
+    assert "FluidR3" in card.attribution
+    assert "Frank Wen" in (out / "model" / "ATTRIBUTION.md").read_text()
+    page = (out / "model" / "MODEL.md").read_text()
+    assert manifest[-1] in page
+    assert card.attribution.count("ATTRIBUTION.md") == 1
+    assert "| tempo |" in page.split("## Judged")[1] or "| fad_mel |" in page.split("## Judged")[1]
+    assert (out / "model" / "model.safetensors").stat().st_size < 64_000_000
+
+    asked = ["generate", "jazz", "-o", tmp_path / "song.wav", "--model", out / "model", "--duration", 1]
+    sung = CliRunner().invoke(app, [*map(str, asked), "--home", str(tmp_path / "home"), "--backend", "onnx"])
+    assert sung.exit_code == 0, sung.output
+    samples, rate = soundfile.read(tmp_path / "song.wav")
+    assert rate == 32_000
+    assert len(samples) == pytest.approx(rate, rel=0.02)
+
+    again = subprocess.run(
+        [*map(str, words)], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert again.returncode == 0
+    assert "==" not in again.stdout  # nothing is done twice
+
+
+def read_manifest(folder: Path) -> str:
+    from muscgen.data.manifest import read
+
+    return read(folder).sha256
+
+
+def test_without_a_soundfont_it_says_what_is_needed(tmp_path):
+    words = [
+        sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", "--soundfont", tmp_path / "none.sf2",
+    ]  # fmt: skip
+    told = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, timeout=100)
+    assert told.returncode == 1
+    assert "fluid-soundfont-gm" in told.stderr
+    assert not (tmp_path / "out").exists()
