@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import pytest
 
+from muscgen.artifacts import files
 from muscgen.audit import Audit
 from muscgen.audit.chain import verify, verify_home
 from muscgen.audit.line import GENESIS
@@ -210,6 +211,48 @@ def test_a_full_disk_stops_what_must_be_written_down(log, monkeypatch):
     monkeypatch.undo()
     log.note("generate", "acme", job="job_2")
     assert verified(log).intact
+
+
+def test_a_line_whose_head_cannot_be_written_is_no_line(log, monkeypatch):
+    path = filled(log, 2)
+    before = path.read_bytes()
+    monkeypatch.setattr("muscgen.audit.segments.files.write", full)
+    with pytest.raises(AuditUnavailable, match="No space left"):
+        log.note("generate", "acme", job="job_3")
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    log.note("generate", "acme", job="job_3")
+    assert verified(log).intact
+    assert [line["what"]["job"] for line in lines_of(log)] == ["job_0", "job_1", "job_3"]
+
+
+def test_a_head_that_is_written_before_something_fails_keeps_its_line(log, monkeypatch):
+    filled(log, 1)
+    write = files.write
+
+    def written_and_failed(path, content):
+        write(path, content)
+        full()
+
+    monkeypatch.setattr("muscgen.audit.segments.files.write", written_and_failed)
+    assert log.note("generate", "acme", job="job_2").seq == 2
+    monkeypatch.undo()
+    log.note("generate", "acme", job="job_3")
+    assert verified(log).intact
+    assert len(lines_of(log)) == 3
+
+
+def test_the_line_of_a_job_that_is_late_is_written_once_wherever_it_stands(tmp_path):
+    now = [1_800_000_000.0]
+    log = opened(tmp_path, rotate_bytes=2_000, clock=lambda: now[0])
+    begun_at = now[0]
+    first = log.note("generate", "acme", begun_at=begun_at, job="job_1")
+    for number in range(20):
+        now[0] += 60
+        log.note("generate", "acme", job=f"job_1{number}", artifacts=["ab" * 32])
+    assert log.note("generate", "acme", begun_at=begun_at, job="job_1") == first
+    assert log.note("generate", "acme", begun_at=begun_at, job="job_2").seq == 22
+    assert len(segments(tmp_path / "audit")) > 2
 
 
 def test_a_full_disk_may_be_let_pass_and_is_counted(tmp_path, monkeypatch):

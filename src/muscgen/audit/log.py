@@ -110,7 +110,7 @@ class Audit:
         text = line.text().encode() + b"\n"
         if len(text) > MAX_LINE_BYTES:
             raise ValueError(f"a line of {len(text)} bytes is too long")
-        new = not path.exists()
+        head = Head(line.seq, line.hash)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             before = os.lseek(descriptor, 0, os.SEEK_END)
@@ -118,16 +118,23 @@ class Audit:
                 if os.write(descriptor, text) != len(text):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, before)  # half a line is none
+                if not before:
+                    files.sync(self._folder)
+                self._lead(head, key)
+            except (OSError, ValueError):
+                os.ftruncate(descriptor, before)  # half a line is none, and neither is one without its head
                 raise
         finally:
             os.close(descriptor)
-        if new:
-            files.sync(self._folder)
-        head = Head(line.seq, line.hash)
-        head.write(self._head_path, key)
         return head
+
+    def _lead(self, head: Head, key: bytes) -> None:
+        """Write the head; where that fails late, it may stand there all the same."""
+        try:
+            head.write(self._head_path, key)
+        except OSError:
+            if Head.read(self._head_path, key) != head:
+                raise
 
     def _mended(self, key: bytes) -> Path:
         """The file to write to. What a crash left half written goes, and a line says so."""
