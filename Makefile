@@ -16,7 +16,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers load simulate soak chaos audit format wheel-test images-test web web-check e2e examples clean
+.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers judge load simulate soak chaos audit format wheel-test images-test web web-check e2e examples clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-peers: $(DEV)  ## fetch audiocraft and OpenVINO for the benchmark, into .b
 		flashy num2words docopt colorlog omegaconf antlr4-python3-runtime==4.9.3
 	$(BIN)/python -m pip install --quiet --no-deps --target .bench/openvino openvino openvino-telemetry nncf \
 		natsort tabulate psutil ninja pydot pyparsing jsonschema
+
+judge: $(DEV)  ## muscgen-tiny against its stored figures (three minutes): JUDGE="--model ./mine"
+	$(BIN)/python recipes/muscgen-tiny/judge.py $(JUDGE)
 
 load: $(DEV)  ## what the API bears: LOAD="--seconds 5 --steady 60" (a quarter of an hour without)
 	@ulimit -n 8192 2>/dev/null; $(BIN)/python -m load $(LOAD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from muscgen.cli.app import app
 from muscgen.models.card import read_card
+from muscgen.models.registry import BUILTIN
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -94,10 +96,9 @@ def test_exact_vectors_give_back_every_code_and_sound_as_before():
     from tinysong.composer import compose
     from transformers import MusicgenForConditionalGeneration
 
-    from muscgen.models.registry import BUILTIN
     from muscgen.training.model import quiet
 
-    with quiet(), torch.inference_mode():
+    with quiet(), torch.no_grad():
         shipped = MusicgenForConditionalGeneration.from_pretrained(
             BUILTIN / "muscgen-tiny", dtype=torch.float32
         ).audio_encoder.eval()
@@ -112,6 +113,46 @@ def test_exact_vectors_give_back_every_code_and_sound_as_before():
     assert right[1] == 1.0
     assert right[0] < 0.5
     assert torch.equal(*sounds)
+
+
+SINES = "b0efa6a37d4b16eb02a4bc24a61e8f0f5d3904bcfea70485883ad9905f14ced9"
+
+
+def test_the_references_of_the_stored_baseline_are_the_same_samples_everywhere():
+    from tinysong.composer import compose
+    from tinysong.sines import played
+
+    samples = played(compose(4_000_000, 4))
+    assert 100 < samples.std() < 20_000
+    assert hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest() == SINES
+
+
+def test_the_stored_baseline_is_of_the_shipped_model_and_judges_all_its_prompts():
+    stored = json.loads((RECIPE / "baseline" / "muscgen-tiny.json").read_text())
+    prompts = (RECIPE / "baseline" / "prompts.jsonl").read_text().splitlines()
+    assert stored["setting"]["prompt_count"] == len(prompts) == 48
+    assert stored["revision"] == read_card(BUILTIN / "muscgen-tiny").revision
+    assert {"tempo", "key", "instruments", "bad_songs", "fad_mel"} <= set(stored["measures"])
+
+
+@needs_soundfont
+def test_songs_that_are_there_are_not_made_again(tmp_path):
+    from tinysong.songs import Folder
+
+    folder = Folder(tmp_path / "songs", 2.0, SOUNDFONT, "books")
+    counts = {"train": 1, "valid": 1, "test": 0}
+    assert list(folder.fill(counts, 1)) == [1, 2]
+    stamps = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
+    [train, valid] = sorted(folder.path.rglob("*.wav"))
+    samples, rate = soundfile.read(train)
+    with np.load(train.with_name("000000.codes.npz")) as beside:
+        assert len(samples) == beside["codes"].shape[1] * 640
+    assert rate == 32_000
+    assert samples.std() > 0.001
+    valid.unlink()  # as if killed before it
+    assert list(folder.fill(counts, 1)) == [1, 2]
+    assert train.stat().st_mtime_ns == stamps[train]
+    assert valid.is_file()
 
 
 @needs_soundfont
