@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pages.markdown import table
 
 BEGIN, END = "<!-- measured: by python -m pages -->", "<!-- measured: end -->"
-HEAD = ("songs at once", "who", "seconds of music a second", "times transformers", "first sound after")
+SONGS = 1, 8  # at once
+HEAD = ("who", "one song", "its first sound", "eight songs at once", "their first sound")
 Row = dict[str, Any]
 
 
@@ -24,55 +26,46 @@ def put_into(text: str, folder: Path) -> str:
 
 
 def measured(folder: Path) -> str:
-    """The table and the machine that it was measured on. folder: of RESULTS.json and RESULTS.md."""
+    """The table and the machine that it was measured on. folder: of RESULTS.json and RESULTS.md.
+
+    Of what ran while the machine was quiet, where the results tell that apart.
+    """
     found = json.loads((folder / "RESULTS.json").read_text("utf-8"))
-    report = (folder / "RESULTS.md").read_text("utf-8")
-    rows = [row for row in _rows(found) if row["songs"] in (1, 8)]
-    return f"{table(HEAD, map(_line, rows))}\n{_length(rows, report)}; {_where(report)}\n"
+    rows: list[Row] = found.get("quiet") or found["songs"]
+    peers = dict.fromkeys(row["peer"] for row in rows)
+    lines = [_line(peer, [_of(rows, peer, songs) for songs in SONGS]) for peer in peers]
+    return f"{table(HEAD, lines)}\n{_where(rows[0], (folder / 'RESULTS.md').read_text('utf-8'))}\n"
 
 
-def _length(rows: list[Row], report: str) -> str:
-    said = re.search(r"songs of ([0-9.]+) s", report)
-    seconds = rows[0].get("seconds") or (said and said[1])
-    if not seconds:
-        raise ValueError("neither RESULTS.json nor RESULTS.md says how long the songs are")
-    return f"Songs of {seconds} s"
+def _of(rows: Sequence[Row], peer: str, songs: int) -> Row:
+    return next(row for row in rows if (row["peer"], row["songs"]) == (peer, songs))
 
 
-def _rows(found: Any) -> list[Row]:  # noqa: ANN401  as JSON has it
-    """Of a quiet machine, and of the shortest songs that everybody was asked for."""
-    rows: list[Row] = found["songs"] if isinstance(found, dict) else [row for row in found if row["quiet"]]
-    peers = {row["peer"] for row in rows}
-    lengths = sorted({row.get("seconds", 0) for row in rows})
-    whole = [
-        length
-        for length in lengths
-        if {row["peer"] for row in rows if row.get("seconds", 0) == length} == peers
-    ]
-    return [row for row in rows if row.get("seconds", 0) == whole[0]]
+def _line(peer: str, rows: Sequence[Row]) -> list[str]:
+    cells = [peer]
+    for row in rows:
+        cells += [
+            f"{row['real_time_factor']:.2f} ({row['ratio']:.1f} times)",
+            f"{row['first_audio_s']:.1f} s",
+        ]
+    return cells
 
 
-def _line(row: Row) -> tuple[str, ...]:
-    return (
-        str(row["songs"]),
-        row["peer"],
-        f"{row['real_time_factor']:.2f}",
-        f"{row['ratio']:.1f}" if row["ratio"] else "",
-        f"{row['first_audio_s']:.1f} s",
-    )
+def _where(row: Row, report: str) -> str:
+    """The songs, the machine and the commit: what the row does not say is in the report."""
+    facts = {name: row.get(name) or _said(name, report) for name in FACTS}
+    return "Songs of {seconds} s; {machine}; {date}, commit {commit}.".format(**facts)
 
 
-def _where(report: str) -> str:
-    facts = {name: re.search(pattern, report) for name, pattern in FACTS.items()}
-    missing = [name for name, match in facts.items() if match is None]
-    if missing:
-        raise ValueError(f"RESULTS.md does not say {missing}")
-    when, commit, machine = (match[1] for match in facts.values() if match)
-    return f"{machine}; {when}, commit {commit}."
+def _said(name: str, report: str) -> str:
+    if (found := re.search(FACTS[name], report)) is None:
+        raise ValueError(f"neither RESULTS.json nor RESULTS.md says {name}")
+    return found[1]
 
 
 FACTS = {
-    "when": r"(\d{4}-\d\d-\d\d), commit",
-    "commit": r"commit ([0-9a-f]+)",
+    "seconds": r"songs of ([0-9.]+) s",
     "machine": r"- Machine: ([^;]+);",
+    "date": r"(\d{4}-\d\d-\d\d), commit",
+    "commit": r"commit ([0-9a-f]+)",
 }
