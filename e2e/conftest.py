@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from tests.service.services import Service, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PICTURES = Path("out/e2e")
+HOUSE = (
+    "music.house"  # this machine by another name: to browsers no secure context, like an address of a network
+)
 # No sandbox, since CI runs as root; a microphone that sings a tone; no talk with the vendor.
 OPTIONS = [
     "--no-sandbox",
@@ -24,6 +29,7 @@ OPTIONS = [
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
+    f"--host-resolver-rules=MAP {HOUSE} 127.0.0.1",
 ]
 
 
@@ -45,8 +51,9 @@ def service(tmp_path_factory):
 class Visit:
     """A page that is watched: errors of scripts and requests to elsewhere fail the test."""
 
-    def __init__(self, context: BrowserContext, service: Service) -> None:
+    def __init__(self, context: BrowserContext, service: Service, url: str | None = None) -> None:
         self.service = service
+        self.url = url or service.url
         self.context = context
         self.faults: list[str] = []
         self.bytes = 0
@@ -58,7 +65,7 @@ class Visit:
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda line: self._console(line.type, line.text))
         page.on("request", lambda request: self._request(request.url))
-        page.goto(self.service.url)
+        page.goto(self.url)
         page.wait_for_selector("form.compose")
         return page
 
@@ -68,7 +75,7 @@ class Visit:
             self.faults.append(text)
 
     def _request(self, url: str) -> None:
-        if not url.startswith((self.service.url, "blob:", "data:")):
+        if not url.startswith((self.url, "blob:", "data:")):
             self.faults.append(f"asked for {url}")
 
     def ask(self, prompt: str, seconds: float = 2, seed: int = 7) -> None:
@@ -88,10 +95,16 @@ class Visit:
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
-@pytest.fixture
-def visit(browser: Browser, service: Service):
+@contextlib.contextmanager
+def visiting(browser: Browser, service: Service, url: str | None = None) -> Iterator[Visit]:
     context = browser.new_context(accept_downloads=True, permissions=["microphone"])
-    visit = Visit(context, service)
+    visit = Visit(context, service, url)
     yield visit
     context.close()
     assert visit.faults == []
+
+
+@pytest.fixture
+def visit(browser: Browser, service: Service):
+    with visiting(browser, service) as visit:
+        yield visit

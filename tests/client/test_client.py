@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from muscgen import AsyncClient, Client
+from muscgen.client.documents import QueuePlace
 from muscgen.errors import (
     ArtifactNotFound,
     Cancelled,
@@ -82,6 +83,23 @@ def test_a_refusal_is_the_error_that_it_is_in_the_service(client):
     assert any("request req_" in note for note in refused.value.__notes__)
     with pytest.raises(JobNotFound):
         client.job("job_0")
+
+
+def test_a_number_that_is_none_is_refused_before_it_is_sent(client):
+    with pytest.raises(InvalidRequest) as refused:
+        client.submit("lofi", duration=float("nan"))
+    assert refused.value.param == "duration"
+
+
+def test_a_job_that_waits_says_so_in_words_until_it_has_begun(client):
+    job = client.submit("lofi", cache="off", duration=1)
+    while job.now.waiting:
+        assert job.now.waiting.startswith(job.status)
+        job.refresh(hold_s=1)
+    assert job.status != "queued"
+    place = {"position": 2, "eta_seconds": 40.2}
+    waiting = job.now.model_copy(update={"status": "queued", "queue": QueuePlace.model_validate(place)})
+    assert waiting.waiting == "queued, 2 before it, about 40 s"
 
 
 def test_a_job_is_followed_event_by_event(client):

@@ -68,6 +68,13 @@ def test_the_examples_of_a_page_work_as_they_stand_there(page, service, known, t
     stage = Stage.of(service, tmp_path / "page", known)
     for block in ALL[page]:
         play(block, stage)
+    stop_what_goes_on(service)  # or the next page would wait for it
+
+
+def stop_what_goes_on(service) -> None:
+    for state in ("queued", "running"):
+        for job in service.client.get("/jobs", params={"state": state}).json()["jobs"]:
+            service.client.post(f"/jobs/{job['id']}/cancel")
 
 
 def play(block: Block, stage: Stage) -> None:

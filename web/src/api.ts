@@ -69,8 +69,18 @@ export async function remove(id: string): Promise<void> {
 
 export function generate(wish: Wish): Promise<Job> {
   // A key of its own makes a repeated click or a retry after a broken connection find the same job.
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() };
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": anyKey() };
   return json("generate", { method: "POST", headers, body: JSON.stringify(wish) });
+}
+
+/** crypto.randomUUID is for pages of https and of this machine alone; a service of the house has neither. */
+function anyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
+}
+
+/** Whether the service may answer again by itself: it is away, or busy. */
+export function passing(error: unknown): error is Refusal {
+  return error instanceof Refusal && (error.problem.status === 0 || error.problem.status >= 500 || error.problem.status === 429);
 }
 
 export function upload(sound: Blob): Promise<Artifact> {

@@ -8,13 +8,15 @@ import { History } from "./parts/history";
 import { Said } from "./parts/said";
 import { Verify } from "./parts/verify";
 import { news, recall } from "./songs";
+import { dark, turn } from "./theme";
 import type { Problem } from "./types";
 import { known, learnModels } from "./wish";
 
 const key = kept("key", "");
 const closed = signal<Problem | null>(null); // why the service shows nothing
 const keyWanted = signal(false);
-const theme = kept<"" | "light" | "dark">("theme", "");
+
+const AGAIN_MS = 3000;
 
 async function open(): Promise<void> {
   api.useKey(key.value);
@@ -27,6 +29,7 @@ async function open(): Promise<void> {
     if (!(error instanceof api.Refusal)) throw error;
     closed.value = error.problem;
     keyWanted.value = keyWanted.value || [401, 403].includes(error.problem.status);
+    if (api.passing(error)) setTimeout(() => void open(), AGAIN_MS);
   }
 }
 
@@ -54,14 +57,8 @@ function Key() {
 }
 
 function Theme() {
-  const dark = theme.value === "dark" || (!theme.value && matchMedia("(prefers-color-scheme: dark)").matches);
   return (
-    <button
-      type="button"
-      class="quiet"
-      aria-pressed={dark}
-      onClick={() => (theme.value = dark ? "light" : "dark")}
-    >
+    <button type="button" class="quiet" aria-pressed={dark.value} onClick={turn}>
       Dark
     </button>
   );
@@ -69,9 +66,6 @@ function Theme() {
 
 export function App() {
   useEffect(() => void open(), []);
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme.value;
-  }, [theme.value]);
   return (
     <>
       <a class="skip" href="#songs">

@@ -1,6 +1,7 @@
 // Server-sent events through fetch, since EventSource can carry no API key. Reconnects with Last-Event-ID.
 
-import { ask, Refusal } from "./api";
+import { ask, passing, Refusal } from "./api";
+import { pause } from "./words";
 
 export interface ServiceEvent {
   id: string;
@@ -10,14 +11,15 @@ export interface ServiceEvent {
 
 const PAUSE_MS = 1000;
 
-/** The events of a job until `completed`; a broken connection is taken up where it broke. */
-export async function* follow(path: string, signal: AbortSignal): AsyncGenerator<ServiceEvent> {
+/** The events of a job until `completed`; a broken connection is taken up where it broke, and told by `away`. */
+export async function* follow(path: string, signal: AbortSignal, away: (is: boolean) => void): AsyncGenerator<ServiceEvent> {
   let last = "";
   while (!signal.aborted) {
     try {
       const headers = new Headers({ Accept: "text/event-stream" });
       if (last) headers.set("Last-Event-ID", last);
       const answer = await ask(path, { headers, signal });
+      away(false);
       if (answer.status === 204 || answer.body === null) return;
       for await (const event of parse(answer.body)) {
         last = event.id || last;
@@ -26,9 +28,10 @@ export async function* follow(path: string, signal: AbortSignal): AsyncGenerator
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Refusal && error.problem.status >= 400 && error.problem.status < 500) throw error;
+      if (error instanceof Refusal && !passing(error)) throw error;
+      away(true);
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
   }
 }
 

@@ -1,6 +1,7 @@
 // A song heard while it is made: WAV from the service, scheduled piece by piece in Web Audio.
 
 import { ask } from "./api";
+import { takeTheStage } from "./stage";
 import { WavReader } from "./wav";
 
 const LEAD_S = 0.3; // sound that is there before the first note is played; a pause of the network hides in it
@@ -15,6 +16,7 @@ export class LiveSound {
   private next = 0;
   private from: number | null = null;
   private received = 0;
+  private readonly hush = () => this.setAudible(false);
   private held: { loudest: number; samples: number } = { loudest: 0, samples: 0 };
 
   constructor(
@@ -25,6 +27,7 @@ export class LiveSound {
     this.context = new AudioContext();
     this.volume = new GainNode(this.context, { gain: audible ? 1 : 0 });
     this.volume.connect(this.context.destination);
+    if (audible) takeTheStage(this.hush);
   }
 
   /** Seconds that have been received. */
@@ -42,6 +45,7 @@ export class LiveSound {
   }
 
   setAudible(on: boolean): void {
+    if (on) takeTheStage(this.hush);
     this.volume.gain.value = on ? 1 : 0;
     if (on) void this.context.resume();
     this.changed();

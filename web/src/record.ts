@@ -14,6 +14,7 @@ export class Recording {
 
   /** Asks for the microphone. Throws where there is none or it is refused. */
   static async begin(): Promise<Recording> {
+    if (!navigator.mediaDevices) throw new Error("browsers lend it to pages of https or of this machine alone");
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });

@@ -47,8 +47,13 @@ export function forget(id: string): void {
   write(HISTORY, history().filter((entry) => entry.id !== id));
 }
 
-export function onOtherTab(changed: () => void): void {
+/** forgotten: ids that another tab took out of the history; those that a full one let go are not. */
+export function onOtherTab(changed: (forgotten: ReadonlySet<string>) => void): void {
   addEventListener("storage", (event) => {
-    if (event.key === HISTORY) changed();
+    if (event.key !== HISTORY) return;
+    const left = new Set(history().map((entry) => entry.id));
+    const before = JSON.parse(event.oldValue ?? "[]") as Entry[];
+    const gone = left.size < MOST ? before.map((entry) => entry.id).filter((id) => !left.has(id)) : [];
+    changed(new Set(gone));
   });
 }

@@ -6,11 +6,12 @@ import { follow, type ServiceEvent } from "./events";
 import { LiveSound } from "./live";
 import { forget, history, kept, onOtherTab, remember } from "./remembered";
 import { isFinal, type Job, type Problem, type Progress, type Wish } from "./types";
+import { pause } from "./words";
 
 export const listening = kept("listening", true);
 export const songs = signal<readonly Song[]>([]);
 export const news = signal(""); // what a screen reader says
-export const busy = computed(() => songs.value.some((song) => song.making.value));
+const LOOK_MS = 1500;
 const olderThan = signal<string | null>(null);
 export const mayBeMore = signal(true);
 
@@ -22,6 +23,7 @@ export class Song {
   readonly live: Signal<LiveSound | null> = signal(null);
   readonly heard = signal(0); // counts what the live sound tells
   readonly gone = signal(false);
+  readonly away = signal(false); // the service does not answer, and is asked again
   readonly making = computed(() => {
     const job = this.job.value;
     return !this.gone.value && !this.problem.value && (job === null || !isFinal(job.status));
@@ -37,10 +39,12 @@ export class Song {
   /** Follows the job to its end; what is already final is only read. */
   async attend(hear: boolean): Promise<void> {
     try {
-      await this.refresh();
+      await this.patiently();
       if (!this.making.value) return;
-      for await (const event of follow(`jobs/${this.id}/events`, this.abort.signal)) await this.take(event, hear);
-      await this.refresh();
+      void this.wait();
+      const events = follow(`jobs/${this.id}/events`, this.abort.signal, (is) => (this.away.value = is));
+      for await (const event of events) await this.take(event, hear);
+      await this.patiently();
     } catch (error) {
       this.fail(error);
     }
@@ -49,7 +53,7 @@ export class Song {
 
   private async take(event: ServiceEvent, hear: boolean): Promise<void> {
     if (event.kind === "progress") this.progress.value = event.data as unknown as Progress;
-    if (event.kind === "started" || event.kind === "queued") await this.refresh();
+    if (event.kind === "started" || event.kind === "queued") await this.patiently();
     if (event.kind === "audio" && event.data.output === 0 && hear) this.hear(String(event.data.url));
   }
 
@@ -67,10 +71,33 @@ export class Song {
 
   async refresh(): Promise<void> {
     const job = await api.job(this.id);
+    if (this.job.value && isFinal(this.job.value.status) && !isFinal(job.status)) return; // an answer that was overtaken
     batch(() => {
       this.job.value = job;
       if (job.status === "running") this.progress.value ??= job.progress;
     });
+  }
+
+  /** As often as it takes while the service is away. */
+  private async patiently(): Promise<void> {
+    for (; !this.abort.signal.aborted; await pause(LOOK_MS)) {
+      try {
+        await this.refresh();
+        this.away.value = false;
+        return;
+      } catch (error) {
+        if (!api.passing(error)) throw error;
+        this.away.value = true;
+      }
+    }
+  }
+
+  /** Looks at its place in the queue, which no event tells of, until it has begun. */
+  private async wait(): Promise<void> {
+    while (["queued", "loading"].includes(this.job.value?.status ?? "") && !this.abort.signal.aborted) {
+      await pause(LOOK_MS);
+      await this.refresh().catch(() => undefined); // whoever follows the events tells what is wrong
+    }
   }
 
   private fail(error: unknown): void {
@@ -95,14 +122,19 @@ export class Song {
   }
 
   async remove(): Promise<void> {
-    this.abort.abort();
-    this.hush();
     try {
       await api.remove(this.id);
     } catch (error) {
       if (!(error instanceof api.Refusal && [404, 410].includes(error.problem.status))) throw error;
     }
     forget(this.id);
+    this.leave();
+  }
+
+  /** No longer on this page. */
+  leave(): void {
+    this.abort.abort();
+    this.hush();
     songs.value = songs.value.filter((song) => song !== this);
   }
 }
@@ -151,4 +183,7 @@ function songOf(job: Job): Song {
   return song;
 }
 
-onOtherTab(recall);
+onOtherTab((forgotten) => {
+  for (const song of songs.value) if (forgotten.has(song.id)) song.leave();
+  recall();
+});

@@ -64,6 +64,10 @@ export function clock(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 export function dice(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }

@@ -17,7 +17,7 @@ import httpx
 
 from muscgen.client.documents import Artifact, JobDocument, Output
 from muscgen.client.problems import failure_of, problem_of
-from muscgen.errors import JobNotFinished
+from muscgen.errors import InvalidRequest, JobNotFinished
 
 T = TypeVar("T")
 HOLD_S = 30  # how long one answer may be held back while a job runs
@@ -56,7 +56,7 @@ def submit(prompt: str | None, wish: Mapping[str, Any], idempotency_key: str | N
     """The job of a request; its key makes it one job however often the network has it sent."""
     body = dict(wish) if prompt is None else {"prompt": prompt, **wish}
     headers = {**JSON, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-    found = yield from document(Ask("POST", "generate", headers, body=json.dumps(body).encode()))
+    found = yield from document(Ask("POST", "generate", headers, body=_packed(body)))
     return JobDocument.model_validate(found)
 
 
@@ -123,10 +123,20 @@ def anything(
     method: str, url: str, params: Mapping[str, str | int] | None, body: Mapping[str, Any] | None
 ) -> Flow[Any]:
     """The document that answers; None where the answer is empty."""
-    content = None if body is None else json.dumps(body).encode()
+    content = None if body is None else _packed(body)
     ask = Ask(method, url, JSON if body is not None else {}, params or {}, content, safe=method != "POST")
     answer = yield from answered(ask)
     return answer.json() if answer.content else None
+
+
+def _packed(body: Mapping[str, Any]) -> bytes:
+    """Raises InvalidRequest for what JSON cannot say, such as a number that is none."""
+    for name, value in body.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(f"{name} cannot be sent: {error}", param=name) from error
+    return json.dumps(body).encode()
 
 
 def models() -> Flow[list[dict[str, Any]]]:

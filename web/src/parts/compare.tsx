@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { takeTheStage } from "../stage";
 
 type Side = "A" | "B";
 
@@ -62,6 +63,7 @@ export function Compare() {
   };
   const play = () => {
     if (!A || !B) return;
+    takeTheStage(stop);
     const pair = new Pair();
     running.value = pair;
     void pair.play({ A: A.file, B: B.file }, heard.value);

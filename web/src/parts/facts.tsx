@@ -49,7 +49,7 @@ function factsOf(job: Job, output: Output): Fact[] {
     { name: "Loudness", asked: unit(level, "LUFS"), measured: unit(lufs, "LUFS") },
     { name: "True peak", asked: "", measured: unit(true_peak_db, "dB") },
     { name: "Length", asked: unit(job.request.duration, "s"), measured: unit(output.artifact.duration, "s") },
-    { name: "Made in", asked: "", measured: unit(job.usage?.compute_seconds, "s") },
+    { name: "Made in", asked: "", measured: unit(job.usage?.compute_seconds?.toFixed(1), "s") },
   ];
 }
 

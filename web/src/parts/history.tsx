@@ -1,11 +1,25 @@
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { Refusal } from "../api";
 import { mayBeMore, older, songs } from "../songs";
+import type { Problem } from "../types";
+import { Said } from "./said";
 import { SongCard } from "./song";
 
 /** The songs of this browser, and at a click those that the service keeps. */
 export function History() {
+  const problem = useSignal<Problem | null>(null);
+  const more = async () => {
+    problem.value = null;
+    try {
+      await older();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      problem.value = error.problem;
+    }
+  };
   useEffect(() => {
-    if (songs.value.length === 0) void older();
+    if (songs.value.length === 0) void more();
   }, []);
   return (
     <>
@@ -14,8 +28,9 @@ export function History() {
       {songs.value.map((song) => (
         <SongCard key={song.id} song={song} />
       ))}
+      {problem.value && <Said problem={problem.value} />}
       {mayBeMore.value && (
-        <button type="button" onClick={() => void older()}>
+        <button type="button" onClick={() => void more()}>
           Songs that the service keeps
         </button>
       )}

@@ -1,9 +1,12 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
 import Regions, { type Region } from "wavesurfer.js/dist/plugins/regions.esm.js";
 import { Refusal, sound } from "../api";
 import type { Song } from "../songs";
+import { takeTheStage } from "../stage";
+import { dark } from "../theme";
 import { FORMATS, type Job, type Output, type Problem } from "../types";
 import { clock } from "../words";
 import * as form from "../wish";
@@ -24,30 +27,34 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
   const looping = useSignal(false);
   const file = useSignal<Blob | null>(null);
   const problem = useSignal<Problem | null>(null);
+  const seen = useSeen(place);
   const lengthS = output.artifact.duration;
 
   useEffect(() => {
-    if (!place.current) return;
+    if (!place.current || !seen) return;
     const style = getComputedStyle(place.current);
     const regions = Regions.create();
     const player = WaveSurfer.create({
       container: place.current,
       height: 72,
-      waveColor: style.getPropertyValue("--wave"),
-      progressColor: style.getPropertyValue("--accent"),
-      cursorColor: style.getPropertyValue("--ink"),
+      ...coloursOf(place.current),
       cspNonce: NONCE,
       plugins: [regions],
     });
     waves.current = player;
     player.on("timeupdate", (time) => (at.value = time));
-    player.on("play", () => (playing.value = true));
+    const hush = () => player.pause();
+    player.on("play", () => {
+      takeTheStage(hush);
+      playing.value = true;
+    });
     player.on("pause", () => (playing.value = false));
     regions.enableDragSelection({ color: style.getPropertyValue("--region") });
     regions.on("region-created", (region) => {
       loop.current?.remove();
       loop.current = region;
       looping.value = true;
+      player.setTime(region.start);
     });
     regions.on("region-out", (region) => {
       if (loop.current === region && player.isPlaying()) void region.play();
@@ -57,7 +64,10 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
     });
     void fetchInto(player);
     return () => player.destroy();
-  }, [output.artifact.id]);
+  }, [output.artifact.id, seen]);
+  useEffect(() => {
+    if (place.current) waves.current?.setOptions(coloursOf(place.current));
+  }, [dark.value]);
 
   async function fetchInto(player: WaveSurfer): Promise<void> {
     try {
@@ -182,6 +192,29 @@ function Reuse({ song, output }: { song: Song; output: Output }) {
       Use as melody
     </button>
   );
+}
+
+function coloursOf(place: Element) {
+  const style = getComputedStyle(place);
+  return {
+    waveColor: style.getPropertyValue("--wave"),
+    progressColor: style.getPropertyValue("--accent"),
+    cursorColor: style.getPropertyValue("--ink"),
+  };
+}
+
+/** Whether it was ever near the window: a long history fetches no songs that nobody looks at. */
+function useSeen(place: RefObject<Element | null>): boolean {
+  const [seen, set] = useState(false);
+  useEffect(() => {
+    if (!place.current) return;
+    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && set(true), {
+      rootMargin: "400px",
+    });
+    watch.observe(place.current);
+    return () => watch.disconnect();
+  }, []);
+  return seen;
 }
 
 function nameOf(song: Song): string {

@@ -2,8 +2,7 @@ import { useSignal } from "@preact/signals";
 import { Refusal } from "../api";
 import { make, type Song } from "../songs";
 import type { Problem, Wish } from "../types";
-import { clock } from "../words";
-import { dice } from "../words";
+import { clock, dice } from "../words";
 import { model } from "../wish";
 import { Live } from "./live";
 import { Player } from "./player";
@@ -19,8 +18,11 @@ function varied(wish: Wish): Wish {
 /** The same seed and more seconds: songs follow from their seeds, so it begins as this one and goes on. */
 function longer(wish: Wish, durationS: number): Wish {
   if (!wish.sections?.length) return { ...wish, duration: durationS + LONGER_S };
-  const last = wish.sections.at(-1);
-  return last ? { ...wish, sections: [...wish.sections.slice(0, -1), { ...last, duration: last.duration + LONGER_S }] } : wish;
+  const { duration: _, ...rest } = wish; // what the service tells of a song says both; asked for, it is the sections' sum
+  const sections = wish.sections.map((section, i) =>
+    i + 1 === wish.sections?.length ? { ...section, duration: section.duration + LONGER_S } : section,
+  );
+  return { ...rest, sections };
 }
 
 export function SongCard({ song }: { song: Song }) {
@@ -83,7 +85,9 @@ function Making({ song, cancel }: { song: Song; cancel: () => void }) {
   const job = song.job.value;
   const progress = song.progress.value ?? job?.progress;
   const waits = job?.status === "queued";
-  const words = waits
+  const words = song.away.value
+    ? "The service does not answer; it is asked again"
+    : waits
     ? `Waiting${job?.queue.position ? `, ${job.queue.position} before it` : ""}${eta(job?.queue.eta_seconds)}`
     : `${progress?.stage ?? "Beginning"}${eta(progress?.eta_seconds)}`;
   return (
