@@ -4,7 +4,7 @@ import { Connection } from "./connection.js";
 import { JobNotFinished, MuscgenError } from "./errors.js";
 import { EventReader } from "./events.js";
 import { failureOf, problemOf } from "./problems.js";
-import { USUAL, sleep } from "./retries.js";
+import { USUAL, anyKey, sleep } from "./retries.js";
 import type { Retries } from "./retries.js";
 import { checked, formatOf, outputOf, written } from "./sounds.js";
 import { isFinal } from "./types.js";
@@ -54,7 +54,7 @@ export class Client {
 
   /** The accepted job, at once. */
   async submit(wish: Wish, options: SubmitOptions = {}): Promise<Job> {
-    const key = options.idempotencyKey ?? crypto.randomUUID();
+    const key = options.idempotencyKey ?? anyKey();
     const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
     const body = JSON.stringify(wish);
     const { signal } = options;
@@ -123,8 +123,9 @@ export class Job {
     return this.now.outputs;
   }
 
-  async refresh(): Promise<this> {
-    this.now = await this.client.connection.json(this.now.urls.self);
+  /** What is known of it now; or as soon as it is final, within `hold` seconds (up to 60). */
+  async refresh(hold = 0): Promise<this> {
+    this.now = await this.client.connection.json(this.now.urls.self, hold ? { params: { wait: hold } } : {});
     return this;
   }
 

@@ -12,6 +12,11 @@ const AGAIN: readonly number[] = [429, 502, 503, 504];
 const FIRST_S = 0.5;
 const LONGEST_S = 8;
 
+/** For an Idempotency-Key. crypto.randomUUID is missing in pages of plain http. */
+export function anyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
+}
+
 /** Seconds until the next try; null where there is none. `answer` is null where there was no answer. */
 export function pause(retries: Retries, tried: number, answer: Response | null): number | null {
   if (tried >= retries.most) return null;
