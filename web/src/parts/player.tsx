@@ -147,7 +147,7 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
           <select
             value=""
             onChange={(event) => {
-              void download(event.currentTarget.value);
+              if (event.currentTarget.value) void download(event.currentTarget.value);
               event.currentTarget.value = "";
             }}
           >
