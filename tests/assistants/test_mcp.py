@@ -11,8 +11,9 @@ import sys
 import anyio
 import pytest
 import soundfile
-from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp import Client, StdioServerParameters, stdio_client
 
+from tests.assistants.refusals import check_refusals
 from tests.service.services import serving
 
 
@@ -91,23 +92,6 @@ async def test_models_come_with_their_licences(speaking):
         assert "parameters" not in models[0]
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "words"),
-    [
-        ("generate", {"prompt": "x", "model": "no-such"}, "model: "),
-        ("generate", {}, "a prompt or sections are needed"),
-        ("status", {"job_id": "job_0"}, "there is no job"),
-        ("verify", {"path": "/none/there.wav"}, "No such file"),
-    ],
-)
-async def test_refusals_are_told_in_the_services_words(speaking, tool, arguments, words):
+async def test_refusals_are_told_in_the_services_words(speaking):
     async with speaking() as assistant:
-        answer = await assistant.call_tool(tool, arguments)
-        assert answer.is_error
-        assert words in answer.content[0].text
-
-
-async def test_a_song_that_is_not_there_is_an_error(speaking):
-    async with speaking() as assistant:
-        with pytest.raises(MCPError):
-            await assistant.read_resource("muscgen://songs/job_0/0")
+        await check_refusals(assistant, ("verify", {"path": "/none/there.wav"}, "No such file"))

@@ -15,9 +15,10 @@ import httpx
 import httpx2
 import pytest
 import soundfile
-from mcp import Client, MCPError
+from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.assistants.refusals import check_refusals
 from tests.service.services import serving
 
 KEY = "an-assistants-key"
@@ -95,26 +96,10 @@ async def test_a_call_that_is_given_up_cancels_its_job(speaking, service):
     assert service.ended(mine)["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "words"),
-    [
-        ("generate", {"prompt": "x", "model": "no-such"}, "model: "),
-        ("status", {"job_id": "job_0"}, "there is no job"),
-        ("verify", {"content": "%%%"}, "not base64"),
-        ("verify", {}, "one of them alone"),
-    ],
-)
-async def test_refusals_are_told_in_the_services_words(speaking, tool, arguments, words):
+async def test_refusals_are_told_in_the_services_words(speaking):
     async with speaking() as assistant:
-        answer = await assistant.call_tool(tool, arguments)
-        assert answer.is_error
-        assert words in answer.content[0].text
-
-
-async def test_a_song_that_is_not_there_is_an_error(speaking):
-    async with speaking() as assistant:
-        with pytest.raises(MCPError):
-            await assistant.read_resource("muscgen://songs/job_0/0")
+        verify = [({"content": "%%%"}, "not base64"), ({}, "one of them alone")]
+        await check_refusals(assistant, *(("verify", arguments, words) for arguments, words in verify))
 
 
 def ask(service, **headers):
