@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -89,22 +88,13 @@ def revoke(
 
 
 def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], redis_url: str | None, home: Path | None) -> T:
-    from muscgen.cli.queue_server import reached
-    from muscgen.jobs import connect, surety_of
+    from muscgen.cli.queue_server import at_redis
+    from muscgen.jobs import surety_of
     from muscgen.jobs.apikeys import ApiKeys
     from muscgen.settings import load
 
     settings = load(redis_url=redis_url, home=home)
-
-    async def run(url: str) -> T:
-        client = connect(url)
-        try:
-            return await work(ApiKeys(client, surety=surety_of(settings)))
-        finally:
-            await client.aclose()
-
-    with reached(settings) as url:
-        return asyncio.run(run(url))
+    return at_redis(settings, lambda redis: work(ApiKeys(redis, surety=surety_of(settings))))
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -231,16 +230,8 @@ def _document(held: Held) -> dict[str, Any]:
 
 def with_consents(settings: Settings, work: Callable[[Consents], Awaitable[T]]) -> T:
     """Ask the records that are kept beside the queue."""
-    from muscgen.cli.queue_server import reached
-    from muscgen.jobs import connect, surety_of
+    from muscgen.cli.queue_server import at_redis
+    from muscgen.jobs import surety_of
     from muscgen.jobs.consents import Consents
 
-    async def run(url: str) -> T:
-        client = connect(url)
-        try:
-            return await work(Consents(client, surety=surety_of(settings)))
-        finally:
-            await client.aclose()
-
-    with reached(settings) as url:
-        return asyncio.run(run(url))
+    return at_redis(settings, lambda redis: work(Consents(redis, surety=surety_of(settings))))

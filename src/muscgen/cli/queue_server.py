@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from muscgen import telemetry
 from muscgen.errors import MuscgenError, QueueUnavailable
-from muscgen.jobs import EmbeddedServer, Queue
-from muscgen.jobs.connect import outages
+from muscgen.jobs import EmbeddedServer, Queue, connect
+from muscgen.jobs.connect import Client, outages
 from muscgen.settings import Settings
 
+T = TypeVar("T")
 LOOK_S = 1.0
 
 
@@ -23,6 +25,20 @@ def reached(settings: Settings) -> Iterator[str]:
         return
     with embedded(settings) as server:
         yield server.url
+
+
+def at_redis(settings: Settings, work: Callable[[Client], Awaitable[T]]) -> T:
+    """What the work at the queue's server comes to: for commands that ask once."""
+
+    async def run(url: str) -> T:
+        redis = connect(url)
+        try:
+            return await work(redis)
+        finally:
+            await redis.aclose()
+
+    with reached(settings) as url:
+        return asyncio.run(run(url))
 
 
 @contextlib.contextmanager

@@ -103,18 +103,8 @@ async def _deliver(settings: Settings, url: str) -> None:
 
 
 def _with_queue(home: Path | None, redis_url: str | None, act: Callable[[Queue], Awaitable[T]]) -> T:
-    import asyncio
-
-    from muscgen.cli.queue_server import reached
-    from muscgen.jobs import Queue, connect
+    from muscgen.cli.queue_server import at_redis
+    from muscgen.jobs import Queue
     from muscgen.settings import load
 
-    async def run(url: str) -> T:
-        queue = Queue(connect(url))
-        try:
-            return await act(queue)
-        finally:
-            await queue.close()
-
-    with reached(load(home=home, redis_url=redis_url)) as url:
-        return asyncio.run(run(url))
+    return at_redis(load(home=home, redis_url=redis_url), lambda redis: act(Queue(redis)))
