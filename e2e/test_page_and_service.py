@@ -24,12 +24,24 @@ def test_the_page_works_at_an_address_of_the_house(browser, service):
         expect(visit.page.get_by_role("alert")).to_contain_text("pages of https or of this machine")
 
 
+def test_what_makes_music_is_seen_without_scrolling(visit: Visit):
+    visit.page.set_viewport_size({"width": 1280, "height": 600})
+    button = visit.page.get_by_role("button", name="Make music")
+    expect(button).to_be_in_viewport(ratio=1)
+    box = button.bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert (
+        visit.page.evaluate("([x, y]) => document.elementFromPoint(x, y).textContent", middle) == "Make music"
+    )
+    visit.picture("low")
+
+
 def test_a_song_that_waits_shows_its_place_and_moves_up(visit: Visit):
     before = [visit.service.ask(prompt="techno", duration=300)["id"] for _ in range(MORE_THAN_SLOTS)]
     try:
         visit.ask("patient waltz", seconds=1)
         words = visit.song("patient waltz", "queued").locator(".words")
-        expect(words).to_have_text(re.compile(r"Waiting, \d+ before it, about \d+ s"))
+        expect(words).to_have_text(re.compile(r"Waiting, \d+ before it, about \d+ (s|min)"))
         ahead = int(words.inner_text().split()[1])
         visit.picture("waiting")
         visit.service.client.post(f"/jobs/{before.pop()}/cancel")

@@ -100,6 +100,9 @@ def test_a_job_that_waits_says_so_in_words_until_it_has_begun(client):
     place = {"position": 2, "eta_seconds": 40.2}
     waiting = job.now.model_copy(update={"status": "queued", "queue": QueuePlace.model_validate(place)})
     assert waiting.waiting == "queued, 2 before it, about 40 s"
+    place["eta_seconds"] = 2_430
+    waiting = waiting.model_copy(update={"queue": QueuePlace.model_validate(place)})
+    assert waiting.waiting == "queued, 2 before it, about 40 min"
 
 
 def test_a_job_is_followed_event_by_event(client):

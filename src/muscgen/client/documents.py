@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
+MINUTES_FROM_S = 120
 WAITING = frozenset({"queued", "loading"})
 
 
@@ -117,8 +118,12 @@ class JobDocument(_Document):
             self.progress.stage if self.status == "loading" else None,
             f"{ahead} before it" if ahead else None,
         ]
-        words.append(None if left_s is None else f"about {left_s:.0f} s")
+        words.append(None if left_s is None else f"about {_span(left_s)}")
         return ", ".join([self.status, *filter(None, words)])
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < MINUTES_FROM_S else f"{seconds / 60:.0f} min"
 
 
 class Event(_Document):

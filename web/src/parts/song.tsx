@@ -9,6 +9,7 @@ import { Player } from "./player";
 import { Said } from "./said";
 
 const LONGER_S = 10;
+const MINUTES_FROM_S = 120;
 
 /** The request again with another seed: another song of the same kind. */
 function varied(wish: Wish): Wish {
@@ -105,5 +106,6 @@ function Making({ song, cancel }: { song: Song; cancel: () => void }) {
 }
 
 function eta(seconds: number | null | undefined): string {
-  return seconds === null || seconds === undefined ? "" : `, about ${Math.max(1, Math.round(seconds))} s`;
+  if (seconds === null || seconds === undefined) return "";
+  return seconds < MINUTES_FROM_S ? `, about ${Math.max(1, Math.round(seconds))} s` : `, about ${Math.round(seconds / 60)} min`;
 }
