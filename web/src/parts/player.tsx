@@ -24,6 +24,7 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
   const loop = useRef<Region | null>(null);
   const at = useSignal(0);
   const playing = useSignal(false);
+  const ready = useSignal(false);
   const looping = useSignal(false);
   const file = useSignal<Blob | null>(null);
   const problem = useSignal<Problem | null>(null);
@@ -73,6 +74,7 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
     try {
       file.value = await sound(output.artifact.url);
       await player.loadBlob(file.value);
+      ready.value = true;
       takeOver(player);
     } catch (error) {
       if (error instanceof Refusal) problem.value = error.problem;
@@ -83,9 +85,9 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
   function takeOver(player: WaveSurfer): void {
     const live = output.index === 0 ? song.live.value : null;
     if (!live) return;
-    if (live.audible && live.positionS < lengthS - 0.5) {
+    if (live.audible) {
       player.setTime(live.positionS);
-      void player.play().catch(() => undefined);
+      if (live.positionS < lengthS - 0.5) void player.play().catch(() => undefined);
     }
     song.hush();
   }
@@ -119,13 +121,20 @@ export function Player({ song, job, output }: { song: Song; job: Job; output: Ou
       )}
       <div class="waves" ref={place} />
       <div class="row">
-        <button type="button" class="main" aria-label={playing.value ? "Pause" : "Play"} onClick={() => void waves.current?.playPause()}>
+        <button
+          type="button"
+          class="main"
+          aria-label={playing.value ? "Pause" : "Play"}
+          disabled={!ready.value}
+          onClick={() => void waves.current?.playPause()}
+        >
           {playing.value ? "❚❚" : "►"}
         </button>
         <label class="seek">
           <span class="hidden">Position</span>
           <input
             type="range"
+            disabled={!ready.value}
             min={0}
             max={lengthS}
             step={0.1}
