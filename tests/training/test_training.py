@@ -24,6 +24,7 @@ from muscgen.training.config import Optimiser, Saving
 from muscgen.training.loop import plan, train
 from muscgen.training.model import quiet
 from training.sets import NO_WORDS_LOST, card, config
+from training.sets import prepared as prepared_set
 
 pytestmark = pytest.mark.timeout(300)
 GREEDY = Sampling(temperature=1.0, top_k=1, top_p=0.0, guidance_scale=1.0)
@@ -198,6 +199,20 @@ def test_a_whole_model_is_read_by_transformers(tmp_path, base, data):
         if (base / "preprocessor_config.json").is_file():
             assert AutoProcessor.from_pretrained(tmp_path / "whole").feature_extractor.sampling_rate == 32_000
         assert model.generate(**words, max_new_tokens=8).shape[0] == 1
+
+
+def test_a_model_made_of_a_model_names_what_both_learnt_from(tmp_path, base, data):
+    first, second, more = tmp_path / "first", tmp_path / "second", tmp_path / "more"
+    run(config(data, first, base, method="full", steps=1), base)
+    other = prepared_set(more, base, clips=2)
+    run(config(other, second, first, method="full", steps=1), first)
+    made = read_card(second)
+    assert made.stated.manifests == (prepared_manifest(data), prepared_manifest(other))
+    assert made.attribution.count("ATTRIBUTION.md") == 1
+    table = (second / "ATTRIBUTION.md").read_text()
+    assert "Artist 3" in table  # only the first had it
+    for name in ("tokenizer_config.json", "preprocessor_config.json"):
+        assert (second / name).is_file() == (base / name).is_file()
 
 
 def test_training_needs_codes_of_the_bases_codec(tmp_path, base, data):
