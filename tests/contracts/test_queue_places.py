@@ -33,7 +33,7 @@ THE_END = "that was the whole tour"
 async def tour(queue: Queue) -> None:
     """Every script there is, with all that a job may have."""
     hook = {"url": "https://example.org/", "events": ("completed",)}
-    rules = {"tenant": "t", "limits": Limits(1_000, 99, 99, 1e6), "work": "w"}
+    rules = {"tenant": "t", "limits": Limits(1_000, 99, 99, 1e6), "work": "w", "log": "log"}
     for number in range(6):
         name = {"idempotency_key": str(number), "body_hash": "b"}
         await queue.enqueue(song(seed=number // 2, deadline=60.0, webhook=hook), **rules, **name)
@@ -63,6 +63,8 @@ async def tour(queue: Queue) -> None:
     for call in await queue.take_calls(9.0, 9):
         await queue.settle_call(call, Outcome.TOLD)
         await queue.resend_call(call.job.id)
+    for owed in await queue.take_owed("log", late_s=0.0):
+        await queue.settle_owed(owed.job.id)
     await queue.forget(MODEL, "w0")
     await queue.sweep()
     await queue.purge(MODEL)
