@@ -155,3 +155,23 @@ async def test_no_song_is_handed_out_that_cannot_be_written_down(bench):
     assert (job.state, job.error["code"]) == (State.FAILED, "audit_unavailable")
     assert job.attempts == 3
     assert kept(bench) == []
+
+
+async def test_where_a_worker_dies_after_its_line_the_last_attempt_says_what_was_handed_out(
+    bench, monkeypatch
+):
+    finish, lost = bench.queue.finish, []
+
+    async def lost_once(claim, *result, **more):
+        if not lost:
+            lost.append(claim.attempt)
+            await bench.lose(claim.job_id)
+        return await finish(claim, *result, **more)
+
+    monkeypatch.setattr(bench.queue, "finish", lost_once)
+    async with bench.worker():
+        job_id = await bench.ask()
+        job = await bench.ended(job_id)
+    found = [line for line in noted(bench) if line["job"] == job_id]
+    assert (job.state, [line["attempt"] for line in found]) == (State.SUCCEEDED, [1, 2])
+    assert found[-1]["artifacts"] == [output["artifact"]["id"] for output in job.result["outputs"]]
