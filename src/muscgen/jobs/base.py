@@ -75,6 +75,11 @@ def ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def fields_of(flat: Sequence[Reply]) -> dict[str, str]:
+    """A hash as a script answers it: names and values by turns."""
+    return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
 def job_from(job_id: str, reply: Sequence[Reply]) -> Job:
     """The job in a `snapshot` of a script.
 
@@ -86,9 +91,7 @@ def job_from(job_id: str, reply: Sequence[Reply]) -> Job:
     if status == b"missing":
         raise JobNotFound(f"there is no job {job_id}")
     _, flat, position, depth = reply
-    pairs = zip(flat[::2], flat[1::2], strict=True)
-    fields = {name.decode(): value.decode() for name, value in pairs}
     try:
-        return Job.read(job_id, fields, None if position < 0 else position, depth)
+        return Job.read(job_id, fields_of(flat), None if position < 0 else position, depth)
     except ValidationError:
         raise InternalError(f"the request of job {job_id} cannot be read by this version") from None

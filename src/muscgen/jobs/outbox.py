@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from muscgen import telemetry
 from muscgen.errors import InvalidRequest, JobExpired, JobNotFinished, JobNotFound
-from muscgen.jobs.base import QueueBase, ms
+from muscgen.jobs.base import QueueBase, fields_of, ms
 from muscgen.jobs.connect import outages
 from muscgen.jobs.job import Job
 from muscgen.jobs.keys import Keys
@@ -114,7 +114,7 @@ class Posting(QueueBase):
         """The call; None where this version cannot read the job, or where it is no more."""
         job_id, token, entry, tries, flat = row
         kind, _, event_id = entry.decode().partition(" ")
-        fields = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        fields = fields_of(flat)
         try:
             job = Job.read(job_id.decode(), fields, None, 0)
         except (ValidationError, KeyError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from muscgen import telemetry
-from muscgen.jobs.base import QueueBase, ms
+from muscgen.jobs.base import QueueBase, fields_of, ms
 from muscgen.jobs.job import Job
 from muscgen.jobs.keys import Keys
 
@@ -40,8 +40,7 @@ class Owing(QueueBase):
         for tag in await self._models():
             rows = await self._run("owed_take", Keys(tag, self.prefix), log, ms(late_s), ms(given_up_s))
             for job_id, flat in rows:
-                pairs = zip(flat[::2], flat[1::2], strict=True)
-                fields = {name.decode(): value.decode() for name, value in pairs}
+                fields = fields_of(flat)
                 try:
                     job = Job.read(job_id.decode(), fields, None, 0)
                 except ValidationError:  # another version's process will read it

@@ -6,9 +6,9 @@ as `fpcalc -plain -length 0 FILE` prints it. Lists are read again when they chan
 A stretch is found by halves of its numbers that are exactly those of a recording, which say at which shift
 the file lies over it, and believed by its bits. Measured on 48 tracks, each looked for after whatever may
 happen to music (benchmarks/FINGERPRINTS.md): as it is, encoded or with noise at most 15 % of its bits differ;
-of two tracks at least 25 %, wherever they agree most. Half of a number is kept more often than all of it: at
-the same 20 % equalisers, reverberation and 1 % of speed hide half as many recordings as they did when whole
-numbers had to agree. A new performance is not found.
+of two tracks at least 25 %, wherever they agree most. Half of a number outlives more than all of it: after
+reverberation 32 tracks of 48 are found, and were 6 when whole numbers had to agree; after a ten-band
+equaliser 21 and 6, 1 % faster 27 and 7. A new performance is not found.
 """
 
 from __future__ import annotations
