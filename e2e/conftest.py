@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.service.services import Service, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SONG_LIMIT_MS, SIGHT_LIMIT_MS = 100_000, 30_000  # on a machine that does other things too
+expect.set_options(timeout=SIGHT_LIMIT_MS)
 PICTURES = Path("out/e2e")
 HOUSE = (
     "music.house"  # this machine by another name: to browsers no secure context, like an address of a network
@@ -61,7 +63,7 @@ class Visit:
 
     def another_tab(self) -> Page:
         page = self.context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(SIGHT_LIMIT_MS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda line: self._console(line.type, line.text))
         page.on("request", lambda request: self._request(request.url))
@@ -87,7 +89,7 @@ class Visit:
 
     def song(self, prompt: str, status: str = "succeeded", page: Page | None = None):
         found = (page or self.page).locator(f"article[data-status={status}]").filter(has_text=prompt).first
-        found.wait_for()
+        found.wait_for(timeout=SONG_LIMIT_MS)
         return found
 
     def picture(self, name: str) -> None:

@@ -80,7 +80,7 @@ def test_what_one_tab_deletes_is_gone_from_the_other(visit: Visit):
 def test_one_song_is_heard_at_a_time(visit: Visit):
     visit.page.get_by_label("Play it while it is made").uncheck()
     for prompt in ("first of two songs", "second of two songs"):
-        visit.ask(prompt, seconds=15)
+        visit.ask(prompt, seconds=6)
     first, second = visit.song("first of two songs"), visit.song("second of two songs")
     for song in (first, second):
         song.get_by_role("button", name="Play", exact=True).click()
