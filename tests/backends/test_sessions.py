@@ -23,7 +23,7 @@ from muscgen.backends.onnx.exactness import signed_is_exact
 from muscgen.backends.onnx.graph import GraphBuilder
 from muscgen.backends.onnx.quantise import RowwiseLinear
 from muscgen.backends.onnx.session import WEIGHTS
-from muscgen.errors import CheckpointInvalid, PromptTooLong
+from muscgen.errors import CheckpointInvalid, PromptTooLong, StoreFull
 
 WIDTH, CHANNELS = 96, 40
 
@@ -55,6 +55,19 @@ def test_a_second_load_reads_no_weight(tmp_path):
     second = outcome(SessionCache(tmp_path, "a").session(linear_graph(made=made), 1))
     assert made == ["weight"]
     np.testing.assert_array_equal(second, first)
+
+
+def test_a_disk_that_is_too_small_is_told_of_in_words_and_nothing_is_left_on_it(tmp_path, monkeypatch):
+    graph = linear_graph()
+    needed = 2 * CHANNELS * WIDTH * 4
+    assert 2 * graph.weight_bytes == needed
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
+    with pytest.raises(StoreFull, match=r"takes 0 MB for a while.*has 0 MB free"):
+        SessionCache(tmp_path, "a").session(graph, 1)
+    assert entries(tmp_path) == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed))
+    outcome(SessionCache(tmp_path, "a").session(graph, 1))
 
 
 def test_other_weights_another_machine_and_another_recipe_get_their_own_entry(tmp_path, monkeypatch):

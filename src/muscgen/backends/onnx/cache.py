@@ -25,6 +25,7 @@ import onnxruntime as ort
 from muscgen.backends.onnx.chain import chained
 from muscgen.backends.onnx.graph import Graph
 from muscgen.backends.onnx.session import MODEL, WEIGHTS, load, load_changed, prepare
+from muscgen.errors import StoreFull
 
 RECIPE = 1  # count up when weights are prepared differently for an unchanged graph
 REVISION = "revision"  # the file that says of whose weights: with a model its sessions are removed
@@ -46,7 +47,7 @@ class SessionCache:
         self._revision = revision
 
     def session(self, graph: Graph, threads: int) -> ort.InferenceSession:
-        """A running session of `graph`, from the disk where it lies there whole."""
+        """A running session of `graph`, from the disk where it lies there whole. Raises StoreFull."""
         self._directory.mkdir(parents=True, exist_ok=True)
         entry = self._entry(graph)
         if not _whole(entry):
@@ -77,6 +78,7 @@ class SessionCache:
         return digest.hexdigest()[:32]
 
     def _prepare(self, graph: Graph, entry: Path) -> None:
+        self._check_space(2 * graph.weight_bytes)  # as they are, and packed
         with _workplace(self._directory) as folder:
             prepare(graph, folder)
             manifest = {
@@ -85,6 +87,16 @@ class SessionCache:
             (folder / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
             (folder / REVISION).write_text(self._revision, "ascii")
             _put(folder, entry)
+
+    def _check_space(self, needed: int) -> None:
+        """onnxruntime would say it in numbers, and only when the disk is full."""
+        free = shutil.disk_usage(self._directory).free
+        if needed > free:
+            raise StoreFull(
+                f"to prepare a model takes {needed / 1e6:,.0f} MB for a while, and {self._directory} has "
+                f"{free / 1e6:,.0f} MB free",
+                suggestion="free some: models of earlier versions lie there; or another MUSCGEN_HOME",
+            )
 
 
 def cpu_features() -> str:

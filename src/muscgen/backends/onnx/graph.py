@@ -6,6 +6,7 @@ values then, one at a time, or not at all where a prepared session lies in the c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,10 @@ class Graph:
     inputs: list[Message]
     outputs: list[Message]
     weights: dict[str, Weight]
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(math.prod(weight.shape) * weight.dtype.itemsize for weight in self.weights.values())
 
     def model(self, places: Mapping[str, Place] | None = None) -> bytes:
         """The serialised model, whose weights lie at `places`, or are promised where none is named."""
