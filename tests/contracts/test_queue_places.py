@@ -149,6 +149,19 @@ async def test_a_password_opens_every_kind_and_a_wrong_one_is_a_matter_of_config
         await client.aclose()
 
 
+async def test_a_user_who_may_not_look_at_the_server_is_a_matter_of_configuration(tmp_path):
+    node = Node(redis_server() or valkey(), tmp_path, DURABLE).start()
+    client = connect(f"redis://blind:right@127.0.0.1:{node.port}")
+    try:
+        with node.client() as owner:
+            owner.execute_command("ACL", "SETUSER", "blind", "on", ">right", "~*", "&*", "+@all", "-info")
+        with pytest.raises(ConfigurationError, match="refuses to be looked at"):
+            await check_server(client)
+    finally:
+        await client.aclose()
+        node.kill()
+
+
 async def test_a_server_behind_tls_is_reached_and_another_authority_s_is_not(tmp_path):
     binary = redis_server()
     if binary is None:

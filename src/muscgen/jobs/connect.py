@@ -112,6 +112,8 @@ async def check_server(client: Client, *, durable: bool = True, waits_for_disk: 
                 suggestion="?ssl_ca_certs=/path/to/ca.pem",
             ) from error
         raise
+    except exceptions.ResponseError as error:  # no permission, or its protected mode
+        raise ConfigurationError(f"Redis refuses to be looked at: {error}", param="redis_url") from error
     for memory, persistence, server in zip(*found, strict=True):
         if durable:
             _check_durable(memory, persistence)
