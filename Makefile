@@ -69,7 +69,7 @@ simulate: $(DEV)  ## what Redis bears: up to 1,000 workers without engines (five
 	$(BIN)/python -m simulate $(SIMULATE)
 
 soak: $(DEV)  ## mixed traffic at 80 % of what the machine bears: HOURS=1 (CI: 0.05); results in SOAK_OUT, or .soak
-	$(BIN)/python -m soak --hours $(or $(HOURS),0.05) --out $(SOAK_OUT)
+	$(BIN)/python -m soak --hours $(or $(HOURS),0.05) --out $(SOAK_OUT) $(SOAK)
 
 chaos: $(DEV)  ## songs while everything dies: MINUTES=60 SEED=7 (drawn without); results in CHAOS_OUT, or .chaos
 	$(BIN)/python -m chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED)) --out $(CHAOS_OUT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,17 +46,18 @@ def top(
         settings = load(redis_url=redis_url, home=home)
 
         async def run(url: str) -> None:
-            queue = open_queue(settings, url)
+            queue, over = open_queue(settings, url), asyncio.Event()
             try:
-                await _watch(queue, once=once, every_s=every, as_json=as_json)
+                with contextlib.nullcontext() if once else _until_ctrl_c(over):
+                    await _watch(queue, over, once=once, every_s=every, as_json=as_json)
             finally:
                 await queue.close()
 
-        with reached(settings) as url, contextlib.nullcontext() if once else _until_ctrl_c():
+        with reached(settings) as url:
             asyncio.run(run(url))
 
 
-async def _watch(queue: Queue, *, once: bool, every_s: float, as_json: bool) -> None:
+async def _watch(queue: Queue, over: asyncio.Event, *, once: bool, every_s: float, as_json: bool) -> None:
     """Raises QueueUnavailable for a first look that shows nothing; later ones wait for Redis to come back."""
     from muscgen.cli.board import look
     from muscgen.errors import QueueUnavailable
@@ -63,7 +65,7 @@ async def _watch(queue: Queue, *, once: bool, every_s: float, as_json: bool) -> 
     seen = await look(queue)
     with _screen(live=not once, as_json=as_json) as show:
         show(seen, "")
-        while not once:
+        while not (once or over.is_set()):
             await asyncio.sleep(every_s)
             try:
                 seen = await look(queue)
@@ -96,7 +98,19 @@ def _screen(*, live: bool, as_json: bool) -> Iterator[Callable[[Look, str], None
 
 
 @contextlib.contextmanager
-def _until_ctrl_c() -> Iterator[None]:
-    """Whoever watches ends it so."""
-    with contextlib.suppress(KeyboardInterrupt):
+def _until_ctrl_c(over: asyncio.Event) -> Iterator[None]:
+    """Whoever watches ends it so: what waits is cancelled, and what does not heed that is the last look."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101
+
+    def end() -> None:
+        over.set()
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, end)
+    try:
         yield
+    except asyncio.CancelledError:
+        task.uncancel()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
