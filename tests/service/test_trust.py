@@ -39,7 +39,7 @@ def service(tmp_path_factory):
 def songs(service):
     """Finished jobs by format."""
     ids = {
-        encoding: service.ask(duration=11.0, output={"format": encoding}, prompt="Ada's secret song")["id"]
+        encoding: service.ask(duration=11.0, output={"format": encoding}, prompt="Zebedee's secret song")["id"]
         for encoding in FORMATS
     }
     return {encoding: service.ended(job_id) for encoding, job_id in ids.items()}
@@ -68,8 +68,8 @@ def test_a_song_is_genuine_and_says_so_everywhere(service, songs, encoding):
     found = receipt.read(kept)
     assert own_trust(load({"MUSCGEN_HOME": str(service.home)})).in_whom(found.chain)
     assert found.words["artifact"]["audio_sha256"] == output["audio_sha256"]
-    assert "Ada" not in kept.decode()
-    assert b"Ada" not in service.content(songs[encoding])
+    assert "Zebedee" not in kept.decode()
+    assert b"Zebedee" not in service.content(songs[encoding])
     assert "development_key" in (service.home / "log").read_text()
 
 
@@ -111,7 +111,7 @@ def test_what_is_heard_while_it_is_made_carries_the_mark_of_the_finished_file(se
 
 def test_the_same_seed_is_the_same_sound_in_another_file(service, songs):
     again = service.ended(
-        service.ask(duration=11.0, output={"format": "wav"}, prompt="Ada's secret song")["id"]
+        service.ask(duration=11.0, output={"format": "wav"}, prompt="Zebedee's secret song")["id"]
     )
     one, two = (job["outputs"][0] for job in (songs["wav"], again))
     assert one["audio_sha256"] == two["audio_sha256"]
@@ -141,7 +141,7 @@ def test_a_song_with_sound_from_outside_names_it_by_its_hash(service):
     soundfile.write(tune, 0.3 * np.sin(np.cumsum(np.linspace(0.05, 0.3, 32_000))), 16_000, format="WAV")
     signed = OTHERS.signed(tune.getvalue())
     kept = service.client.post("/artifacts", content=signed, headers={"Content-Type": "audio/wav"}).json()
-    consent = {"basis": "licensed", "reference": "contract with Ada"}
+    consent = {"basis": "licensed", "reference": "contract with Zebedee"}
     asked = service.ask(
         model="tunes", mode="melody", duration=1.0, conditioning={"melody": {"artifact_id": kept["id"]}},
         rights={"input_audio_consent": consent},
@@ -161,5 +161,5 @@ def test_a_song_with_sound_from_outside_names_it_by_its_hash(service):
     assert words["inputs"] == own["inputs"]
     assert words["inputs"][0]["sha256"] == kept["id"]
     assert words["inputs"][0]["consent"]["basis"] == "licensed"
-    assert "Ada" not in json.dumps([words, found.manifest])
+    assert "Zebedee" not in json.dumps([words, found.manifest])
     assert b"compositeWithTrainedAlgorithmicMedia" in content
