@@ -39,7 +39,7 @@ def service(tmp_path_factory):
 def songs(service):
     """Finished jobs by format."""
     ids = {
-        encoding: service.ask(duration=11.0, output={"format": encoding}, prompt="Zebedee's secret song")["id"]
+        encoding: service.ask(duration=11.0, output={"format": encoding}, prompt="Zebedee's song")["id"]
         for encoding in FORMATS
     }
     return {encoding: service.ended(job_id) for encoding, job_id in ids.items()}
@@ -111,7 +111,7 @@ def test_what_is_heard_while_it_is_made_carries_the_mark_of_the_finished_file(se
 
 def test_the_same_seed_is_the_same_sound_in_another_file(service, songs):
     again = service.ended(
-        service.ask(duration=11.0, output={"format": "wav"}, prompt="Zebedee's secret song")["id"]
+        service.ask(duration=11.0, output={"format": "wav"}, prompt="Zebedee's song")["id"]
     )
     one, two = (job["outputs"][0] for job in (songs["wav"], again))
     assert one["audio_sha256"] == two["audio_sha256"]
