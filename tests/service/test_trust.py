@@ -110,9 +110,7 @@ def test_what_is_heard_while_it_is_made_carries_the_mark_of_the_finished_file(se
 
 
 def test_the_same_seed_is_the_same_sound_in_another_file(service, songs):
-    again = service.ended(
-        service.ask(duration=11.0, output={"format": "wav"}, prompt="Zebedee's song")["id"]
-    )
+    again = service.ended(service.ask(duration=11.0, output={"format": "wav"}, prompt="Zebedee's song")["id"])
     one, two = (job["outputs"][0] for job in (songs["wav"], again))
     assert one["audio_sha256"] == two["audio_sha256"]
     assert one["artifact"]["sha256"] != two["artifact"]["sha256"]
