@@ -174,3 +174,31 @@ async def test_nothing_is_kept_of_the_way_of_a_request(ask, song):
     song.pieces.put_nowait(None)
     await answering
     assert wire.ended
+
+
+async def test_who_come_at_once_to_follow_go_in_by_turns_and_are_all_heard_at_once():
+    app, inside, most = FastAPI(), 0, 0
+    over = asyncio.Event()
+
+    async def pieces():
+        await over.wait()
+        yield b"a"
+
+    @app.get("/events")
+    async def endpoint():
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.01)
+        inside -= 1
+        return Streamed(pieces(), media_type="text/event-stream")
+
+    app.add_middleware(Rests, most=3)
+    wires = [Wire(b"") for _ in range(10)]
+    scope = SCOPE | {"path": "/events", "raw_path": b"/events"}
+    answering = [asyncio.create_task(app(dict(scope), wire.receive, wire.send)) for wire in wires]
+    await until(lambda: all(wire.sent for wire in wires))
+    over.set()
+    await asyncio.gather(*answering)
+    assert [wire.body for wire in wires] == [b"a"] * 10
+    assert most == 3

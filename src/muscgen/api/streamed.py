@@ -9,26 +9,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import nullcontext
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from muscgen import telemetry
 from muscgen.api.passage import Passage
 from muscgen.api.problems import presentable
 
+MOST_INSIDE = 32  # of those who will follow a job
 _REST = "rest"
 _MOST_BYTES = 1 << 16  # a body that the endpoint did not ask for
 
 
 class Rests(Passage):
-    """Middleware, the outermost: sends what streamed answers left."""
+    """The outermost: sends what streamed answers left.
+
+    A thousand who come at once to follow their jobs go in by turns: each takes 50 kB on its way, for
+    milliseconds, and what was taken for all of them would stay with the process for long.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = MOST_INSIDE) -> None:
+        super().__init__(app)
+        self._turns = asyncio.Semaphore(most)
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
         given = set(scope)
-        await self._app(scope, receive, send)
+        async with self._turns if scope["path"].endswith("/events") else nullcontext():
+            await self._app(scope, receive, send)
         rest: Callable[[Scope, Receive, Send], Awaitable[None]] | None = state.pop(_REST, None)
         if rest is not None:
             for name in scope.keys() - given:  # what routing and dependencies left
