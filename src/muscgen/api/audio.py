@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ async def _first(queue: Queue, job: Job, output: int) -> Sound | None:
 
 async def _live(
     queue: Queue, job: Job, wish: Listening, first: Sound, encoding: Format
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Raises ConnectionAbortedError when the song ends before its time, so that nobody takes it for whole."""
     from muscgen.finishing.live import live_encoder  # libsndfile is loaded by the first listener
 

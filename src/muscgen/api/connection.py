@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
 
 from muscgen import telemetry
-from muscgen.api.streamed import Streamed
+from muscgen.api.streamed import Streamed, hung_up
 from muscgen.errors import JobExpired, JobNotFound, QueueUnavailable
 from muscgen.jobs.queue import Queue
 
@@ -23,7 +22,7 @@ T = TypeVar("T")
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """What the work comes to. Stops it and raises ClientDisconnect when the client hangs up before."""
     working = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_gone(request.receive))
+    gone = asyncio.create_task(hung_up(request.receive))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -66,8 +65,3 @@ def held(answer: Response, queue: Queue, job_id: str | None) -> Response:
     if isinstance(answer, Streamed) and job_id is not None:
         answer.on_gone = partial(abandon, queue, job_id)
     return answer
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -40,7 +40,7 @@ def follow(
 
 async def _lines(
     job_id: str, house: House, scope: Scope, after: str | None, heartbeat_s: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     root = scope.get("root_path", "")
     yield b": muscgen\n\n"  # sends the headers now, not with the first event
     try:

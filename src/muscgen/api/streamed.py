@@ -8,8 +8,9 @@ routing, of dependencies and of the other middleware are gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import nullcontext
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, nullcontext
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -55,7 +56,11 @@ class Streamed(Response):
     """
 
     def __init__(
-        self, pieces: AsyncIterator[bytes], *, media_type: str, headers: Mapping[str, str] | None = None
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        *,
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(headers=headers, media_type=media_type)
         del self.headers["content-length"]
@@ -78,21 +83,20 @@ class Streamed(Response):
 
     async def _send(self, receive: Receive, send: Send) -> None:
         """Raises ClientDisconnect, and what the pieces raise."""
-        try:
-            async with asyncio.timeout(None) as connected:
-                watching = asyncio.create_task(_watch(receive, connected))
-                try:
-                    async for piece in self._pieces:
-                        await _send(send, piece, more=True)
-                finally:
-                    watching.cancel()
+        async with aclosing(self._pieces):
+            try:
+                async with asyncio.timeout(None) as connected:
+                    watching = asyncio.create_task(_watch(receive, connected))
+                    try:
+                        async for piece in self._pieces:
+                            await _send(send, piece, more=True)
+                    finally:
+                        watching.cancel()
+            except TimeoutError:
+                if connected.expired():
+                    raise ClientDisconnect from None
+                raise
             await _send(send, b"", more=False)
-        except TimeoutError:
-            if connected.expired():
-                raise ClientDisconnect from None
-            raise
-        finally:
-            await _closed(self._pieces)
 
 
 async def _send(send: Send, piece: bytes, *, more: bool) -> None:
@@ -103,14 +107,12 @@ async def _send(send: Send, piece: bytes, *, more: bool) -> None:
 
 
 async def _watch(receive: Receive, connected: asyncio.Timeout) -> None:
-    """End the time of a connection that the client ends, or on which it goes on sending."""
-    came = 0
-    while came <= _MOST_BYTES and (message := await receive())["type"] != "http.disconnect":
-        came += len(message.get("body", b""))
+    await hung_up(receive, _MOST_BYTES)
     connected.reschedule(0.0)
 
 
-async def _closed(pieces: AsyncIterator[bytes]) -> None:
-    close = getattr(pieces, "aclose", None)
-    if close is not None:
-        await close()
+async def hung_up(receive: Receive, most_bytes: float = math.inf) -> None:
+    """Until the client ends the connection, or goes on sending beyond so many bytes."""
+    came = 0
+    while came <= most_bytes and (message := await receive())["type"] != "http.disconnect":
+        came += len(message.get("body", b""))

@@ -48,9 +48,10 @@ def digest(path: Path) -> str:
 
 def read(path: Path) -> Spoken:
     """The codes beside a sound. Raises NotSpoken, OSError."""
-    content = beside(path).read_bytes()
-    if len(content) > MOST_BYTES:
+    found = beside(path)
+    if found.stat().st_size > MOST_BYTES:
         raise NotSpoken(f"it has more than {MOST_BYTES} bytes")
+    content = found.read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             books, codes = str(file["books"]), file["codes"]

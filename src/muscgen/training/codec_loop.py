@@ -120,7 +120,7 @@ class _Loop(Turns[CodecTraining]):
         if run.config.from_nothing:
             self._forget(codec)
         self._weights = trainable(codec)
-        self._say(codec, Checkpoint(run.base.path).config)
+        self._say(codec, config)
         self.codec = self._prepare(codec)
 
     def _learn(self, step: int) -> dict[str, float]:

@@ -49,9 +49,9 @@ class Turns(ABC, Generic[C]):
     def _judged(self) -> dict[str, float]:
         """The losses of validation."""
 
-    def _heard(self, steps: int) -> dict[str, Any]:  # noqa: ARG002
+    @abstractmethod
+    def _heard(self, steps: int) -> dict[str, Any]:
         """What is told of samples after so many steps, by the main process."""
-        return {}
 
     def run(self) -> dict[str, Any]:
         """All steps that are left; the last line of the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import Request
@@ -28,7 +28,9 @@ def follow_prediction(job: Job, house: House, request: Request, site: str, after
     return Streamed(lines, media_type=EVENT_STREAM, headers=STREAM_HEADERS)
 
 
-async def _lines(job: Job, house: House, scope: Scope, site: str, after: str | None) -> AsyncIterator[bytes]:
+async def _lines(
+    job: Job, house: House, scope: Scope, site: str, after: str | None
+) -> AsyncGenerator[bytes, None]:
     yield b": muscgen\n\n"
     told: set[int] = set()
     try:
