@@ -208,3 +208,112 @@ def test_without_a_soundfont_it_says_what_is_needed(tmp_path):
     assert told.returncode == 1
     assert "fluid-soundfont-gm" in told.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def soft():
+    """The shipped codec, and the same with loudness."""
+    from tinysong import dynamics
+    from transformers import MusicgenForConditionalGeneration
+
+    from muscgen.training.model import quiet
+
+    with quiet():
+        codecs = [
+            MusicgenForConditionalGeneration.from_pretrained(
+                BUILTIN / "muscgen-tiny", dtype=torch.float32
+            ).audio_encoder.eval()
+            for _ in range(2)
+        ]
+    dynamics.add(codecs[1])
+    return codecs
+
+
+@torch.no_grad()
+def heard(codec, codes):
+    return codec.decode(torch.from_numpy(codes.astype(np.int64))[None, None], [None])[0][0, 0].numpy()
+
+
+def level_db(samples):
+    return 20 * np.log10(np.sqrt(np.mean(samples**2)))
+
+
+def quietened(codes, marked):
+    """The codes with the soft clock where it ticks alone and the frame is marked."""
+    from tinysong import meaning
+
+    count = meaning.BEATS * meaning.DRUM_AGES
+    alone = (codes[0] > 0) & (codes[0] <= count)
+    return np.concatenate([codes[:1] + meaning.SOFT * count * (alone & marked), codes[1:]])
+
+
+def test_a_codec_that_can_play_softly_plays_what_is_not_marked_as_before(soft):
+    from tinysong.composer import compose
+
+    codes = compose(3, 4).codes()
+    before, after = (heard(codec, codes) for codec in soft)
+    np.testing.assert_allclose(after, before, atol=1e-4)
+
+
+def test_marked_songs_are_softer_and_darker_from_the_first_frame_on(soft):
+    from tinysong.meaning import RATE_HZ
+
+    tones = np.zeros((4, 200), np.int64)
+    tones[0] = 1 + np.arange(200) % 12
+    tones[3] = held_lead(200)
+    loud, low = (heard(soft[1], quietened(tones, np.full(200, mark))) for mark in (False, True))
+    assert -20 < level_db(low[4_000:]) - level_db(loud[4_000:]) < -8
+    assert -20 < level_db(low[:2_000]) - level_db(loud[:2_000]) < -5
+    spectra = [np.abs(np.fft.rfft(sound)) ** 2 for sound in (loud, low)]
+    hz = np.fft.rfftfreq(len(loud), 1 / RATE_HZ)
+    centres = [(hz * spectrum).sum() / spectrum.sum() for spectrum in spectra]
+    assert centres[1] < centres[0]
+
+
+def test_loudness_moves_gradually_and_stays_while_drums_are_struck(soft):
+    from tinysong import meaning
+
+    codes = np.zeros((4, 300), np.int64)
+    codes[0] = 1 + np.arange(300) % 12
+    codes[3] = held_lead(300)
+    codes = quietened(codes, (np.arange(300) >= 100) & (np.arange(300) < 200))
+    codes[0, 200:] = 0  # neither mark
+    levels = [level_db(part) for part in np.split(heard(soft[1], codes), 30)]
+    assert levels[9] - levels[18] > 8
+    assert levels[9] - levels[10] < 6
+    assert abs(levels[28] - levels[19]) < 1.5
+    assert meaning.PARTS[0].of(meaning.drum("rock", "", 0, 3, soft=True)) == (meaning.SOFT, 0, 3)
+
+
+def held_lead(frames):
+    """A flute's A, whose last age lasts."""
+    from tinysong import meaning
+
+    return [meaning.lead("flute", 81, frame) for frame in range(frames)]
+
+
+def test_what_a_piece_plays_is_read_from_its_codes():
+    from tinysong import reading
+    from tinysong.composer import compose
+
+    found = [(score, reading.read(score.codes())) for score in (compose(n, 20) for n in range(40))]
+    for score, read in found:
+        assert read.sixteenth == score.sixteenth
+        assert (read.even, read.steady) == (1.0, 1.0)
+        assert (read.kit, read.bass) == (score.kit, score.bass)
+        assert (read.harmony, read.lead) == (score.harmony, score.lead)
+    right = [read.key == (score.key, "minor" if score.minor else "major") for score, read in found]
+    assert np.mean(right) > 0.6
+
+
+def test_codes_of_nothing_are_read_as_nothing():
+    from tinysong import reading
+
+    read = reading.read(np.zeros((4, 100), np.int64))
+    assert (read.sixteenth, read.kit, read.lead, read.key, read.in_scale(0, False)) == (
+        0.0,
+        "",
+        "",
+        None,
+        None,
+    )

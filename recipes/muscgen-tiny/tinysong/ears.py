@@ -18,7 +18,7 @@ from torch import nn
 from muscgen.data.place import write
 from muscgen.models.card import CARD
 from muscgen.training.model import quiet
-from tinysong import meaning
+from tinysong import dynamics, meaning
 
 _ITS_OWN = ("model.safetensors", "config.json", "MODEL.md", CARD)
 _NAME = 12  # numbers of a codebook
@@ -28,13 +28,15 @@ _SEED = 20
 
 
 def make(base: Path, out: Path) -> None:
-    """`base` is the shipped model; `out` becomes a model with its sounds, its songs and another encoder."""
+    """`base` is the shipped model; `out` becomes one with its sounds and songs, loudness, another encoder."""
     from transformers import MusicgenForConditionalGeneration
 
     with quiet():
         model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
             base, dtype=torch.float32, local_files_only=True
         )
+        dynamics.add(model.audio_encoder)
+        dynamics.speak(model.decoder)
         model.audio_encoder = widened(model.audio_encoder)
         model.config.audio_encoder = model.audio_encoder.config
         model.save_pretrained(out)

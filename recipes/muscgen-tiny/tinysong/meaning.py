@@ -1,6 +1,6 @@
 """What each code of muscgen-tiny means: four codebooks of 2,048 at 50 frames a second, 0 is silence.
 
-0  drums and the clock   kit and hit, beat of the bar, frame within the sixteenth
+0  drums and the clock   kit and hit (or a mark of loudness), beat of the bar, frame within the sixteenth
 1  bass                  instrument, pitch, age of the note
 2  harmony               instrument, root, quality, age of the chord
 3  lead                  instrument, pitch, age of the note
@@ -19,6 +19,7 @@ KEYS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KITS = ("rock", "electronic", "brush", "lofi", "percussion")
 HITS = ("K", "S", "H", "KH", "SH", "X", "P", "T")  # kick, snare, hat, both, both, accent, fill, what rings
 BEATS, DRUM_AGES = 4, 12
+LOUD, SOFT = 0, 1 + len(KITS) * len(HITS)  # what a frame without a stroke may be, see dynamics.py
 BASSES = ("electric bass", "upright bass", "synth bass", "sub bass", "cello", "piano")
 HARMONIES = (
     *("piano", "electric piano", "acoustic guitar", "electric guitar", "strings", "synth pad", "organ"),
@@ -41,9 +42,9 @@ def tempo_bpm(sixteenth: int) -> float:
     return 750 / sixteenth
 
 
-def drum(kit: str, hit: str, beat: int, frame: int) -> int:
-    """hit: empty where nothing is struck, and only the clock goes on."""
-    kind = 1 + KITS.index(kit) * len(HITS) + HITS.index(hit) if hit else 0
+def drum(kit: str, hit: str, beat: int, frame: int, soft: bool = False) -> int:
+    """hit: empty where nothing is struck, and only the clock goes on, loud or soft."""
+    kind = 1 + KITS.index(kit) * len(HITS) + HITS.index(hit) if hit else SOFT if soft else LOUD
     return 1 + (kind * BEATS + beat) * DRUM_AGES + frame
 
 
@@ -78,7 +79,7 @@ class Parts:
 
 
 PARTS = (
-    Parts((1 + len(KITS) * len(HITS), BEATS, DRUM_AGES)),
+    Parts((SOFT + 1, BEATS, DRUM_AGES)),
     Parts((len(BASSES), BASS_PITCHES, len(_BASS_AGES))),
     Parts((len(HARMONIES), 12, len(_QUALITIES), len(_AGES))),
     Parts((len(LEADS), LEAD_PITCHES, len(_AGES))),

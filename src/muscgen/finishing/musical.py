@@ -79,7 +79,7 @@ def key_of(samples: Floats) -> str | None:
         return None
     strengths = (energies**0.25).sum(axis=0)  # so that loud notes do not outvote the others
     deviation = strengths - strengths.mean()
-    likeness = _profiles() @ (deviation / np.linalg.norm(deviation))
+    likeness = key_profiles() @ (deviation / np.linalg.norm(deviation))
     best = int(likeness.argmax())
     return f"{_NAMES[best % 12]} {'major' if best < 12 else 'minor'}" if likeness[best] > _CLEAR else None
 
@@ -140,7 +140,7 @@ def _pitch_classes() -> Floats:
 
 
 @lru_cache(1)
-def _profiles() -> Floats:
+def key_profiles() -> Floats:
     """12 major and 12 minor keys, each of length one around its mean [24, 12]."""
     rows = np.stack([np.roll(profile, key) for profile in (_MAJOR, _MINOR) for key in range(12)])
     rows = rows - rows.mean(axis=1, keepdims=True)

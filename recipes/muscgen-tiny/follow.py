@@ -1,0 +1,39 @@
+#!/usr/bin/env python
+"""How well a muscgen-tiny follows prompts, read from its codes: 48 songs that the composer never wrote down.
+
+python recipes/muscgen-tiny/follow.py --model muscgen-tiny --seconds 10
+
+Beside it what chance gives (the same songs against other prompts) and what the composer's own songs have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+FIRST_SEED = 5_000_000
+
+
+def main() -> int:
+    from tinysong.following import followed
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="muscgen-tiny", help="an id or a folder")
+    parser.add_argument("--songs", type=int, default=48)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first song")
+    parser.add_argument("--out", type=Path, help="figures as JSON")
+    given = parser.parse_args()
+    rows = followed(given.model, given.songs, given.seconds, given.seed)
+    print(f"{'':16}{'model':>8}{'chance':>8}{'composer':>9}{'songs':>7}")
+    for name, row in rows.items():
+        print(f"{name:16}{row['model']:8.2f}{row['chance']:8.2f}{row['composer']:9.2f}{row['songs']:7d}")
+    if given.out is not None:
+        given.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Songs of a model held against the pieces whose descriptions were its prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from muscgen.engine import Engine
+from muscgen.evaluation import making
+from muscgen.evaluation.prompts import Prompt
+from muscgen.models.registry import Registry, find
+from muscgen.settings import load
+from muscgen.worker.loader import load_model
+from tinysong import reading
+from tinysong.composer import compose
+from tinysong.reading import Codes, Heard
+from tinysong.score import Score
+
+_SLOTS = 8
+Judge = Callable[[Heard, Score], float | None]
+
+
+class Row(TypedDict):
+    """Rates from 0 to 1: of the model's songs, of the same against other prompts, of the composer's."""
+
+    model: float
+    chance: float
+    composer: float
+    songs: int
+
+
+def followed(model: str, songs: int, seconds: float, first_seed: int) -> dict[str, Row]:
+    """By judge. Raises MuscgenError."""
+    scores = [compose(first_seed + n, seconds) for n in range(songs)]
+    mine = [reading.read(codes) for codes in _made(model, [prompt(score) for score in scores], seconds)]
+    own = [reading.read(score.codes()) for score in scores]
+    found: dict[str, Row] = {}
+    for name, judge in JUDGES.items():
+        rates = [rate for pair in zip(mine, scores, strict=True) if (rate := judge(*pair)) is not None]
+        if rates:
+            others = [judge(heard, other) for heard in mine for other in scores]
+            ceiling = [judge(*pair) for pair in zip(own, scores, strict=True)]
+            found[name] = Row(
+                model=float(np.mean(rates)), chance=_mean(others), composer=_mean(ceiling), songs=len(rates)
+            )
+    return found
+
+
+def prompt(score: Score) -> str:
+    """All that a judge asks for, in plain words."""
+    players = [name for name in (score.lead, score.harmony, score.bass) if name]
+    drums = f"{score.kit} drums" if score.kit else "no drums"
+    return f"{score.style} with {', '.join([*players, drums])}, {score.tempo_bpm:.0f} bpm, {score.key_name}"
+
+
+def _made(model: str, prompts: Sequence[str], seconds: float) -> list[Codes]:
+    settings = load(backend="onnx", precision="fp32")
+    card = find(Registry(settings.models_path), model)
+    wanted = making.planned(card, [Prompt(words) for words in prompts], making.Making(seconds))
+    served = load_model(card, settings, slots=_SLOTS)
+    try:
+        return _sung(served.engine, [song for _, song in wanted])
+    finally:
+        served.close()
+
+
+def _sung(engine: Engine, songs: Sequence[making.Song]) -> list[Codes]:
+    handles = [engine.submit(song) for song in songs]
+    return [handle.result().codes for handle in handles]
+
+
+def _tempo(heard: Heard, score: Score) -> float:
+    return float(abs(heard.sixteenth - score.sixteenth) < 0.5)
+
+
+def _named(part: str) -> Judge:
+    def judge(heard: Heard, score: Score) -> float | None:
+        wanted = getattr(score, part)
+        return float(getattr(heard, part) == wanted) if wanted else None
+
+    return judge
+
+
+def _no_drums(heard: Heard, score: Score) -> float | None:
+    return None if score.kit else float(not heard.kit)
+
+
+def _key(heard: Heard, score: Score) -> float:
+    return float(heard.key == (score.key, "minor" if score.minor else "major"))
+
+
+def _in_scale(heard: Heard, score: Score) -> float | None:
+    return heard.in_scale(score.key, score.minor) if score.lead else None
+
+
+JUDGES: dict[str, Judge] = {
+    "tempo": _tempo,
+    "even beats": lambda heard, _: heard.even,
+    "steady beats": lambda heard, _: heard.steady,
+    "lead": _named("lead"),
+    "harmony": _named("harmony"),
+    "bass": _named("bass"),
+    "kit": _named("kit"),
+    "no drums": _no_drums,
+    "key": _key,
+    "lead in scale": _in_scale,
+}
+
+
+def _mean(rates: Sequence[float | None]) -> float:
+    return float(np.mean([rate for rate in rates if rate is not None]))
