@@ -285,6 +285,25 @@ def test_loudness_moves_gradually_and_stays_while_drums_are_struck(soft):
     assert meaning.PARTS[0].of(meaning.drum("rock", "", 0, 3, soft=True)) == (meaning.SOFT, 0, 3)
 
 
+@needs_soundfont
+def test_notes_begin_as_they_do_in_the_soundfont(soft):
+    from tinysong import attack
+    from tinysong.render import sound
+
+    [voice] = [one for one in attack.voices() if (one.part, one.name) == ("lead", "marimba")]
+    score = attack._notes(voice)
+    gains = attack.gains(soft[0], voice, SOUNDFONT)
+    wanted = attack.envelope(sound(score, SOUNDFONT))
+    before = attack.envelope(heard(soft[0], score.codes()))
+    book = soft[0].quantizer.layers[voice.book].codebook.embed.requires_grad_(False)
+    for age, gain in enumerate(gains):
+        book[torch.from_numpy(voice.codes[:, age])] *= gain
+    after = attack.envelope(heard(soft[0], score.codes()))
+    off = [np.sqrt(np.mean((one - wanted)[:32] ** 2)) for one in (before, after)]
+    assert off[1] < 0.7 * off[0]
+    assert list(gains[3:]) == [1.0] * len(gains[3:])
+
+
 def held_lead(frames):
     """A flute's A, whose last age lasts."""
     from tinysong import meaning

@@ -32,8 +32,8 @@ LEADS = {  # the lowest pitch of each
     "electric guitar": 52, "clarinet": 57,
 }  # fmt: skip
 BASS_LOW, BASS_PITCHES, LEAD_PITCHES = 28, 28, 24
-_BASS_AGES = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 28, 41)  # the first frame of each age
-_AGES = (0, 1, 3, 7, 15, 31)
+BASS_AGES = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 28, 41)  # the first frame of each age
+AGES = (0, 1, 3, 7, 15, 31)  # of chords and leads
 _QUALITIES = tuple(QUALITIES)
 _LEADS = tuple(LEADS)
 
@@ -50,17 +50,17 @@ def drum(kit: str, hit: str, beat: int, frame: int, soft: bool = False) -> int:
 
 def bass(instrument: str, pitch: int, frame: int) -> int:
     note = BASSES.index(instrument) * BASS_PITCHES + pitch - BASS_LOW
-    return 1 + note * len(_BASS_AGES) + _age(_BASS_AGES, frame)
+    return 1 + note * len(BASS_AGES) + _age(BASS_AGES, frame)
 
 
 def chord(instrument: str, root: int, quality: str, frame: int) -> int:
     note = (HARMONIES.index(instrument) * 12 + root % 12) * len(_QUALITIES) + _QUALITIES.index(quality)
-    return 1 + note * len(_AGES) + _age(_AGES, frame)
+    return 1 + note * len(AGES) + _age(AGES, frame)
 
 
 def lead(instrument: str, pitch: int, frame: int) -> int:
     note = _LEADS.index(instrument) * LEAD_PITCHES + pitch - LEADS[instrument]
-    return 1 + note * len(_AGES) + _age(_AGES, frame)
+    return 1 + note * len(AGES) + _age(AGES, frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class Parts:
 
 PARTS = (
     Parts((SOFT + 1, BEATS, DRUM_AGES)),
-    Parts((len(BASSES), BASS_PITCHES, len(_BASS_AGES))),
-    Parts((len(HARMONIES), 12, len(_QUALITIES), len(_AGES))),
-    Parts((len(LEADS), LEAD_PITCHES, len(_AGES))),
+    Parts((len(BASSES), BASS_PITCHES, len(BASS_AGES))),
+    Parts((len(HARMONIES), 12, len(_QUALITIES), len(AGES))),
+    Parts((len(LEADS), LEAD_PITCHES, len(AGES))),
 )
 
 

@@ -54,8 +54,8 @@ def cook(kitchen: Kitchen) -> None:
 
 
 def base(kitchen: Kitchen) -> None:
-    """the shipped model with a name for every code"""
-    ears.make(BUILTIN / SHIPPED, kitchen.out / "base")
+    """the shipped model with loudness, sharper attacks, and a name for every code"""
+    ears.make(BUILTIN / SHIPPED, kitchen.out / "base", kitchen.soundfont)
 
 
 def songs(kitchen: Kitchen) -> None:
