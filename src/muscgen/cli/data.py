@@ -21,6 +21,8 @@ muscgen data prepare fma ~/fma --use commercial --out prepared --codec muscgen-t
 
 muscgen data prepare folder ~/songs --use noncommercial --consent consent.jsonl --out prepared
 
+muscgen data prepare codes ~/composed --use commercial --out prepared --codec muscgen-tiny
+
 muscgen data report prepared
 
 muscgen data revoke prepared --consent contract-7
@@ -38,7 +40,9 @@ DEFAULT_RATE_HZ = 32_000
 
 @app.command("prepare", epilog=EPILOG)
 def prepare(
-    dataset: Annotated[str, typer.Argument(metavar="SET", help="maestro, fma, nsynth, audioset or folder.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="SET", help="maestro, fma, nsynth, audioset, folder or codes.")
+    ],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Where it lies, unpacked.")],
     use: Annotated[
         Literal["commercial", "noncommercial"],
@@ -83,7 +87,7 @@ def prepare(
         from muscgen.data.run import prepare as run
         from muscgen.data.splits import Shares
 
-        check_installed()
+        check_installed(dataset)
         chosen, heard = codec_of(codec, backend, device, home) if codec else (None, None)
         wish = Wish(
             dataset=dataset,

@@ -18,10 +18,13 @@ from muscgen.errors import ConfigurationError, InvalidRequest
 
 DEFAULT_RATE_HZ = 32_000
 _NEEDED = ("librosa", "ijson", "google_crc32c")
+_SCORES = "codes"  # of which no sound is looked at
 
 
-def check_installed() -> None:
-    """Raises ConfigurationError where the extra `data` is not installed."""
+def check_installed(dataset: str) -> None:
+    """Raises ConfigurationError where the extra `data` is needed and not installed."""
+    if dataset == _SCORES:
+        return
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise ConfigurationError(
             f"preparing data needs {', '.join(missing)}",

@@ -27,13 +27,16 @@ def listed(path: Path, *, duration_s: float, sample_rate: int) -> dict[str, Any]
     }
 
 
-def info(entry: Entry, music: Music, *, duration_s: float, sample_rate: int) -> dict[str, Any]:
-    """The text beside a sound; `muscgen` is ours, and audiocraft does not look at it."""
+def info(entry: Entry, music: Music, *, duration_s: float, sample_rate: int, ending: str) -> dict[str, Any]:
+    """The text beside a sound; `muscgen` is ours, and audiocraft does not look at it.
+
+    ending: of the sound's file; empty where there is none.
+    """
     return {
         "key": music.key.replace(",", " "),
         "artist": entry.artist,
         "sample_rate": sample_rate,
-        "file_extension": "flac",
+        "file_extension": ending,
         "description": caption(entry.id, music),
         "keywords": ", ".join(_clean(music.keywords)),
         "duration": duration_s,

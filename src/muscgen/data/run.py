@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from muscgen.data import consent, listing, report, revoking
 from muscgen.data import place as files
 from muscgen.data.assembly import assemble
 from muscgen.data.consent import Statements, TrainingUse
+from muscgen.data.keeping import Keeping, Scores, Sounds
 from muscgen.data.ledger import Reason, Rule
 from muscgen.data.manifest import Manifest
 from muscgen.data.on_ray import on_ray
 from muscgen.data.place import Place
 from muscgen.data.pool import on_this_machine
 from muscgen.data.preparer import CodecChoice, Job
-from muscgen.data.readers import reader_of
+from muscgen.data.readers import Reader, reader_of
+from muscgen.data.scores import weighed
 from muscgen.data.splits import DEFAULT_SHARES, Shares
 from muscgen.data.work import Order, Sound
 from muscgen.errors import InvalidRequest
@@ -85,6 +88,8 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
         raise InvalidRequest(
             f"{place.folder} lies within the data set itself", param="out", suggestion="elsewhere"
         )
+    if reader.traits.scores:
+        _check_scores(wish)
     statements = _statements(wish, root)
     job = Job(str(place.folder), wish.sound, wish.codec)
     with place.alone():
@@ -93,10 +98,13 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
         progress = Progress(began=time.monotonic())
         progress.listed, progress.orders = listing.draft(root, reader, rule, statements, place)
         tell(progress)
-        for record in _records(_orders(root, place, rule), job, wish):
+        orders = _orders(root, place, rule)
+        for record in _records(orders, job, wish, scores=reader.traits.scores):
             _count(progress, record)
             tell(progress)
-        manifest = assemble(place, rule, job, wish.shares)
+        with ExitStack() as stack:
+            keeping = _keeping(place, root, job, reader, stack)
+            manifest = assemble(place, rule, job, wish.shares, keeping, stack)
         report.write_attribution(place, manifest.text_attribution)
         files.write(place.run, files.to_line(progress.to_dict()))
     return manifest, progress
@@ -107,7 +115,28 @@ def _orders(root: Path, place: Place, rule: Rule) -> Iterator[Order]:
         yield line.to_order(root, notes=rule.traits.notes)
 
 
-def _records(orders: Iterator[Order], job: Job, wish: Wish) -> Iterator[dict[str, Any]]:
+def _keeping(place: Place, root: Path, job: Job, reader: Reader, stack: ExitStack) -> Keeping:
+    if job.codec is not None and reader.traits.scores:
+        return Scores(place, root, job.codec)
+    return Sounds(place, job, stack)
+
+
+def _check_scores(wish: Wish) -> None:
+    """Raises InvalidRequest for what codes cannot have."""
+    if wish.codec is None:
+        raise InvalidRequest(
+            "codes are of a codec: say whose", param="codec", suggestion="--codec muscgen-tiny"
+        )
+    for name, given in (("lufs", wish.sound.loudness_lufs), ("workers", wish.workers), ("ray", wish.ray)):
+        if given is not None:
+            raise InvalidRequest(
+                f"--{name} is for sounds; a set of codes has none, and is prepared in one process", param=name
+            )
+
+
+def _records(orders: Iterator[Order], job: Job, wish: Wish, *, scores: bool) -> Iterator[dict[str, Any]]:
+    if scores and (codec := job.codec) is not None:
+        return (weighed(order, codec) for order in orders)
     if wish.ray is not None:
         return on_ray(orders, job, wish.ray, wish.workers)
     return on_this_machine(orders, job, wish.workers or _cores())

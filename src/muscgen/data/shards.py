@@ -1,5 +1,7 @@
 """WebDataset shards: tar files whose entries <id>.flac, <id>.json and <id>.codes.npy make a sample.
 
+What is given as codes has no <id>.flac.
+
 What a shard holds follows from the tracks alone, and its bytes from what it holds: no time, no owner. So a
 shard that is there, and was made of the same, is left as it is.
 """
@@ -13,7 +15,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from muscgen.data import place as files
 from muscgen.data.place import Place
@@ -24,6 +26,22 @@ MOST_BYTES = 500_000_000
 _MODE = 0o644
 
 
+class Part(Protocol):
+    """A file, or what is as good as one."""
+
+    def read_bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Content that lies in no file of its own."""
+
+    content: bytes
+
+    def read_bytes(self) -> bytes:
+        return self.content
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One track of a shard. key: of everything in it."""
@@ -31,12 +49,13 @@ class Sample:
     id: str
     key: str
     size: int
-    clip: Path
-    text: Path
-    codes: Path | None
+    text: Part
+    clip: Part | None = None
+    codes: Part | None = None
 
-    def parts(self) -> Iterator[tuple[str, Path]]:
-        yield f"{self.id}.flac", self.clip
+    def parts(self) -> Iterator[tuple[str, Part]]:
+        if self.clip is not None:
+            yield f"{self.id}.flac", self.clip
         yield f"{self.id}.json", self.text
         if self.codes is not None:
             yield f"{self.id}.codes.npy", self.codes
@@ -103,8 +122,8 @@ def _side(path: Path) -> Path:
 def _write(file: BinaryIO, samples: list[Sample]) -> None:
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
-            for name, path in sample.parts():
-                content = path.read_bytes()
+            for name, part in sample.parts():
+                content = part.read_bytes()
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(content), _MODE
                 tar.addfile(entry, io.BytesIO(content))

@@ -20,7 +20,8 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """file: absolute. span: first byte and bytes of a TFRecord's content; None is the whole file."""
+    """file: absolute. span: first byte and bytes of a TFRecord's content, of a pack first frame and
+    frames; None is the whole file."""
 
     file: str
     name: str  # relative to the data set, for words

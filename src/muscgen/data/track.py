@@ -53,7 +53,8 @@ class Track:
 
     id: letters, digits, - and _; unique in the set, and the name of its files.
     path: of the file that holds it, relative to the set's folder.
-    span: first byte and bytes of its record in that file; None is the whole file.
+    span: first byte and bytes of its record in that file, of a pack first frame and frames; None is the whole
+    file.
     group: tracks of one group (an artist, an instrument) never part between splits.
     """
 
@@ -85,12 +86,14 @@ class Traits:
     text_license: SPDX id of the words that captions are made of; empty where they are the user's own.
     needs_consent: no licence that is published covers the sound.
     notes: single notes, where tempo, key and likeness say nothing.
+    scores: songs are given as codes, without sounds.
     """
 
     text_license: str = ""
     text_attribution: str = ""
     needs_consent: bool = False
     notes: bool = False
+    scores: bool = False
 
 
 def track_id(prefix: str, words: str) -> str:

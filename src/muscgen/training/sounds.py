@@ -39,15 +39,25 @@ class Sound:
 
 
 def sounds(shards: Sequence[Path], sample_rate: int, channels: int) -> list[Sound]:
-    """All tracks of the shards. Raises ConfigurationError for sound of another rate or width."""
+    """All tracks of the shards.
+
+    Raises ConfigurationError for sound of another rate or width, and for shards of codes alone.
+    """
     found = []
     for path in shards:
         with tarfile.open(path) as tar:
-            found += [
+            here = [
                 Sound(entry.name.removesuffix(_SOUND), path, entry.offset_data, entry.size)
                 for entry in tar
                 if entry.name.endswith(_SOUND)
             ]
+        if not here:
+            raise ConfigurationError(
+                f"{path} holds codes without sounds",
+                param="data",
+                suggestion="learn encoder, or a set of sounds",
+            )
+        found += here
     if found:
         _check(found[0], sample_rate, channels)
     return found

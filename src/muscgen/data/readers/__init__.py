@@ -8,11 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from muscgen.data.readers import audioset, fma, folder, maestro, nsynth
+from muscgen.data.readers import audioset, codes, fma, folder, maestro, nsynth
 from muscgen.data.track import Flaw, Track, Traits
 from muscgen.errors import InvalidRequest
 
-Name = Literal["maestro", "fma", "nsynth", "audioset", "folder"]
+Name = Literal["maestro", "fma", "nsynth", "audioset", "folder", "codes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "nsynth": Reader(nsynth.read, nsynth.TRAITS),
         "audioset": Reader(audioset.read, audioset.TRAITS),
         "folder": Reader(folder.read, folder.TRAITS),
+        "codes": Reader(codes.read, codes.TRAITS),
     }
 )
 
