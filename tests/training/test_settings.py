@@ -167,12 +167,14 @@ def test_memory_is_said_and_what_helps(base):
 
     def need(**more):
         wanted = Config.model_validate(USUAL | {"method": "full"} | more)
-        return memory.needs(1_000_000, 600_000, model, wanted, 500).total
+        return memory.needs(
+            1_000_000, 600_000, model, wanted, [(wanted.optimiser.batch, 500)], memory.How()
+        ).total
 
     assert need(gradient_checkpointing=True) < need()
     assert need(optimiser={"batch": 8}) > 1.5 * need(optimiser={"batch": 4})
     wanted = Config.model_validate(USUAL | {"method": "full"})
-    needed = memory.needs(10**9, 10**9, model, wanted, 500)
+    needed = memory.needs(10**9, 10**9, model, wanted, [(4, 500)], memory.How())
     memory.check(needed, None, wanted)
     memory.check(needed, 10**12, wanted)
     with pytest.raises(ConfigurationError, match=r"needs about 16\.\d GB: weights 4\.0 GB") as refusal:

@@ -126,12 +126,12 @@ def written(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)  # gone already when it was renamed
 
 
-def append(path: Path, line: dict[str, Any]) -> None:
-    """One more line of JSON, durably. A line that a crash cut is ended first."""
+def append(path: Path, *lines: dict[str, Any]) -> None:
+    """More lines of JSON, durably. A line that a crash cut is ended first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         torn = file.tell() and _last_byte(file) != b"\n"
-        file.write((b"\n" if torn else b"") + to_line(line))
+        file.write((b"\n" if torn else b"") + b"".join(map(to_line, lines)))
         file.flush()
         os.fsync(file.fileno())
 

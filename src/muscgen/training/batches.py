@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muscgen.engine.delay import DelayPattern
-from muscgen.training.clips import Clip
+from muscgen.training.clips import Clip, Codes
 from muscgen.training.config import Words
 
 IGNORED = -100  # transformers' label for what is not learnt
@@ -38,11 +38,22 @@ class Shape:
 
 
 class Batches:
-    """Draws windows from clips, each clip as often as it is long."""
+    """Draws windows from clips, each clip as often as it is long.
 
-    def __init__(self, clips: Sequence[Clip], shape: Shape, words: Words, seed: int, size: int) -> None:
+    openings: the share that begins where the clip does; the others begin anywhere.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        shape: Shape,
+        words: Words,
+        seed: int,
+        size: int,
+        openings: float = 0.0,
+    ) -> None:
         self._clips, self._shape, self._words = clips, shape, words
-        self._seed, self._size = seed, size
+        self._seed, self._size, self._openings = seed, size, openings
         lengths = np.array([max(1, clip.size) for clip in clips], np.float64)
         self._chances = np.cumsum(lengths / lengths.sum())
 
@@ -57,10 +68,11 @@ class Batches:
     def _draw(self, draws: np.random.Generator) -> int:
         return min(int(np.searchsorted(self._chances, draws.random(), side="right")), len(self._clips) - 1)
 
-    def _cut(self, clip: Clip, draws: np.random.Generator) -> NDArray[np.int64]:
+    def _cut(self, clip: Clip, draws: np.random.Generator) -> Codes:
         codes = clip.codes()
         room = codes.shape[1] - self._shape.frames
-        start = int(draws.integers(0, room + 1)) if room > 0 else 0
+        opens = draws.random() < self._openings if self._openings else False
+        start = int(draws.integers(0, room + 1)) if room > 0 and not opens else 0
         return codes[:, start : start + self._shape.frames]
 
     def _text(self, clip: Clip, draws: np.random.Generator) -> str:
@@ -75,14 +87,11 @@ def with_facts(clip: Clip) -> str:
     return ". ".join([clip.caption.rstrip("."), ", ".join(more)]) if more else clip.caption
 
 
-def _together(cuts: Sequence[NDArray[np.int64]], shape: Shape) -> NDArray[np.int64]:
+def _together(cuts: Sequence[Codes], shape: Shape) -> NDArray[np.int64]:
     """Cuts [K, F] of any length as labels of one length [B, S, K]."""
-    tracks = []
-    for codes in cuts:
-        pattern = DelayPattern(shape.delays, codes.shape[1])
-        tracks.append(pattern.apply(codes.astype(np.int32), shape.special))
-    longest = max(len(track) for track in tracks)
-    labels = np.full((len(tracks), longest, len(shape.delays)), IGNORED, np.int64)
-    for n, track in enumerate(tracks):
-        labels[n, : len(track)] = track
+    patterns = [DelayPattern(shape.delays, codes.shape[1]) for codes in cuts]
+    longest = max(pattern.steps for pattern in patterns)
+    labels = np.full((len(cuts), longest, len(shape.delays)), IGNORED, np.int64)
+    for row, pattern, codes in zip(labels, patterns, cuts, strict=True):
+        row[: pattern.steps] = pattern.apply(codes.astype(np.int32), shape.special)
     return labels

@@ -1,4 +1,6 @@
-"""What a run goes on from: the weights that learn, the optimiser's moments, the step. It appears whole.
+"""What a run goes on from: the weights that learn, their average, the optimiser's moments, the step.
+
+It appears whole.
 
 Tensors are safetensors, nothing is pickled. Of the optimiser, AdamW: `exp_avg`, `exp_avg_sq` and `step`.
 """
@@ -14,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -21,7 +24,17 @@ from muscgen.data.place import TEMPORARY
 from muscgen.errors import CheckpointInvalid, ConfigurationError
 
 _WEIGHTS, _MOMENTS, _STATE = "weights.safetensors", "moments.safetensors", "state.json"
+_AVERAGE = "average.safetensors"
 _NAMES = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What moves in a run. weights: by name; average: of each of them, or of none (average.py)."""
+
+    weights: Mapping[str, nn.Parameter]
+    average: Mapping[str, torch.Tensor]
+    optimiser: torch.optim.Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +52,17 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int) -> None:
         self._folder, self._keep = folder, keep
 
-    def save(
-        self, state: State, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
-    ) -> Path:
+    def save(self, state: State, learnt: Learnt) -> Path:
         """The checkpoint's folder; it is there, whole, when this returns. Older ones are removed."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(state.steps)
         temporary = self._folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         temporary.mkdir()
         try:
-            save_file({name: _plain(weight) for name, weight in weights.items()}, temporary / _WEIGHTS)
-            save_file(_moments(weights, optimiser), temporary / _MOMENTS)
+            save_file(_plain(learnt.weights), temporary / _WEIGHTS)
+            save_file(_plain(_moments(learnt)), temporary / _MOMENTS)
+            if learnt.average:
+                save_file(_plain(learnt.average), temporary / _AVERAGE)
             (temporary / _STATE).write_text(json.dumps(asdict(state)), "utf-8")
             for file in temporary.iterdir():
                 _sync(file)
@@ -68,9 +81,7 @@ class Checkpoints:
             int(path.parent.name.removeprefix("step-")) for path in self._folder.glob(f"step-*/{_STATE}")
         )
 
-    def resume(
-        self, wanted: State, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
-    ) -> int:
+    def resume(self, wanted: State, learnt: Learnt) -> int:
         """Put the newest checkpoint's numbers in place; returns its steps, 0 where there is none.
 
         Raises ConfigurationError where it belongs to another configuration or other data.
@@ -88,7 +99,7 @@ class Checkpoints:
                 param="out",
                 suggestion="another out, or what it was made with",
             )
-        _restore(path, weights, optimiser)
+        _restore(path, learnt)
         return state.steps
 
     def _path(self, steps: int) -> Path:
@@ -103,31 +114,41 @@ def _state(path: Path) -> State:
         raise CheckpointInvalid(f"{path / _STATE}: {error!r}") from error
 
 
-def _restore(path: Path, weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    saved, moments = load_file(path / _WEIGHTS), load_file(path / _MOMENTS)
-    if saved.keys() != weights.keys():
-        raise CheckpointInvalid(f"{path / _WEIGHTS} holds other weights than those that learn")
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(saved[name])
-            optimiser.state[weight] = {
-                kind: moments[f"{kind}.{name}"].to("cpu" if kind == "step" else weight.device)
-                for kind in _NAMES
-            }
+@torch.no_grad()
+def _restore(path: Path, learnt: Learnt) -> None:
+    saved, moments = _read(path / _WEIGHTS), _read(path / _MOMENTS)
+    average = _read(path / _AVERAGE) if learnt.average else {}
+    if saved.keys() != learnt.weights.keys() or average.keys() != learnt.average.keys():
+        raise CheckpointInvalid(f"{path} holds other weights than those that learn")
+    for name, weight in learnt.weights.items():
+        weight.copy_(saved[name])
+    for name, mean in learnt.average.items():
+        mean.copy_(average[name])
+    counted_there = learnt.optimiser.defaults.get("fused")  # steps lie on the device, too
+    for name, weight in learnt.weights.items():
+        learnt.optimiser.state[weight] = {
+            kind: moments[f"{kind}.{name}"].to(weight.device if kind != "step" or counted_there else "cpu")
+            for kind in _NAMES
+        }
 
 
-def _moments(
-    weights: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
-) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointInvalid(f"{path}: {error!r}") from error
+
+
+def _moments(learnt: Learnt) -> dict[str, torch.Tensor]:
     return {
-        f"{kind}.{name}": _plain(optimiser.state[weight][kind])
-        for name, weight in weights.items()
+        f"{kind}.{name}": learnt.optimiser.state[weight][kind]
+        for name, weight in learnt.weights.items()
         for kind in _NAMES
     }
 
 
-def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().to("cpu").contiguous().clone()
+def _plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
 
 
 def _sync(path: Path) -> None:

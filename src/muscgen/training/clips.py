@@ -7,8 +7,9 @@ import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from muscgen.data.place import Place
 from muscgen.data.track import Split
 from muscgen.errors import ConfigurationError, InvalidRequest
 
-Codes = NDArray[np.int64]  # [K, F]
+Codes = NDArray[np.integer]  # [K, F]
 _CODES, _TEXT = ".codes.npy", ".json"
+_MAPPED = 512  # shards, of up to 1,000 tracks each
+_HEADER_BYTES = 4_096  # of an array's file; numpy's own take 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,9 @@ class Clip:
     key: str
 
     def codes(self) -> Codes:
-        with self.shard.open("rb") as file:
-            file.seek(self.start)
-            content = file.read(self.size)
-        codes: Codes = np.load(io.BytesIO(content), allow_pickle=False).astype(np.int64)
-        return codes
+        """All of them, where they lie in the shard: of a window, only that is read."""
+        dtype, shape, order, start = _layout(self)
+        return np.ndarray(shape, dtype, _mapped(self.shard), self.start + start, order=order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,39 @@ class Prepared:
     clips: dict[Split, list[Clip]]
 
 
+@cache
+def _layout(clip: Clip) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"], int]:
+    """Type, shape and order of an array in its file, and where its numbers begin."""
+    header = io.BytesIO(
+        _mapped(clip.shard)[clip.start : clip.start + min(clip.size, _HEADER_BYTES)].tobytes()
+    )
+    version = np.lib.format.read_magic(header)
+    read_header = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )
+    shape, fortran, dtype = read_header(header)
+    if len(shape) != 2 or not np.issubdtype(dtype, np.integer):
+        raise ConfigurationError(
+            f"{clip.shard}: {clip.id}'s codes are {dtype} {shape}, not whole numbers [K, F]",
+            param="data",
+            suggestion="muscgen data prepare, as before",
+        )
+    return dtype, shape, "F" if fortran else "C", header.tell()
+
+
+@lru_cache(_MAPPED)
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    return np.memmap(path, np.uint8, mode="r")
+
+
 def prepared(folders: Sequence[Path], codec: str) -> list[Prepared]:
     """All sets, with codes of the codec of that revision.
 
     Raises InvalidRequest for a folder that is none, ConfigurationError for codes of another codec, revoked
     tracks, or shards that are not those of the manifest.
     """
+    _mapped.cache_clear()  # shards may have been written anew under their names
+    _layout.cache_clear()
     found = [_prepared(folder, codec) for folder in folders]
     if not any(one.clips["train"] for one in found):
         raise InvalidRequest("the data holds no track to train on", param="data")

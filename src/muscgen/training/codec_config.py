@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from muscgen.training.config import Optimiser, Saving
 
+Decibel = Annotated[float, Field(ge=-120, le=60)]
+Cut = Annotated[float, Field(ge=200, le=24_000)]  # hertz
 Learn = Literal["encoder", "decoder", "all"]
 _MAY_CHANGE = {"saving", "steps", "out"}  # between a run and the one that goes on with it
 
@@ -22,6 +24,30 @@ class Losses(BaseModel):
     wave: float = Field(default=0.1, ge=0, description="Mean difference of samples.")
     mel: float = Field(default=1.0, ge=0, description="Log-mel bands at five resolutions.")
     commit: float = Field(default=0.25, ge=0)
+
+
+class Hearing(BaseModel):
+    """What happens to the sound of pairs before the encoder hears it, so that it hears foreign sound too.
+
+    share: how many windows are changed; their level, noise and cut-off are drawn from these ranges.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    gain_db: tuple[Decibel, Decibel] = (-12.0, 6.0)
+    tilt_db: float = Field(default=1.5, ge=0, le=12, description="An octave, up or down, at most.")
+    lowpass_hz: tuple[Cut, Cut] = (3_000.0, 16_000.0)
+    lowpass_share: float = Field(default=0.3, ge=0, le=1, description="Of the windows that are changed.")
+    noise_db: tuple[Decibel, Decibel] = Field(default=(-70.0, -30.0), description="Beside the sound's level.")
+
+    @model_validator(mode="after")
+    def _from_low_to_high(self) -> Self:
+        for name in ("gain_db", "lowpass_hz", "noise_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} goes from {low:g} to {high:g}: the lower end comes first")
+        return self
 
 
 class CodecTraining(BaseModel):
@@ -43,13 +69,24 @@ class CodecTraining(BaseModel):
     exchange: float = Field(
         default=0.5, ge=0, le=1, description="learn encoder: windows whose codebooks are of several clips."
     )
+    rendered: float = Field(
+        default=0.0, ge=0, le=1, description="learn encoder: windows whose sound is the data's own."
+    )
     steps: int = Field(default=1_000, ge=1)
     window_s: float = Field(default=1.0, ge=0.2, le=30, description="Seconds of sound in a window.")
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: Literal["auto", "cpu"] = "auto"
     losses: Losses = Losses()
+    hearing: Hearing = Hearing()
     optimiser: Optimiser = Optimiser()
     saving: Saving = Saving()
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.learn != "encoder" and (self.rendered or self.hearing.share):
+            which = "rendered" if self.rendered else "hearing"
+            raise ValueError(f"{which} is of pairs: learn is encoder then")
+        return self
 
     @property
     def learning_rate(self) -> float:

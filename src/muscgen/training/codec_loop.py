@@ -6,6 +6,9 @@ was killed and goes on is the run that was not killed.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,21 +25,23 @@ from muscgen.data.trained import register
 from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.models.config import CodecConfig, ModelConfig
+from muscgen.models.config import ModelConfig
 from muscgen.training import memory, output, sounds
 from muscgen.training.checkpoints import State
 from muscgen.training.clips import Prepared, prepared
 from muscgen.training.codec_config import CodecTraining
-from muscgen.training.codec_model import Codec
+from muscgen.training.codec_model import Codec, Windows
+from muscgen.training.codec_windows import Source, frames
 from muscgen.training.licensing import computed
 from muscgen.training.model import quiet, trainable
 from muscgen.training.samples import keep
 from muscgen.training.turns import Tell, Turns
 
-_VALID, _BOOKS, _SAMPLED = 1 << 40, 1 << 41, 1 << 42  # steps that no training reaches: what else is drawn by
-_FOR_BOOKS = 16  # windows
+_SAMPLED = 1 << 42  # a step that no training reaches: what samples are drawn by
 _PLAIN = 0.3  # of the steps of a codec from nothing: without codes
 _SAMPLES = 2
+_TOLD = 10  # every so many steps, the share of codes that are heard right
+_DECODING = 8  # threads that read sound, at most
 _REFRESH_STEPS, _REFRESHED = 5, 0.7  # codes that are not used are moved; not any more towards the end
 
 
@@ -47,7 +52,7 @@ class Run:
     config: CodecTraining
     base: Card
     data: list[Prepared]
-    tracks: dict[str, list[sounds.Sound]]  # by split; none where pairs are learnt
+    tracks: dict[str, list[sounds.Sound]]  # by split; none where only the decoder's sound is heard
 
     @property
     def state(self) -> State:
@@ -70,12 +75,13 @@ def plan(config: CodecTraining, base: Card) -> Run:
         data = [
             Prepared(folder, read(folder), {"train": [], "valid": [], "test": []}) for folder in config.data
         ]
+    if config.learn != "encoder" or config.rendered:
         rate, channels = checkpoint.config.codec.sample_rate, checkpoint.config.decoder.channels
         for split in ("train", "valid"):
             shards = [shard for one in data for shard in _shards(one, split)]
             tracks[split] = sounds.sounds(shards, rate, channels)
         if not tracks["train"]:
-            raise InvalidRequest("the data holds no track to train on", param="data")
+            raise InvalidRequest("the data holds no sound of a track to train on", param="data")
     computed(base, [one.manifest for one in data])
     return Run(config, base, data, tracks)
 
@@ -90,30 +96,32 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     if accelerator.is_main_process:
         for one in run.data:
             register(one.folder, config.id, one.manifest.sha256, path=config.out)
-    figures = loop.run()
+    with _whole_products():
+        figures = loop.run()
     if accelerator.is_main_process:
-        if config.learn == "all":
-            accelerator.unwrap_model(loop.codec).put_into(loop.model.audio_encoder)
         terms = computed(run.base, [one.manifest for one in run.data])
-        output.write(loop.model, _made(config), run.base, terms, run.data, figures)
+        with loop.average.worn():
+            if config.learn == "all":
+                accelerator.unwrap_model(loop.codec).put_into(loop.model.audio_encoder)
+            output.write(loop.model, _made(config), run.base, terms, run.data, figures)
     accelerator.wait_for_everyone()
     return figures
 
 
-class _Loop(Turns[CodecTraining]):
+class _Loop(Turns[CodecTraining, Windows]):
     """One process's part of a run."""
 
     def __init__(self, run: Run, accelerator: Any, tell: Tell) -> None:  # noqa: ANN401  (accelerate's)
         super().__init__(run.config, run.state, accelerator, tell)
-        self._run = run
         config = Checkpoint(run.base.path).config
-        self._channels, books = config.decoder.channels, config.decoder.codebooks // config.decoder.channels
+        books = config.decoder.codebooks // config.decoder.channels
         self._codec_config = config.codec
-        self._frames = _frames(run.config.window_s, config.codec)
-        self._samples = self._frames * config.codec.hop
-        self._clips = {
+        clips = {
             split: [clip for one in run.data for clip in one.clips[split]] for split in ("train", "valid")
         }
+        self._split = "valid" if run.tracks.get("valid") or clips["valid"] else "train"  # that is heard
+        self._source = Source(run.config, config, clips, run.tracks)
+        self._threads = min(_DECODING, os.cpu_count() or 1) if self._source.heard else 1
         self.model = _loaded(run.base.path)
         rate = config.codec.sample_rate
         codec = Codec(self.model.audio_encoder, books, run.config.learn, run.config.losses, rate)
@@ -123,18 +131,21 @@ class _Loop(Turns[CodecTraining]):
         self._say(codec, config)
         self.codec = self._prepare(codec)
 
-    def _learn(self, step: int) -> dict[str, float]:
+    def _batch(self, step: int, place: int) -> Windows:
+        return self._source.train(step, place)
+
+    def _learn(self, step: int, batches: Iterator[Windows]) -> dict[str, torch.Tensor]:
         accelerator, count = self._accelerator, self._config.optimiser.accumulate
         self.codec.train()
         plain = self._books(step)
-        figures: dict[str, float] = {}
-        for part in range(count):
-            place = part * accelerator.num_processes + accelerator.process_index
-            found = self.codec(*self._batch("train", step, place), plain)
+        told = step % _TOLD == 0 or step + 1 == self._config.steps
+        figures: dict[str, torch.Tensor] = {}
+        for _ in range(count):
+            found = self.codec(next(batches).to(accelerator.device), plain=plain, told=told)
             accelerator.backward(found["loss"] / count)
             for name, value in found.items():
-                mean = float(accelerator.gather(value.detach()).mean())
-                figures[name] = figures.get(name, 0.0) + mean / count
+                mean = accelerator.gather(value.detach()).mean() / count
+                figures[name] = figures[name] + mean if name in figures else mean
         return figures
 
     def _books(self, step: int) -> bool:
@@ -148,42 +159,41 @@ class _Loop(Turns[CodecTraining]):
             return False
         begins = round(_PLAIN * config.steps) if config.from_nothing else 0
         if config.from_nothing and step == begins:
-            chances = sounds.draws(config.seed, _BOOKS, 0)
-            heard = sounds.heard(self._run.tracks["train"], self._samples, _FOR_BOOKS, chances)
-            sound = torch.from_numpy(heard.reshape(-1, self._samples)).to(self._accelerator.device)
-            codec.begin_books(sound)
+            codec.begin_books(self._source.for_books().to(self._accelerator.device))
         elif step >= begins and step % _REFRESH_STEPS == 0 and step < _REFRESHED * config.steps:
-            codec.refresh_books(self._batch("train", step, 0)[0])
+            codec.refresh_books(self._batch(step, 0).to(self._accelerator.device).sound)
         return step < begins
 
     @torch.no_grad()
     def _judged(self) -> dict[str, float]:
-        """The losses of validation, each under `valid_...`; `valid` is the whole."""
-        has = self._run.tracks.get("valid") or self._clips["valid"]
+        """The losses under `valid_...`; `valid` is the whole, `valid_rendered` that of the data's sound."""
+        found: dict[str, float] = {}
+        if self._source.can_judge():
+            found |= self._losses("valid", self._source.valid)
+        if self._source.can_judge(rendered=True):
+            found |= self._losses("valid_rendered", self._source.valid_rendered)
+        return found
+
+    def _losses(self, name: str, drawn: Callable[[int], Windows]) -> dict[str, float]:
         count = self._config.saving.valid_batches
-        if not has or not count:
-            return {}
         self.codec.eval()
         total: dict[str, float] = {}
         for n in range(count):
-            for name, value in self.codec(*self._batch("valid", _VALID, n)).items():
-                total[name] = total.get(name, 0.0) + float(value) / count
-        return {("valid" if name == "loss" else f"valid_{name}"): round(x, 6) for name, x in total.items()}
+            for part, value in self.codec(drawn(n).to(self._accelerator.device)).items():
+                total[part] = total.get(part, 0.0) + float(value) / count
+        return {(name if part == "loss" else f"{name}_{part}"): round(x, 6) for part, x in total.items()}
 
     def _heard(self, steps: int) -> dict[str, Any]:
         """Windows of validation through the codec and back, each beside what it was."""
-        saving, wanted = self._config.saving, _frames(self._config.saving.sample_s, self._codec_config)
+        saving, wanted = self._config.saving, frames(self._config.saving.sample_s, self._codec_config)
         if not saving.sample_s:
             return {}
-        split = "valid" if self._run.tracks.get("valid") or self._clips["valid"] else "train"
         codec = self._accelerator.unwrap_model(self.codec).eval()
         folder = self._config.out / "samples" / f"step-{steps:08d}"
         found = []
         for n in range(_SAMPLES):
             chances = sounds.draws(self._config.seed, _SAMPLED, n)
-            was, codes = self._drawn(split, wanted, 1, 0.0, chances)
-            with torch.no_grad():
-                was = codec.decoder(codec.vectors(codes))[:, 0] if was is None else was
+            was = self._sampled(self._split, wanted, chances)
             for name, sound in ((f"{n}-was.wav", was), (f"{n}.wav", codec.again(was))):
                 audio = Audio(np.ascontiguousarray(sound.cpu().numpy()), self._codec_config.sample_rate)
                 said = keep(audio, folder / name)
@@ -191,22 +201,16 @@ class _Loop(Turns[CodecTraining]):
         files.write(folder / "samples.jsonl", b"".join(map(files.to_line, found)))
         return {"bad_samples": sum(bool(sample["bad"]) for sample in found), "samples": len(found)}
 
-    def _batch(self, split: str, step: int, place: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Sound [N, T], or codes [N, K, F]; N is windows times channels."""
-        config, chances = self._config, sounds.draws(self._config.seed, step, place)
-        return self._drawn(split, self._frames, config.optimiser.batch, config.exchange, chances)
-
-    def _drawn(
-        self, split: str, frames: int, size: int, exchange: float, chances: np.random.Generator
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        device = self._accelerator.device
-        if self._config.learn == "encoder":
-            codes = sounds.codes(self._clips[split], frames, size, exchange, chances)
-            rows = [codes[:, channel :: self._channels] for channel in range(self._channels)]
-            return None, torch.from_numpy(np.concatenate(rows)).to(device)
-        samples = frames * self._codec_config.hop
-        heard = sounds.heard(self._run.tracks[split], samples, size, chances)
-        return torch.from_numpy(heard.reshape(-1, samples)).to(device), None
+    @torch.no_grad()
+    def _sampled(self, split: str, frames: int, chances: np.random.Generator) -> torch.Tensor:
+        """One window of sound [C, T]: the data's, or what the decoder makes of its codes."""
+        codec = self._accelerator.unwrap_model(self.codec)
+        windows = self._source.one(split, frames, chances).to(self._accelerator.device)
+        if windows.codes is None:
+            assert windows.sound is not None  # noqa: S101 - one of the two is there
+            return windows.sound
+        made: torch.Tensor = codec.decoder(codec.vectors(windows.codes))[:, 0]
+        return made
 
     def _forget(self, codec: Codec) -> None:
         """What learns begins anew, as transformers begins it; codebooks later (`_books`)."""
@@ -226,8 +230,15 @@ class _Loop(Turns[CodecTraining]):
         memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
 
 
-def _frames(seconds: float, codec: CodecConfig) -> int:
-    return max(1, round(seconds * codec.sample_rate / codec.hop))
+@contextmanager
+def _whole_products() -> Iterator[None]:
+    """fp32 as it is on a GPU, too: a codec does not bear TF32's ten bits."""
+    cudnn, usual = torch.backends.cudnn, torch.backends.cudnn.allow_tf32
+    cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = usual
 
 
 def _made(config: CodecTraining) -> output.Made:

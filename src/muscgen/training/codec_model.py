@@ -7,6 +7,7 @@ is lost with them is crispness, not time or pitch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +16,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from muscgen.training.codec_config import Learn, Losses
+from muscgen.training.hearing import Changes, changed
 
 _SCALES = (64, 128, 256, 512, 1_024)  # samples of a hop; windows are four times as long
 _BANDS = 40
 _FLOOR = 1e-5
 _MOVED = 16  # of a codebook, one in so many at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """sound [N, T]; or codes [N, K, F] where the encoder learns pairs, with the sound of the first of them.
+
+    changes: of the sound, before it is heard.
+    """
+
+    sound: Tensor | None = None
+    codes: Tensor | None = None
+    changes: Changes | None = None
+
+    def to(self, device: torch.device) -> Windows:
+        sound = self.sound if self.sound is None else self.sound.to(device, non_blocking=True)
+        codes = self.codes if self.codes is None else self.codes.to(device, non_blocking=True)
+        return Windows(sound, codes, self.changes)
 
 
 class Codec(nn.Module):
@@ -38,36 +57,51 @@ class Codec(nn.Module):
         self.decoder.requires_grad_(learn != "encoder")
         self.books.requires_grad_(learn == "all")
 
-    def forward(self, sound: Tensor | None, codes: Tensor | None, plain: bool = False) -> dict[str, Tensor]:
-        """sound [N, T], or codes [N, K, F] where the encoder learns pairs; `loss`, and what it is made of.
+    def forward(self, windows: Windows, *, plain: bool = False, told: bool = True) -> dict[str, Tensor]:
+        """`loss`, and what it is made of. told: also what costs time and is not learnt from.
 
         plain: the decoder hears the encoder itself, and nothing becomes a code.
         """
-        if codes is not None:
-            return self._pairs(codes)
-        assert sound is not None  # noqa: S101 - one of the two is there
-        return self._sound(sound, plain)
+        if windows.codes is not None:
+            return self._pairs(windows.codes, windows, told=told)
+        assert windows.sound is not None  # noqa: S101 - one of the two is there
+        return self._sound(windows.sound, plain)
 
-    def _pairs(self, codes: Tensor) -> dict[str, Tensor]:
+    def _pairs(self, codes: Tensor, windows: Windows, *, told: bool) -> dict[str, Tensor]:
         with torch.no_grad():
             wanted = self.vectors(codes)
-            sound = self.decoder(wanted)
-        found = self.encoder(sound)
+            sound = self._of(wanted, windows.sound)
+            if windows.changes is not None:
+                sound = changed(sound, windows.changes, self._rate)
+        found = self.encoder(sound[:, None])
         near = (found - wanted).pow(2).mean() / wanted.pow(2).mean().clamp_min(1e-8)
-        named, right = self._named(found, codes)
-        return {"loss": near + named, "near": near, "named": named, "right": right}
+        named = self._named(found, codes)
+        figures = {"loss": near + named, "near": near, "named": named}
+        return figures | ({"right": self._right(found, codes)} if told else {})
 
-    def _named(self, found: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of each code, after those before it were right; and the share that is heard right."""
+    def _of(self, wanted: Tensor, own: Tensor | None) -> Tensor:
+        """The sound [N, T] of vectors: of the first their own, of the others what the decoder makes."""
+        if own is None:
+            made: Tensor = self.decoder(wanted)[:, 0]
+            return made
+        if len(own) == len(wanted):
+            return own
+        return torch.cat([own, self.decoder(wanted[len(own) :])[:, 0, : own.shape[1]]])
+
+    @torch.no_grad()
+    def _right(self, found: Tensor, codes: Tensor) -> Tensor:
+        """The share of codes that are heard right."""
+        return (self.quantised(found)[0] == codes).double().mean()
+
+    def _named(self, found: Tensor, codes: Tensor) -> Tensor:
+        """Cross-entropy of each code, after those before it were right."""
         left, losses = found.transpose(1, 2), []
         for k, book in enumerate(self.books):
             away = -_distances(left, book)
             width = -away.detach().mean().clamp(max=-1e-8) / book.shape[0] ** 0.5
             losses.append(functional.cross_entropy((away / width).flatten(0, 1), codes[:, k].flatten()))
             left = left - book[codes[:, k]]
-        with torch.no_grad():
-            right = (self.quantised(found)[0] == codes).double().mean()
-        return torch.stack(losses).mean(), right
+        return torch.stack(losses).mean()
 
     def _sound(self, sound: Tensor, plain: bool) -> dict[str, Tensor]:
         found = self.encoder(sound[:, None])

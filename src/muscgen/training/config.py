@@ -38,9 +38,28 @@ class Optimiser(_Part):
     learning_rate: float | None = Field(default=None, gt=0)
     warmup_steps: int = Field(default=20, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
+    least: float = Field(default=0.1, ge=0, le=1, description="Share of the rate at a cosine's end.")
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0, description="Of the gradient's norm.")
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="How much of the weights' average is kept a step; 0: none is made.",
+    )
+
+
+class Stage(_Part):
+    """A part of a run, with windows of its own. share: of the steps, beside the other stages' shares.
+
+    openings: the share of windows that begin where their song does; the others begin anywhere.
+    """
+
+    share: float = Field(gt=0)
+    window_s: float = Field(gt=0, le=30, description="Seconds of sound in a window.")
+    batch: int = Field(ge=1, description="Windows at once on each device.")
+    openings: float = Field(default=0.0, ge=0, le=1)
 
 
 class Words(_Part):
@@ -69,6 +88,14 @@ class Config(_Part):
     base: str = "muscgen-tiny"
     method: Method = "lora"
     from_nothing: bool = Field(default=False, description="Only the base's sizes, text encoder and codec.")
+    learn_text: bool = Field(default=False, description="The text encoder learns too; method full only.")
+    text_rate: float = Field(
+        default=1.0, gt=0, description="Share of the learning rate, for the text encoder."
+    )
+    stages: tuple[Stage, ...] = Field(default=(), description="None: one, of window_s and optimiser.batch.")
+    valid_openings: float = Field(
+        default=0.0, ge=0, le=1, description="Share of validation's windows that begin where their song does."
+    )
     steps: int = Field(default=1_000, ge=1)
     window_s: float = Field(default=10.0, ge=0.2, le=30, description="Seconds of sound in a window.")
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -86,7 +113,22 @@ class Config(_Part):
     def _goes_together(self) -> Self:
         if self.from_nothing and self.method == "lora":
             raise ValueError("from_nothing trains all weights: method is full then")
+        if self.learn_text and self.method == "lora":
+            raise ValueError("learn_text trains the text encoder's own weights: method is full then")
+        if self.text_rate != 1 and not self.learn_text:
+            raise ValueError("text_rate is of a text encoder that learns: learn_text is true then")
         return self
+
+    def stage(self, step: int) -> Stage:
+        """Whose windows that step learns from, counted from 0."""
+        if not self.stages:
+            return Stage(share=1, window_s=self.window_s, batch=self.optimiser.batch)
+        every, done = sum(stage.share for stage in self.stages), 0.0
+        for stage in self.stages:
+            done += stage.share
+            if step < round(self.steps * done / every):
+                return stage
+        return self.stages[-1]
 
     @property
     def learning_rate(self) -> float:

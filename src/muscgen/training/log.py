@@ -27,8 +27,8 @@ class Log:
         kept = [line for line in files.lines(self._path) if line.get("step", 0) <= steps]
         files.write(self._path, b"".join(map(files.to_line, kept)))
 
-    def add(self, line: Line) -> None:
-        files.append(self._path, line)
+    def add(self, *lines: Line) -> None:
+        files.append(self._path, *lines)
 
     def lines(self) -> list[Line]:
         return list(files.lines(self._path))

@@ -6,7 +6,8 @@ goes on from its last checkpoint is the run that was not killed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,12 @@ from muscgen.training import memory, output
 from muscgen.training.batches import Batches, Shape, Windows, with_facts
 from muscgen.training.checkpoints import State
 from muscgen.training.clips import Clip, Prepared, prepared
-from muscgen.training.config import Config, Words
+from muscgen.training.config import Config, Stage, Words
 from muscgen.training.licensing import computed
 from muscgen.training.model import load, tokenizer, trainable
 from muscgen.training.samples import listen
+from muscgen.training.speaker import Lesson, Speaker
+from muscgen.training.texts import Texts
 from muscgen.training.turns import Tell, Turns
 
 _SAMPLES = 2  # captions of the set, where no prompts are given
@@ -59,75 +62,65 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     if accelerator.is_main_process:
         for one in run.data:
             register(one.folder, config.id, one.manifest.sha256, path=config.out)
-    figures = loop.run()
+    with _fast_products():
+        figures = loop.run()
     if accelerator.is_main_process:
-        output.write(
-            accelerator.unwrap_model(loop.model),
-            output.Made.of(config),
-            run.base,
-            computed(run.base, [one.manifest for one in run.data]),
-            run.data,
-            figures,
-        )
+        terms = computed(run.base, [one.manifest for one in run.data])
+        with loop.average.worn():
+            output.write(loop.model, output.Made.of(config), run.base, terms, run.data, figures)
     accelerator.wait_for_everyone()
     return figures
 
 
-class _Loop(Turns[Config]):
+class _Loop(Turns[Config, Lesson]):
     """One process's part of a run."""
 
     def __init__(self, run: Run, accelerator: Any, tell: Tell) -> None:  # noqa: ANN401  (accelerate's)
         super().__init__(run.config, run.state, accelerator, tell)
-        self._base = run.base
+        self._base, config = run.base, run.config
         checkpoint = Checkpoint(run.base.path)
-        codec, decoder = checkpoint.config.codec, checkpoint.config.decoder
-        frames = round(run.config.window_s * codec.sample_rate / codec.hop)
-        shape = Shape(frames, decoder.delays, decoder.special)
+        self._model_config = checkpoint.config
         self._clips = {
             split: [clip for one in run.data for clip in one.clips[split]] for split in ("train", "valid")
         }
-        self._batches = self._drawn("train", shape, run.config.words)
-        self._judges = (
-            self._drawn("valid", shape, Words(drop=0.0, add_facts=1.0)) if self._clips["valid"] else None
+        self._batches = {stage: self._drawn("train", stage, config.words) for stage in _stages(config)}
+        valid = Stage(
+            share=1, window_s=config.window_s, batch=config.optimiser.batch, openings=config.valid_openings
         )
-        self._words = tokenizer(run.base.path)
-        self._longest_text = checkpoint.config.text.max_tokens
-        model = load(run.base.path, run.config)
-        self._weights = trainable(model)
-        self._say_memory(model, checkpoint, frames)
-        self.model = self._prepare(model)
+        self._judges = (
+            self._drawn("valid", valid, Words(drop=0.0, add_facts=1.0)) if self._clips["valid"] else None
+        )
+        self._words = Texts(tokenizer(run.base.path), checkpoint.config.text.max_tokens)
+        self.model = load(run.base.path, config)
+        self._weights = trainable(self.model)
+        self._say_memory(self.model)
+        self._speaker = self._prepare(Speaker(self.model), self._share)
 
-    def _learn(self, step: int) -> dict[str, float]:
+    def _batch(self, step: int, place: int) -> Lesson:
+        return self._lesson(self._batches[self._config.stage(step)].at(step, place))
+
+    def _learn(self, step: int, batches: Iterator[Lesson]) -> dict[str, torch.Tensor]:  # noqa: ARG002
         accelerator = self._accelerator
-        self.model.train()
-        total, count = 0.0, self._config.optimiser.accumulate
+        self._speaker.train()
+        count, losses = self._config.optimiser.accumulate, []
         for part in range(count):
-            place = part * accelerator.num_processes + accelerator.process_index
-            loss = self._loss(self._batches.at(step, place)) / count
+            loss = self._loss(next(batches)) / count
             if part + 1 < count:
-                with accelerator.no_sync(self.model):
+                with accelerator.no_sync(self._speaker):
                     accelerator.backward(loss)
             else:
                 accelerator.backward(loss)
-            total += float(accelerator.gather(loss.detach()).mean())
-        return {"loss": total}
+            losses.append(accelerator.gather(loss.detach()).mean())
+        return {"loss": torch.stack(losses).sum()}
 
-    def _loss(self, windows: Windows) -> torch.Tensor:
-        """Cross-entropy in nats a code, the mean over codebooks. A window without words has no text."""
-        device = self._accelerator.device
-        words = self._words(
-            list(windows.texts),
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=self._longest_text,
-        )
-        spoken = torch.tensor([[bool(text)] for text in windows.texts])
-        loss: torch.Tensor = self.model(
-            input_ids=words.input_ids.to(device),
-            attention_mask=(words.attention_mask * spoken).to(device),
-            labels=torch.from_numpy(windows.labels).to(device),
-        ).loss
+    def _lesson(self, windows: Windows) -> Lesson:
+        """A window without words has no text."""
+        spoken = torch.tensor([bool(text) for text in windows.texts])
+        return Lesson(*self._words(windows.texts), spoken, torch.from_numpy(windows.labels))
+
+    def _loss(self, lesson: Lesson) -> torch.Tensor:
+        """In nats a code."""
+        loss: torch.Tensor = self._speaker(lesson.to(self._accelerator.device))
         return loss
 
     @torch.no_grad()
@@ -138,13 +131,13 @@ class _Loop(Turns[Config]):
         """
         if self._judges is None or not self._config.saving.valid_batches:
             return {}
-        self.model.eval()
+        self._speaker.eval()
         own, exchanged = 0.0, 0.0
         for n in range(self._config.saving.valid_batches):
             windows = self._judges.at(n, 0)
-            own += float(self._loss(windows))
+            own += float(self._loss(self._lesson(windows)))
             texts = (*windows.texts[1:], windows.texts[0])
-            exchanged += float(self._loss(Windows(windows.labels, texts)))
+            exchanged += float(self._loss(self._lesson(Windows(windows.labels, texts))))
         count = self._config.saving.valid_batches
         return {"valid": round(own / count, 6), "valid_shuffled": round(exchanged / count, 6)}
 
@@ -155,20 +148,48 @@ class _Loop(Turns[Config]):
         clips = self._clips["valid"] or self._clips["train"]
         prompts = saving.prompts or tuple(with_facts(clip) for clip in clips[:_SAMPLES])
         folder = self._config.out / "samples" / f"step-{steps:08d}"
-        model = self._accelerator.unwrap_model(self.model)
-        samples = listen(model, self._words, prompts, saving.sample_s, self._base.sampling, folder)
+        words = tokenizer(self._base.path)
+        samples = listen(self.model, words, prompts, saving.sample_s, self._base.sampling, folder)
         return {"bad_samples": sum(bool(sample["bad"]) for sample in samples), "samples": len(samples)}
 
-    def _drawn(self, split: str, shape: Shape, words: Words) -> Batches:
-        clips: Sequence[Clip] = self._clips[split]
-        return Batches(clips, shape, words, self._config.seed, self._config.optimiser.batch)
+    def _share(self, name: str) -> float:
+        return self._config.text_rate if name.startswith("text_encoder.") else 1.0
 
-    def _say_memory(self, model: torch.nn.Module, checkpoint: Checkpoint, frames: int) -> None:
+    def _drawn(self, split: str, stage: Stage, words: Words) -> Batches:
+        clips: Sequence[Clip] = self._clips[split]
+        decoder = self._model_config.decoder
+        shape = Shape(self._frames(stage), decoder.delays, decoder.special)
+        return Batches(clips, shape, words, self._config.seed, stage.batch, stage.openings)
+
+    def _frames(self, stage: Stage) -> int:
+        codec = self._model_config.codec
+        return max(1, round(stage.window_s * codec.sample_rate / codec.hop))
+
+    def _say_memory(self, model: torch.nn.Module) -> None:
+        """Of the stage that needs most."""
+        device = self._accelerator.device
         every = sum(parameter.numel() for parameter in model.parameters())
         learning = sum(parameter.numel() for parameter in self._weights.values())
-        need = memory.needs(every, learning, checkpoint.config, self._config, frames)
+        how = memory.How(fused=device.type == "cuda", halves=_precision(self._config) == "bf16")
+        windows = [(stage.batch, self._frames(stage)) for stage in _stages(self._config)]
+        need = memory.needs(every, learning, self._model_config, self._config, windows, how)
         self._tell({"memory": str(need), "parameters": every, "learning": learning})
-        memory.check(need, memory.free_bytes(str(self._accelerator.device)), self._config)
+        memory.check(need, memory.free_bytes(str(device)), self._config)
+
+
+def _stages(config: Config) -> tuple[Stage, ...]:
+    return config.stages or (config.stage(0),)
+
+
+@contextmanager
+def _fast_products() -> Iterator[None]:
+    """A GPU multiplies fp32 with TF32's ten bits: enough for a language model."""
+    usual = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = usual
 
 
 def _precision(config: Config) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from muscgen.errors import ConfigurationError
 from muscgen.models.config import ModelConfig
 from muscgen.training.codec_config import CodecTraining
 from muscgen.training.config import Config
+from muscgen.training.speaker import MOST_LOGITS
 
 _FLOAT = 4
 _ADAM = 2 * _FLOAT  # two moments
+_KEPT = 34  # bytes of a layer a token and number of its width, were all of them halves
+_MIXED = 50  # the same where products are halves, and sums, norms and residuals are not
 _BLOCK = 8  # tensors that a convolution block keeps for its gradients
 _ROOM = 0.9  # of what is free
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """A device computes. fused: attention keeps no weights; halves: products are of 16 bits."""
+
+    fused: bool = False
+    halves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +44,43 @@ class Needs:
         return f"{_said(self.total)}: " + ", ".join(f"{name} {_said(size)}" for name, size in parts)
 
 
-def needs(parameters: int, learning: int, model: ModelConfig, config: Config, frames: int) -> Needs:
-    """parameters: of the whole model; learning: of what requires gradients; frames: of a window.
+def needs(
+    parameters: int,
+    learning: int,
+    model: ModelConfig,
+    config: Config,
+    windows: Sequence[tuple[int, int]],
+    how: How,
+) -> Needs:
+    """parameters: of the whole model; learning: of what requires gradients.
 
-    Activations of a layer a token: 34 numbers for each of its width (Korthikanti et al., "Reducing Activation
-    Recomputation in Large Transformer Models", 2022, whose bytes are halves of ours), and the attention's
-    weights; with gradient checkpointing one number a layer and one layer's rest.
+    windows: how many at once, of how many frames; the largest count. Activations of a layer a token: 34
+    numbers for each of its width (Korthikanti et al., "Reducing Activation Recomputation in Large Transformer
+    Models", 2022, whose bytes are halves of ours), and the attention's weights, where they are kept; with
+    gradient checkpointing one number a layer and one layer's rest.
     """
-    decoder, batch = model.decoder, config.optimiser.batch
+    most = max(_passing(model, config, batch, frames, how) for batch, frames in windows)
+    return Needs(parameters * _FLOAT, learning * _moving(config), most)
+
+
+def _passing(model: ModelConfig, config: Config, batch: int, frames: int, how: How) -> int:
+    decoder = model.decoder
     tokens = batch * (frames + max(decoder.delays) + 1)
-    width_numbers = 34 * decoder.width * tokens // 2
-    attention_numbers = 3 * decoder.heads * tokens * (frames + 1)
-    layer = _FLOAT * (width_numbers + attention_numbers)
+    width_bytes = (_MIXED if how.halves else 2 * _KEPT) * decoder.width * tokens
+    attention_numbers = 0 if how.fused else 3 * decoder.heads * tokens * (frames + 1)
+    layer = width_bytes + _FLOAT * attention_numbers
     layers = decoder.layers * layer
     if config.gradient_checkpointing:
         layers = decoder.layers * _FLOAT * decoder.width * tokens + layer
-    logits = (
-        3 * _FLOAT * tokens * decoder.codebooks * decoder.vocabulary
-    )  # themselves, their softmax, its gradient
-    return Needs(parameters * _FLOAT, learning * (_FLOAT + _ADAM), layers + logits)
+    numbers = tokens * decoder.codebooks * decoder.vocabulary
+    numbers = numbers // decoder.codebooks if numbers > MOST_LOGITS else numbers
+    logits = 3 * _FLOAT * numbers  # themselves, their softmax, its gradient
+    return layers + logits
+
+
+def _moving(config: Config | CodecTraining) -> int:
+    """Bytes of a number that learns: its gradient, its moments, its average."""
+    return _FLOAT + _ADAM + (_FLOAT if config.optimiser.average else 0)
 
 
 def codec_needs(parameters: int, learning: int, model: ModelConfig, config: CodecTraining) -> Needs:
@@ -70,7 +100,7 @@ def codec_needs(parameters: int, learning: int, model: ModelConfig, config: Code
     frames = samples / codec.hop
     distances = 3 * frames * decoder.vocabulary * decoder.codebooks / decoder.channels
     passing = round(_FLOAT * sounds * (halves * numbers + distances))
-    return Needs(parameters * _FLOAT, learning * (_FLOAT + _ADAM), passing)
+    return Needs(parameters * _FLOAT, learning * _moving(config), passing)
 
 
 def check(need: Needs, free: int | None, config: Config | CodecTraining) -> None:

@@ -48,6 +48,7 @@ def load(base: Path, config: Config) -> Any:  # noqa: ANN401  (transformers' or 
     if config.method == "lora":
         return _adapted(model, config.lora, config.seed)
     model.decoder.requires_grad_(True)
+    model.text_encoder.requires_grad_(config.learn_text)
     if hasattr(model, "enc_to_dec_proj"):
         model.enc_to_dec_proj.requires_grad_(True)
     return model

@@ -48,6 +48,7 @@ class Made:
     def of(cls, config: Config) -> Made:
         adapter = config.method == "lora"
         how = "a LoRA adapter" if adapter else "all weights of the language model"
+        how += " and its text encoder" if config.learn_text else ""
         return cls(config.id, config.out, config.base, config.steps, how, adapter, sampled=True)
 
 

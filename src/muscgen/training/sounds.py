@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from muscgen.errors import ConfigurationError
-from muscgen.training.clips import Clip
+from muscgen.training.clips import Clip, Codes
 
 _SOUND = ".flac"
 
@@ -29,13 +29,49 @@ class Sound:
 
     def window(self, samples: int, along: float) -> NDArray[np.float32]:
         """So many samples [C, T], along 0 at the beginning, 1 at the end; padded with silence."""
+        with soundfile.SoundFile(self._content()) as sound:
+            return _read(sound, int(along * max(0, len(sound) - samples)), samples)
+
+    def at(self, start: int, samples: int) -> NDArray[np.float32]:
+        """So many samples [C, T] from a sample on; padded with silence."""
+        with soundfile.SoundFile(self._content()) as sound:
+            return _read(sound, min(start, len(sound)), samples)
+
+    def _content(self) -> io.BytesIO:
         with self.shard.open("rb") as file:
             file.seek(self.start)
-            content = io.BytesIO(file.read(self.size))
-        with soundfile.SoundFile(content) as sound:
-            sound.seek(int(along * max(0, len(sound) - samples)))
-            found = sound.read(samples, dtype="float32", always_2d=True).T
-        return np.pad(found, ((0, 0), (0, samples - found.shape[1])))
+            return io.BytesIO(file.read(self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A clip's codes and its sound, of `hop` samples a code."""
+
+    clip: Clip
+    sound: Sound
+    hop: int
+
+    def window(self, frames: int, chances: np.random.Generator) -> tuple[Codes, NDArray[np.float32]]:
+        """codes [K, F] and what they sound like [C, T]; a clip that is shorter is repeated."""
+        found = self.clip.codes()
+        start = int(chances.integers(0, max(1, found.shape[1] - frames + 1)))
+        there = min(frames, found.shape[1])
+        sound = self.sound.at(start * self.hop, there * self.hop)
+        times = -(-frames // there)
+        samples = np.tile(sound, times)[:, : frames * self.hop]
+        return np.tile(found[:, start : start + there], times)[:, :frames], samples
+
+
+def pairs(clips: Sequence[Clip], tracks: Sequence[Sound], hop: int) -> list[Pair]:
+    """Of the clips whose sound lies beside their codes."""
+    beside = {(track.shard, track.id): track for track in tracks}
+    return [Pair(clip, beside[clip.shard, clip.id], hop) for clip in clips if (clip.shard, clip.id) in beside]
+
+
+def _read(sound: soundfile.SoundFile, start: int, samples: int) -> NDArray[np.float32]:
+    sound.seek(start)
+    found = sound.read(samples, dtype="float32", always_2d=True).T
+    return np.pad(found, ((0, 0), (0, samples - found.shape[1])))
 
 
 def sounds(shards: Sequence[Path], sample_rate: int, channels: int) -> list[Sound]:
@@ -78,7 +114,7 @@ def heard(
 
 def codes(
     clips: Sequence[Clip], frames: int, count: int, exchange: float, chances: np.random.Generator
-) -> NDArray[np.int64]:
+) -> Codes:
     """Windows of codes [B, K, F]; where they are exchanged, each codebook is of a clip and time of its own.
 
     So pairs of codes and their sound do not end. A clip that is shorter is repeated.
@@ -92,7 +128,7 @@ def codes(
     return np.stack(windows)
 
 
-def _codes(clips: Sequence[Clip], frames: int, chances: np.random.Generator) -> NDArray[np.int64]:
+def _codes(clips: Sequence[Clip], frames: int, chances: np.random.Generator) -> Codes:
     found = clips[int(chances.integers(0, len(clips)))].codes()
     start = int(chances.integers(0, max(1, found.shape[1] - frames + 1)))
     window = found[:, start : start + frames]
