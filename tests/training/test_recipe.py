@@ -33,63 +33,6 @@ def beside(monkeypatch):
     monkeypatch.syspath_prepend(str(RECIPE))
 
 
-def test_the_same_seed_is_the_same_piece_and_another_is_another():
-    from tinysong.composer import compose
-
-    assert np.array_equal(compose(7, 20).codes(), compose(7, 20).codes())
-    assert not np.array_equal(compose(7, 8).codes()[:, :200], compose(8, 8).codes()[:, :200])
-
-
-def test_every_code_of_a_piece_means_something_and_the_clock_never_stumbles():
-    from tinysong import meaning
-    from tinysong.composer import compose
-
-    for seed in range(60):
-        score = compose(seed, 20)
-        codes = score.codes()
-        assert codes.shape == (4, score.frames)
-        assert abs(score.frames / 50 - 20) < 2.5
-        for book, row in enumerate(codes):
-            meant = [meaning.PARTS[book].of(int(code)) for code in np.unique(row[row > 0])]
-            assert None not in meant, (seed, book)
-        clock = [meaning.PARTS[0].of(int(code)) for code in codes[0]]
-        assert [age for _, _, age in clock] == [n % score.sixteenth for n in range(score.frames)]
-        slots = [n // score.sixteenth for n in range(score.frames)]
-        assert [beat for _, beat, _ in clock] == [slot // 4 % score.beats for slot in slots]
-
-
-def test_a_piece_develops_and_ends_at_home():
-    from tinysong.composer import compose
-
-    grown = 0
-    for seed in range(40):
-        score = compose(seed, 30)
-        assert [*dict.fromkeys(score.form)] == ["i", "a", "b", "o"]
-        last = max((n for n in score.notes if n.part == "harmony"), key=lambda n: n.start, default=None)
-        assert last is None or last.pitch == score.key
-        bar, bars = 4 * score.beats, len(score.form)
-        loud = [[n.velocity for n in score.notes if n.start // bar == at] for at in range(bars)]
-        means = [np.mean(one) if one else 0 for one in loud]
-        grown += max(means[bars // 2 :]) > max(means[: bars // 5 + 1])
-    assert grown == 40
-
-
-def test_a_caption_asks_for_what_is_played():
-    from tinysong.composer import compose
-    from tinysong.words import caption
-
-    from muscgen.evaluation.asked import asked_in
-
-    told = 0
-    for seed in range(80):
-        score = compose(seed, 10)
-        asked = asked_in(caption(score, seed))
-        if asked.bpm is not None:
-            assert abs(asked.bpm - score.tempo_bpm) < 0.6
-            told += 1
-    assert told > 20
-
-
 def test_exact_vectors_give_back_every_code_and_sound_as_before():
     """The shipped codec's own vectors give back a third of them."""
     from tinysong import ears
@@ -115,7 +58,7 @@ def test_exact_vectors_give_back_every_code_and_sound_as_before():
     assert torch.equal(*sounds)
 
 
-SINES = "b0efa6a37d4b16eb02a4bc24a61e8f0f5d3904bcfea70485883ad9905f14ced9"
+SINES = "063ccdbc8d1b6d4b91fb48521194df0b5f04f47ce2e5b4ec4f1480fa19f6e34f"
 
 
 def test_the_references_of_the_stored_baseline_are_the_same_samples_everywhere():

@@ -1,63 +1,79 @@
-"""How a piece goes on: sections of bars, who plays in each, how loudly, and the chord of every bar."""
+"""How a piece goes on: sections of bars, who plays in each, and how loudly.
+
+Phrases are of four bars. Theme, contrast, and the theme again, varied; the end is at home. Codes say nothing
+of loudness: in them, dynamics are who plays, and how busily.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import accumulate
+import random
+from dataclasses import dataclass, replace
 
-_ROMAN = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
-_SEVENTH = "7"
-
-
-@dataclass(frozen=True, slots=True)
-class Chord:
-    """root: above the key, in semitones."""
-
-    root: int
-    quality: str
+ALL = frozenset({"lead", "harmony", "bass", "drums"})
+PHRASE = 4  # bars
+_LEAST_BARS = 6  # of a piece with a contrast
+_OPENINGS = (  # who is heard before the theme; half of the pieces have none
+    *((frozenset[str](),) * 6),
+    *(frozenset({"harmony", "bass", "drums"}),) * 2,
+    *(frozenset({"bass", "drums"}), frozenset({"harmony"}), frozenset({"harmony", "bass"})),
+    frozenset({"lead", "harmony"}),
+)
+_THEMES = (ALL, ALL, ALL, ALL - {"drums"}, ALL - {"bass"})  # who is not in its first half comes in the second
+_CONTRASTS = (ALL, ALL, ALL - {"drums"}, ALL - {"bass", "drums"}, ALL - {"lead"})
+_FORMS = {1: "a", 2: "ab", 3: "aba", 4: "aaba", 5: "aabab"}
+_QUICK = 6  # frames in a sixteenth; of such pieces an opening may have two bars
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """letter: of the material; the same letter comes back varied. level: 0 to 1, of loudness at both ends."""
+    """letter: of the material; the same letter comes back varied. level: 0 to 1, of loudness at both ends.
+
+    skipped: bars of its phrase that are left out, so that a short one is the way home. full: the busiest.
+    """
 
     letter: str
     bars: int
     levels: tuple[float, float]
     plays: frozenset[str]
+    skipped: int = 0
+    full: bool = False
 
 
-_ALL = frozenset({"lead", "harmony", "bass", "drums"})
-# Who plays grows towards the middle, so that codes, which say nothing of loudness, have dynamics too.
-_PLAN = (
-    ("i", 0.10, (0.35, 0.5), frozenset({"harmony", "bass"})),
-    ("a", 0.25, (0.55, 0.65), frozenset({"lead", "harmony", "bass"})),
-    ("b", 0.25, (0.65, 0.9), _ALL),
-    ("a", 0.30, (0.9, 1.0), _ALL),
-    ("o", 0.10, (0.7, 0.3), frozenset({"lead", "harmony", "bass"})),
-)
-_LEAST_BARS = 6  # of a piece with a form; a shorter one is a single section
-
-
-def sections(bars: int) -> list[Section]:
+def sections(bars: int, sixteenth: int, players: frozenset[str], draws: random.Random) -> list[Section]:
     """As many bars as are asked for, in whole sections of at least one."""
     if bars < _LEAST_BARS:
-        return [Section("a", bars, (0.7, 0.9), _ALL)]
-    ends = [round(bars * share) for share in accumulate(part[1] for part in _PLAN)]
-    ends = [max(end, n + 1) for n, end in enumerate(ends)]
-    starts = [0, *ends[:-1]]
-    return [
-        Section(letter, end - start, levels, plays)
-        for (letter, _, levels, plays), start, end in zip(_PLAN, starts, ends, strict=True)
-    ]
+        return [Section("a", bars, (0.7, 0.9), ALL)]
+    opening, contrast, theme = draws.choice(_OPENINGS), draws.choice(_CONTRASTS), draws.choice(_THEMES)
+    before = 0
+    if opening & players and opening & players != players:
+        before = draws.choice((1, 2)) if sixteenth <= _QUICK else 1
+    body, rest = divmod(bars - before - 1, PHRASE)
+    tag, after = (rest, 1) if rest != 1 else (0, 2)
+    found = _body(body, theme, contrast if contrast & players else ALL)
+    if tag:
+        again = "b" if body == 1 else "a"
+        found.append(Section(again, tag, (0.9, 1.0), ALL, skipped=PHRASE - tag, full=again == "a"))
+    if before:
+        found.insert(0, Section("i", before, (0.45, 0.55), opening))
+    return [*found, Section("o", after, (0.8, 0.4), ALL)]
 
 
-def chords(progression: str) -> list[Chord]:
-    """A chord a bar, of Roman numerals: small is minor, b before a semitone lower, 7 after a seventh."""
-    found = []
-    for word in progression.split():
-        lower = word.startswith("b")
-        numeral = word.removeprefix("b").removesuffix(_SEVENTH)
-        quality = "min" if numeral.islower() else _SEVENTH if word.endswith(_SEVENTH) else "maj"
-        found.append(Chord((_ROMAN[numeral.lower()] - lower) % 12, quality))
+def _body(phrases: int, theme: frozenset[str], contrast: frozenset[str]) -> list[Section]:
+    """The theme may begin without somebody; who is not in the contrast comes back with the theme."""
+    form = _FORMS.get(phrases) or "aab" * (phrases // 3) + "a" * (phrases % 3)
+    found: list[Section] = []
+    for n, letter in enumerate(form):
+        if n == 0 and theme != ALL:
+            half = PHRASE // 2
+            found += [
+                Section("a", half, (0.55, 0.6), theme),
+                Section("a", half, (0.65, 0.7), ALL, skipped=half),
+            ]
+        elif letter == "b":
+            found.append(Section("b", PHRASE, (0.6, 0.85), contrast))
+        else:
+            again = "b" in form[:n]
+            found.append(Section("a", PHRASE, (0.9, 1.0) if again else (0.6, 0.7), ALL, full=again))
+    if found and not found[-1].full:  # the end is the loudest all the same
+        found[-1] = replace(found[-1], plays=ALL, full=True, levels=(0.8, 0.95))
     return found

@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from tinysong import meaning
-from tinysong.score import Note, Score
+from tinysong.score import Score
 
 _TICKS = 10  # a frame
 _PROGRAMS = {
@@ -70,23 +70,16 @@ def _messages(score: Score) -> Iterator[tuple[int, int, bytes]]:
             yield 0, 0, bytes([0xC0 | _CHANNELS[part], _PROGRAMS[name]])
     if score.kit:
         yield 0, 0, bytes([0xC0 | _DRUMS, _KITS[score.kit]])
-    slot = score.sixteenth * _TICKS
+    ticks = (score.starts() * _TICKS).tolist()
     for note in score.notes:
         channel = _CHANNELS[note.part]
-        for pitch in pitches(score, note):
-            yield note.start * slot, 2, bytes([0x90 | channel, pitch, note.velocity])
-            yield (note.start + note.length) * slot, 1, bytes([0x80 | channel, pitch, 0])
+        for pitch in score.pitches(note):
+            yield ticks[note.start], 2, bytes([0x90 | channel, pitch, note.velocity])
+            yield ticks[note.start + note.length], 1, bytes([0x80 | channel, pitch, 0])
     for hit in score.hits:
         for pitch in _STROKES[hit.hit]:
-            yield hit.start * slot, 2, bytes([0x90 | _DRUMS, pitch, hit.velocity])
-            yield (hit.start + 1) * slot, 1, bytes([0x80 | _DRUMS, pitch, 0])
-
-
-def pitches(score: Score, note: Note) -> list[int]:
-    """What sounds: one pitch, or a chord's."""
-    if note.part == "harmony":
-        return meaning.voicing(score.harmony, note.pitch, note.quality)
-    return [note.pitch]
+            yield ticks[hit.start], 2, bytes([0x90 | _DRUMS, pitch, hit.velocity])
+            yield ticks[hit.start + 1], 1, bytes([0x80 | _DRUMS, pitch, 0])
 
 
 def _number(value: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A piece as it is written down: who plays what from which sixteenth on, how loudly; and its codes."""
+"""A piece as it is written down: who plays what from which sixteenth on, and how loudly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinysong import meaning
 Part = Literal["bass", "harmony", "lead"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Note:
     """start, length: in sixteenths. pitch: of bass and lead; of a chord its root. velocity: 1 to 127."""
 
@@ -25,7 +25,7 @@ class Note:
     quality: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A stroke of the kit, in the sixteenth where it falls."""
 
@@ -36,11 +36,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """sixteenth: frames in one. key: 0 is C. Instruments are empty where nobody plays the part."""
+    """sixteenth: frames in one. key: 0 is C. Instruments are empty where nobody plays the part.
+
+    swing: frames by which the first two sixteenths of a beat are longer, and the others shorter.
+    answer: who plays the chords on the right in stereo; echo_frames: by which the lead is later there.
+    """
 
     style: str
-    mood: str
     sixteenth: int
+    swing: int
     key: int
     minor: bool
     beats: int
@@ -49,7 +53,10 @@ class Score:
     bass: str
     kit: str
     length: int  # sixteenths
-    form: str
+    answer: str
+    echo_frames: int
+    form: list[str] = field(default_factory=list)  # a letter a bar
+    traits: set[str] = field(default_factory=set)  # what else a caption may say
     notes: list[Note] = field(default_factory=list)
     hits: list[Hit] = field(default_factory=list)
 
@@ -65,27 +72,26 @@ class Score:
     def frames(self) -> int:
         return self.length * self.sixteenth
 
+    def starts(self) -> NDArray[np.int64]:
+        """Frames at which sixteenths begin, and the end [length + 1]."""
+        long, short = self.sixteenth + self.swing, self.sixteenth - self.swing
+        lengths = np.tile((long, long, short, short), self.length // 4)
+        return np.concatenate(([0], np.cumsum(lengths)))
+
+    def pitches(self, note: Note) -> list[int]:
+        """What sounds: one pitch, or a chord's."""
+        if note.part == "harmony":
+            return meaning.voicing(self.harmony, note.pitch, note.quality)
+        return [note.pitch]
+
     def codes(self) -> NDArray[np.int16]:
         """[4, frames]. Codes say nothing of loudness: dynamics are who plays."""
-        codes = np.zeros((meaning.BOOKS, self.frames), np.int16)
-        struck = {hit.start: hit.hit for hit in self.hits}
-        kit = self.kit or meaning.KITS[0]  # of a clock that ticks alone
-        for slot in range(self.length):
-            beat = slot // 4 % self.beats
-            for frame in range(self.sixteenth):
-                codes[0, slot * self.sixteenth + frame] = meaning.drum(kit, struck.get(slot, ""), beat, frame)
-        for note in self.notes:
-            first = note.start * self.sixteenth
-            for frame in range(min(note.length * self.sixteenth, self.frames - first)):
-                codes[_ROW[note.part], first + frame] = self._code(note, frame)
-        return codes
+        from tinysong import spelling
 
-    def _code(self, note: Note, frame: int) -> int:
-        if note.part == "bass":
-            return meaning.bass(self.bass, note.pitch, frame)
-        if note.part == "harmony":
-            return meaning.chord(self.harmony, note.pitch, note.quality, frame)
-        return meaning.lead(self.lead, note.pitch, frame)
+        return spelling.codes(self)
 
+    def codes_stereo(self) -> NDArray[np.int16]:
+        """[8, frames]: codebooks left and right in turn, as MusicGen's stereo checkpoints have them."""
+        from tinysong import spelling
 
-_ROW: dict[Part, int] = {"bass": 1, "harmony": 2, "lead": 3}
+        return spelling.stereo(self)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysong import meaning
-from tinysong.render import pitches
 from tinysong.score import Note, Score
 
 _PARTIALS = 6
@@ -22,13 +21,14 @@ _KICK_HZ = 55.0
 
 def played(score: Score) -> NDArray[np.int16]:
     """Samples [T] at 32 kHz, as long as the codes."""
-    slot = score.sixteenth * meaning.HOP
+    starts = (score.starts() * meaning.HOP).tolist()
     sound = np.zeros(score.frames * meaning.HOP)
     for note in score.notes:
-        for pitch in pitches(score, note):
-            _add(sound, note.start * slot, _tone(score, note, pitch, note.length * slot))
+        first, end = starts[note.start], starts[note.start + note.length]
+        for pitch in score.pitches(note):
+            _add(sound, first, _tone(score, note, pitch, end - first))
     for hit in score.hits:
-        _add(sound, hit.start * slot, _stroke(hit.hit, hit.velocity))
+        _add(sound, starts[hit.start], _stroke(hit.hit, hit.velocity))
     return np.rint(np.clip(sound, -1, 1) * 32_767).astype(np.int16)
 
 

@@ -19,7 +19,7 @@ from tinysong import meaning
 from tinysong.composer import compose
 from tinysong.render import sound
 from tinysong.score import Score
-from tinysong.words import caption
+from tinysong.words import caption, moods
 
 SPLITS = ("train", "valid", "test")
 _LICENCE = "CC0-1.0"  # of the pieces; the sounds of instruments are FluidR3's, whose licence names its author
@@ -69,7 +69,7 @@ def _said(score: Score, seed: int, split: str) -> dict[str, Any]:
         "split": split,
         "description": caption(score, seed),
         "genre": score.style,
-        "moods": [score.mood],
+        "moods": moods(score)[:3],
         "instrument": list(dict.fromkeys(filter(None, players))),
         "bpm": round(score.tempo_bpm, 2),
         "key": score.key_name,

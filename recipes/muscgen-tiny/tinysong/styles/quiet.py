@@ -1,0 +1,107 @@
+"""Styles of few players: rooms, halls and night."""
+
+from __future__ import annotations
+
+from tinysong.styles.style import (
+    CLASSICAL_MAJOR,
+    CLASSICAL_MINOR,
+    EIGHTH,
+    FOLK_MAJOR,
+    FOLK_MINOR,
+    HALF,
+    PAD,
+    POP_MAJOR,
+    POP_MINOR,
+    QUARTER,
+    ROOT,
+    ROOT_FIFTH,
+    ROOTS,
+    STRUM,
+    Style,
+)
+
+QUIET = {
+    "piano ballad": Style(
+        (8, 9, 10, 11, 12), 0.5, (*POP_MAJOR, *CLASSICAL_MAJOR), POP_MINOR, ("piano",),
+        ("slow", "even", "even", "broken"), ("piano",), (HALF, QUARTER, QUARTER, PAD), ("piano",),
+        (ROOT, ROOT_FIFTH, "R-------O-------"),
+    ),
+    "classical piano": Style(
+        (5, 6, 7, 8, 9, 10), 0.45, CLASSICAL_MAJOR, CLASSICAL_MINOR, ("piano",),
+        ("classical", "classical", "fast", "quick broken", "broken"), ("piano",),
+        (HALF, QUARTER, QUARTER, EIGHTH, "....x---x---"), ("piano",),
+        (ROOT_FIFTH, "R---F---R---F---", "R-------O-------", "R-----------"), beats=(4, 4, 4, 4, 3),
+    ),
+    "folk": Style(
+        (6, 7, 8, 9, 10), 0.4, FOLK_MAJOR, FOLK_MINOR,
+        ("acoustic guitar",) * 5 + ("flute", "violin", "clarinet", "harp"), ("even", "broken", "broken"),
+        ("acoustic guitar",) * 4 + ("",), (*STRUM, HALF), ("upright bass", "upright bass", "cello", ""),
+        (ROOT_FIFTH, ROOT, "R-----R-F-------"), ("percussion", "percussion", "brush", "", ""),
+        ("K...H...K.K.H...", "k...H.H.k...H.H.", "k.H.S.H.k.H.S.H.", "k...H...H..."),
+        beats=(4, 4, 4, 4, 4, 3), scale="pentatonic",
+    ),
+    "ambient": Style(
+        (9, 10, 11, 12, 12), 0.4, ("I I IV IV", "I IV I IV", "I IV I V", "IM7 IVM7 IM7 IVM7", "I iii IV I"),
+        ("i i bVI bVI", "i bVI i bVII", "i v i iv", "i iv i v"),
+        ("flute", "vibraphone", "harp", "harp", "piano", "piano", "music box", "clarinet", "violin", ""),
+        ("slow", "slow", "broken"), ("synth pad",) * 3 + ("choir", "strings"), (PAD,),
+        ("sub bass", "synth bass", "cello", ""), (ROOT, "R-------R-------"), scale="pentatonic",
+    ),
+    "cinematic": Style(
+        (8, 9, 10, 11, 12), 0.5, ("I V vi IV", "I iii IV V", "I bVI bVII I", "I IV vi V"),
+        ("i bVI iv V7", "i iv bVI V", "i bIII bVI V", "i v bVI V7"),
+        ("violin",) * 3 + ("piano", "piano", "flute", "clarinet", "trumpet", "harp", ""),
+        ("slow", "slow", "even"),
+        ("strings",) * 5 + ("choir", "brass"), (PAD,), ("cello",) * 4 + ("",), (ROOT, ROOT_FIFTH),
+        ("percussion", "", ""), ("K.......K.....P.", "K...K...K...P.P.", "X.......K......."), crash=True,
+    ),
+    "epic": Style(
+        (5, 6, 6, 7, 8), 0.85, ("I V vi IV", "I bVI bVII I", "I iii IV V"),
+        ("i bVI iv V", "i iv bVI V", "i i bVI bVII", "i bVII bVI V", "i bIII bVI V"),
+        ("trumpet",) * 3 + ("violin",) * 3 + ("", "electric guitar", "synth lead"), ("slow", "slow", "even"),
+        ("brass", "choir", "strings"), (PAD,), ("cello",) * 4 + ("sub bass",),
+        (ROOTS, "R--R--R-R--R--R-", "R---R---R---R---"), ("percussion",),
+        ("X.....K.K...K.K.", "K..K..K.K..K..P.", "K...P...K.K.P.PP", "K.PPK.PPK.PPK.PP"),
+        held=(PAD, HALF, QUARTER, EIGHTH), crash=True,
+    ),
+    "church": Style(
+        (7, 8, 9, 10, 11, 12), 0.4,
+        ("I.V vi.iii IV.I ii.V", "I.IV V.I vi.ii V", "I IV V I vi ii V I", "I.IV I.V vi.IV V", "I IV I V"),
+        ("i.iv V.i bVI.iv V", "i.iv i.V bVI.iv V", "i iv V i bVI iv V i", "i.V i.iv bVI.iv V"),
+        ("",) * 5 + ("trumpet", "violin", "flute", "clarinet"), ("slow",), ("organ",) * 7 + ("choir",) * 2,
+        (HALF,),
+        ("cello", ""), ("R-------R-------", ROOT), held=(HALF, HALF, PAD, QUARTER),
+    ),
+    "lullaby": Style(
+        (8, 9, 10, 11, 12), 0.15, ("I V I IV", "I IV I V", "I vi IV V", "I I V7 V7 V7 V7 I I"),
+        ("i iv V7 i", "i bVI iv V7"), ("music box",) * 8 + ("harp", "vibraphone"), ("broken", "even", "fast"),
+        ("", "", "strings", "synth pad", "piano"), (PAD, HALF), ("", "", "piano", "cello"),
+        (ROOT, ROOT_FIFTH),
+        beats=(4, 4, 3),
+    ),
+    "celtic": Style(
+        (5, 6, 6, 7, 7, 8, 9, 10), 0.5, ("I IV I V", "I V vi IV", "I bVII IV I", "I ii IV V", "I V IV I"),
+        ("i bVII i bVII", "i bVII bVI V7", "i bIII bVII i", "i bVII i v"),
+        ("harp", "harp", "flute", "violin"),
+        ("broken", "even", "fast"), ("strings", "acoustic guitar", "synth pad", ""), STRUM,
+        ("cello", "upright bass", ""),
+        (ROOT, ROOT_FIFTH), ("percussion", "percussion", ""),
+        ("K...P...K...P.P.", "K.P.P.K.K.P.P.P.", "K..PK.P.K..PK.P.", "K...H...H..."), beats=(4, 4, 4, 4, 3),
+        scale="pentatonic",
+    ),
+    "waltz": Style(
+        (5, 6, 7, 8, 9), 0.4,
+        ("I I V7 V7 V7 V7 I I", "I V7 I V7 IV I V7 I", "I vi ii V7", "I IV V7 I vi ii V7 I"),
+        ("i i V7 V7 V7 V7 i i", "i i V7 i iv i V7 i", "i iv V7 i bVI iv V7 i"),
+        ("violin", "violin", "clarinet", "clarinet", "piano", "flute", "harp", "music box", "vibraphone"),
+        ("even", "even", "fast"), ("strings", "piano", "acoustic guitar"), ("....x---x---", "....x-..x-.."),
+        ("cello", "upright bass", "piano"), ("R---........", "R-----------"), ("", "", "brush"),
+        ("k...H...H...", "K...s...s..."), held=("....x---x---", "x-----------"), beats=(3,),
+    ),
+    "string ensemble": Style(
+        (6, 7, 8, 9, 10, 11), 0.55, (*CLASSICAL_MAJOR, "I V vi iii IV I IV V"),
+        (*CLASSICAL_MINOR, "i bVII bVI V7"),
+        ("violin",) * 8 + ("flute", "clarinet"), ("slow", "even", "even"), ("strings",) * 6 + ("piano",),
+        (PAD, HALF, HALF), ("cello",), (ROOT, ROOT_FIFTH, "R---R---F---F---"), held=(PAD, HALF, HALF),
+    ),
+}  # fmt: skip
