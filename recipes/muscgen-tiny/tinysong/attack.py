@@ -107,7 +107,7 @@ def _notes(voice: Voice) -> Score:
     """A few of its notes, far apart; chords on several roots."""
     names = {part: voice.name if part == voice.part else "" for part in ("bass", "harmony", "lead")}
     score = Score(
-        *("", "", 12, 0, False, 4), **names, kit="", length=_NOTES * _SLOTS, form="a"
+        *("", 12, 0, False, 4), **names, kit="", length=_NOTES * _SLOTS
     )  # fmt: skip
     lowest = {"bass": meaning.BASS_LOW, "harmony": 0}.get(voice.part) or meaning.LEADS.get(voice.name, 0)
     for n in range(_NOTES):

@@ -44,7 +44,6 @@ class Score:
 
     style: str
     sixteenth: int
-    swing: int
     key: int
     minor: bool
     beats: int
@@ -53,8 +52,9 @@ class Score:
     bass: str
     kit: str
     length: int  # sixteenths
-    answer: str
-    echo_frames: int
+    swing: int = 0
+    answer: str = ""
+    echo_frames: int = 0
     form: list[str] = field(default_factory=list)  # a letter a bar
     traits: set[str] = field(default_factory=set)  # what else a caption may say
     notes: list[Note] = field(default_factory=list)
