@@ -79,7 +79,7 @@ def plan(config: CodecTraining, base: Card) -> Run:
         rate, channels = checkpoint.config.codec.sample_rate, checkpoint.config.decoder.channels
         for split in ("train", "valid"):
             shards = [shard for one in data for shard in _shards(one, split)]
-            tracks[split] = sounds.sounds(shards, rate, channels)
+            tracks[split] = sounds.sounds(shards, rate, channels, everywhere=config.learn != "encoder")
         if not tracks["train"]:
             raise InvalidRequest("the data holds no sound of a track to train on", param="data")
     computed(base, [one.manifest for one in data])

@@ -57,7 +57,7 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     from accelerate import Accelerator
 
     config = run.config
-    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=_precision(config))
+    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="no")  # the speaker sees to it
     loop = _Loop(run, accelerator, tell)
     if accelerator.is_main_process:
         for one in run.data:
@@ -92,9 +92,9 @@ class _Loop(Turns[Config, Lesson]):
         )
         self._words = Texts(tokenizer(run.base.path), checkpoint.config.text.max_tokens)
         self.model = load(run.base.path, config)
-        self._weights = trainable(self.model)
+        self._weights, self._halves = trainable(self.model), _halves(config)
         self._say_memory(self.model)
-        self._speaker = self._prepare(Speaker(self.model), self._share)
+        self._speaker = self._prepare(Speaker(self.model, halves=self._halves), self._share)
 
     def _batch(self, step: int, place: int) -> Lesson:
         return self._lesson(self._batches[self._config.stage(step)].at(step, place))
@@ -170,7 +170,7 @@ class _Loop(Turns[Config, Lesson]):
         device = self._accelerator.device
         every = sum(parameter.numel() for parameter in model.parameters())
         learning = sum(parameter.numel() for parameter in self._weights.values())
-        how = memory.How(fused=device.type == "cuda", halves=_precision(self._config) == "bf16")
+        how = memory.How(fused=device.type == "cuda", halves=self._halves)
         windows = [(stage.batch, self._frames(stage)) for stage in _stages(self._config)]
         need = memory.needs(every, learning, self._model_config, self._config, windows, how)
         self._tell({"memory": str(need), "parameters": every, "learning": learning})
@@ -192,8 +192,8 @@ def _fast_products() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = usual
 
 
-def _precision(config: Config) -> str:
+def _halves(config: Config) -> bool:
+    """Whether products are of bf16."""
     if config.precision == "auto":
-        has = config.device == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        return "bf16" if has else "no"
-    return "bf16" if config.precision == "bf16" else "no"
+        return config.device == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return config.precision == "bf16"

@@ -74,10 +74,13 @@ def _read(sound: soundfile.SoundFile, start: int, samples: int) -> NDArray[np.fl
     return np.pad(found, ((0, 0), (0, samples - found.shape[1])))
 
 
-def sounds(shards: Sequence[Path], sample_rate: int, channels: int) -> list[Sound]:
+def sounds(
+    shards: Sequence[Path], sample_rate: int, channels: int, *, everywhere: bool = True
+) -> list[Sound]:
     """All tracks of the shards.
 
-    Raises ConfigurationError for sound of another rate or width, and for shards of codes alone.
+    Raises ConfigurationError for sound of another rate or width, and for shards of codes alone where there
+    should be sound everywhere.
     """
     found = []
     for path in shards:
@@ -87,7 +90,7 @@ def sounds(shards: Sequence[Path], sample_rate: int, channels: int) -> list[Soun
                 for entry in tar
                 if entry.name.endswith(_SOUND)
             ]
-        if not here:
+        if not here and everywhere:
             raise ConfigurationError(
                 f"{path} holds codes without sounds",
                 param="data",

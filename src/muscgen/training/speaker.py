@@ -34,17 +34,22 @@ class Lesson:
 
 
 class Speaker(nn.Module):
-    """transformers' or peft's MusicGen, asked for nothing but its loss."""
+    """transformers' or peft's MusicGen, asked for nothing but its loss. halves: products are of bf16."""
 
-    def __init__(self, model: Any) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, *, halves: bool = False) -> None:  # noqa: ANN401
         super().__init__()
         self.model = model
         plain = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._plain = [plain]  # a list: it is no module beside the model that holds it
+        self._halves = halves
         self._text_learns = any(weight.requires_grad for weight in plain.text_encoder.parameters())
 
     def forward(self, lesson: Lesson) -> Tensor:
         """Cross-entropy in nats a code, the mean over codebooks."""
+        with torch.autocast(lesson.labels.device.type, torch.bfloat16, enabled=self._halves):
+            return self._heard(lesson)
+
+    def _heard(self, lesson: Lesson) -> Tensor:
         [model] = self._plain
         special = model.config.decoder.pad_token_id
         hidden = model.decoder.model(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from muscgen import telemetry
+from muscgen.errors import ConfigurationError
 from muscgen.training.ahead import Ahead, Place
 from muscgen.training.average import Average
 from muscgen.training.checkpoints import Checkpoints, Learnt, State
@@ -124,6 +125,12 @@ class Turns(ABC, Generic[C, B]):
         model = model.to(device)
         self.average = Average(self._weights, optimiser.average)
         self._done = self._checkpoints.resume(self._state, self._learnt())
+        if self._done > self._config.steps:
+            raise ConfigurationError(
+                f"{self._done} steps are done in {self._config.out}, which is more than {self._config.steps}",
+                param="steps",
+                suggestion=f"{self._done} makes a model of what is there",
+            )
         prepared, self._optimiser = self._accelerator.prepare(model, self._optimiser)
         return prepared
 
