@@ -16,7 +16,7 @@ BASE := .venv/.base
 DEV  := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pages picture docs docs-serve bench bench-peers judge load simulate soak chaos audit format wheel-test images-test web web-check e2e examples clean
+.PHONY: help demo serve test check pages picture docs docs-serve bench bench-gpu bench-peers judge load simulate soak chaos audit format wheel-test images-test web web-check e2e examples clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ docs-serve: docs  ## the same on http://127.0.0.1:8001, built anew when a page c
 
 bench: $(DEV)  ## speed against others at musicgen-small's shapes (two hours): BENCH="--seconds 4 --rounds 1"
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-gpu: $(DEV)  ## speed on the GPU that is here, against transformers (two minutes): BENCH="--short"
+	$(BIN)/python -m benchmarks.gpu $(BENCH)
 
 bench-peers: $(DEV)  ## fetch audiocraft and OpenVINO for the benchmark, into .bench
 	$(BIN)/python -m pip install --quiet --no-deps --target .bench/audiocraft audiocraft==1.3.0 einops julius \

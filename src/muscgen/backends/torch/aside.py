@@ -8,13 +8,15 @@ from threading import Lock
 
 import torch
 
+_OF_ALL_MODELS = Lock()  # a capture begins by waiting for the whole device, which no other may be using so
+
 
 class Aside:
     """On CUDA a stream of its own, so that steps need not wait; on other devices nothing but the thread."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self.lock = Lock()
+        self.lock = _OF_ALL_MODELS
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -67,7 +67,8 @@ class TorchBackend:
         self._graphs: Graphs | None = None
         if device.type == "cuda":
             self._graphs = Graphs(self._step_eagerly, device, self._aside.lock)
-            torch.cuda.synchronize(device)  # other streams read what was written on this one
+            # Other streams read what was written on this one; other models may be capturing on theirs.
+            torch.cuda.current_stream(device).synchronize()
 
     @classmethod
     def load(

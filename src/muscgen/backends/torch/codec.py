@@ -105,6 +105,10 @@ def _with_zero_row(weights: Weights, k: int) -> torch.Tensor:
 
 def lstm(weights: Weights, name: str) -> nn.LSTM:
     codec = weights.config.codec
-    module = nn.LSTM(codec.lstm_width, codec.lstm_width, codec.lstm_layers, batch_first=True)
-    module.load_state_dict({part: weights(f"{name}.{part}", FULL) for part in module.state_dict()})
-    return module.to(weights.device).eval().requires_grad_(requires_grad=False)
+    # Made where it runs, of ordinary tensors: cuDNN wants the weights in one piece, and lays them so now.
+    with torch.inference_mode(mode=False), torch.no_grad():
+        module = nn.LSTM(
+            codec.lstm_width, codec.lstm_width, codec.lstm_layers, batch_first=True, device=weights.device
+        )
+        module.load_state_dict({part: weights(f"{name}.{part}", FULL) for part in module.state_dict()})
+    return module.eval().requires_grad_(requires_grad=False)

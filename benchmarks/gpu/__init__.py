@@ -1,0 +1,1 @@
+"""What a GPU makes of MusicGen's sizes: `python -m benchmarks.gpu`."""
