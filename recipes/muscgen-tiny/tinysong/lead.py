@@ -49,7 +49,7 @@ def motif(voice: Voice, kind: str, draws: random.Random, *, riff: bool) -> Motif
     """kind: of rhythms.MELODIES, or of BROKEN."""
     three = voice.slots != 16
     if kind in rhythms.BROKEN:
-        pattern = rhythms.BROKEN["broken" if three else kind][: voice.slots]
+        pattern = rhythms.BROKEN["broken" if three and kind != "slow broken" else kind][: voice.slots]
         figure = draws.choice(rhythms.FIGURES_IN_THREE if three else rhythms.FIGURES)
         base = voice.low + draws.randrange(0, 7)
         return Motif("aaaa", {"a": pattern}, {}, (base,) * 4, figure)

@@ -61,7 +61,12 @@ ENDING = {  # of which kind a phrase's last bar is; what is not here ends evenly
 }  # fmt: skip
 THREE = {"slow": "three slow", "synth": "three slow", "even": "three", "syncopated": "three"}  # else fast
 # Broken chords: steps on the ladder of the chord's tones, low to high, begun anew in each bar.
-BROKEN = {"broken": "x-" * 8, "quick broken": "x" * 16, "montuno": "x.xxx.xx.xx.xx.x"}
+BROKEN = {
+    "slow broken": "x---" * 4,
+    "broken": "x-" * 8,
+    "quick broken": "x" * 16,
+    "montuno": "x.xxx.xx.xx.xx.x",
+}
 FIGURES = (
     (0, 1, 2, 3, 4, 3, 2, 1), (0, 2, 1, 3, 2, 4, 3, 2), (0, 1, 2, 1, 3, 2, 1, 2), (0, 2, 3, 4, 0, 2, 3, 4),
     (0, 1, 2, 3, 0, 1, 2, 3), (3, 2, 1, 0, 3, 2, 1, 0), (0, 2, 1, 2, 0, 2, 1, 2), (0, 2, 4, 3, 5, 4, 3, 2),

@@ -18,8 +18,9 @@ from muscgen.data.spoken import beside
 from tinysong import meaning
 from tinysong.composer import compose
 from tinysong.render import sound
+from tinysong.saying import moods
 from tinysong.score import Score
-from tinysong.words import caption, moods
+from tinysong.words import caption
 
 SPLITS = ("train", "valid", "test")
 _LICENCE = "CC0-1.0"  # of the pieces; the sounds of instruments are FluidR3's, whose licence names its author

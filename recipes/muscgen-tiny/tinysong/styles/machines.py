@@ -56,8 +56,10 @@ MACHINES = {
         ("piano", "piano", "flute", "flute", "music box", "square lead", "synth lead", "vibraphone",
         "acoustic guitar", "harp"),
         ("riff", "broken", "even"), ("strings", "synth pad", "choir", ""), (PAD,), ("sub bass",),
-        ("R---------R-----", "R-----R---------", ROOT, "R---..R---R-..O-"), ("electronic",),
-        ("k.H.H.H.s.H.H.k.", "k.H.H.k.s.H.H.HH", "k.HHH.H.s.HKH.HH", "k.H.HHH.s.k.H.HH"), scale="pentatonic",
+        ("R---------R-----", "R-----R---------", ROOT, "R---..R---R-..O-", "R---R---R---R---",
+        "R---F---R-----F-"), ("electronic",),
+        ("k.H.H.H.s.H.H.k.", "k.H.H.k.s.H.H.HH", "k.HHH.H.s.HKH.HH", "k.H.HHH.s.k.H.HH", "k.HHs.H.H.kHs.HH",
+        "k.H.s.HHk.k.s.HH", "k.HHs.HHk.HHs.HH"), scale="pentatonic",
         riff=True,
     ),
     "house": Style(

@@ -44,8 +44,9 @@ QUIET = {
         (9, 10, 11, 12, 12), 0.4, ("I I IV IV", "I IV I IV", "I IV I V", "IM7 IVM7 IM7 IVM7", "I iii IV I"),
         ("i i bVI bVI", "i bVI i bVII", "i v i iv", "i iv i v"),
         ("flute", "vibraphone", "harp", "harp", "piano", "piano", "music box", "clarinet", "violin", ""),
-        ("slow", "slow", "broken"), ("synth pad",) * 3 + ("choir", "strings"), (PAD,),
-        ("sub bass", "synth bass", "cello", ""), (ROOT, "R-------R-------"), scale="pentatonic",
+        ("slow", "slow", "slow broken", "broken"), ("synth pad",) * 3 + ("choir", "strings"), (PAD,),
+        ("sub bass", "synth bass", "cello", ""), (ROOT, "R-------R-------", "R---R---R---R---"),
+        scale="pentatonic",
     ),
     "cinematic": Style(
         (8, 9, 10, 11, 12), 0.5, ("I V vi IV", "I iii IV V", "I bVI bVII I", "I IV vi V"),
@@ -74,9 +75,10 @@ QUIET = {
     ),
     "lullaby": Style(
         (8, 9, 10, 11, 12), 0.15, ("I V I IV", "I IV I V", "I vi IV V", "I I V7 V7 V7 V7 I I"),
-        ("i iv V7 i", "i bVI iv V7"), ("music box",) * 8 + ("harp", "vibraphone"), ("broken", "even", "fast"),
-        ("", "", "strings", "synth pad", "piano"), (PAD, HALF), ("", "", "piano", "cello"),
-        (ROOT, ROOT_FIFTH),
+        ("i iv V7 i", "i bVI iv V7"), ("music box",) * 8 + ("harp", "vibraphone"),
+        ("broken", "slow broken", "even", "slow"),
+        ("", "", "strings", "synth pad", "piano"), (PAD, HALF, QUARTER), ("", "", "piano", "cello"),
+        (ROOT, ROOT_FIFTH, "R---F---R---F---", "R---F---F---"),
         beats=(4, 4, 3),
     ),
     "celtic": Style(
