@@ -102,6 +102,19 @@ def test_a_report_counts_by_licence_and_reason(prepared):
     assert found.examples["unreadable"][0]["path"] == "bob/bad.wav"
 
 
+def test_tracks_whose_licence_asks_for_no_name_are_a_line_an_author(tmp_path):
+    root = tmp_path / "songs"
+    for n, (artist, licence) in enumerate([("Ada", "CC0-1.0"), ("Ada", "CC0-1.0"), ("Bob", "CC-BY-4.0")]):
+        write(root / f"{n}.wav", n)
+        (root / f"{n}.json").write_text(json.dumps({"artist": artist, "license": licence}))
+    prepare("folder", root, tmp_path / "out")
+    page, table = write_attribution(Place(tmp_path / "out"), "")
+    bob, ada = page.read_text().splitlines()[-2:]
+    assert "| Bob | CC-BY-4.0 |" in bob
+    assert ada == "| 2 tracks |  | Ada | CC0-1.0 |  | Ada (CC0-1.0) |"
+    assert len(table.read_text().splitlines()) == 4
+
+
 def test_the_table_of_whom_to_name_is_safe_to_open(tmp_path):
     root = tmp_path / "songs"
     write(root / "one.wav", 1)

@@ -23,8 +23,11 @@ from muscgen.data.revoking import revoke
 from muscgen.data.run import Wish
 from muscgen.data.run import prepare as run
 from muscgen.errors import ConfigurationError, InvalidRequest
+from muscgen.models.card import read_card
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.training.sounds import sounds
+from muscgen.training import codec_loop, loop
+from muscgen.training.codec_config import CodecTraining
+from muscgen.training.config import Config
 
 LICENCE = "CC-BY-4.0"
 
@@ -236,8 +239,19 @@ def test_the_command_prepares_packs_without_the_extra(tmp_path, revision, monkey
     assert "1 of 1 tracks are in" in done.stdout
 
 
-def test_who_learns_from_sound_is_told_that_there_is_none(tmp_path, revision):
+def test_who_learns_from_codes_takes_them_and_who_needs_sound_is_told_that_there_is_none(tmp_path, revision):
     root = pack(tmp_path / "songs" / "one", revision, [drawn(0)])
     prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
-    with pytest.raises(ConfigurationError, match="holds codes without sounds"):
-        sounds([*(tmp_path / "out" / "shards").glob("*.tar")], 32_000, 1)
+    usual = {
+        "id": "ours/x",
+        "out": tmp_path / "model",
+        "data": (tmp_path / "out",),
+        "base": str(MUSCGEN_TINY),
+    }
+    base = read_card(MUSCGEN_TINY)
+    [clip] = loop.plan(Config(**usual), base).data[0].clips["train"]
+    assert np.array_equal(clip.codes(), drawn(0))
+    assert codec_loop.plan(CodecTraining(**usual), base).data[0].clips["train"]
+    for learn in ("decoder", "all"):
+        with pytest.raises(ConfigurationError, match="holds codes without sounds"):
+            codec_loop.plan(CodecTraining(**usual, learn=learn), base)

@@ -18,11 +18,12 @@ from muscgen.data.trained import models_of
 from muscgen.errors import InvalidRequest
 
 _EXAMPLES = 3
+_ASK_NO_NAME = frozenset({"CC0-1.0", "CC-PDM-1.0", "CC-PDDC"})
 _IN = b'"decision":"in"'
 _HEAD = """# Attribution
 
 The tracks that this data set is made of, with their authors and licences. Publish this table with every model
-that was trained on it.
+that was trained on it. Tracks whose licence asks for no name stand together, a line an author.
 
 | track | title | artist | licence | source | attribution |
 |---|---|---|---|---|---|
@@ -96,14 +97,27 @@ def write_attribution(place: Place, text_attribution: str) -> tuple[Path, Path]:
     with files.written(markdown) as page, files.written(table) as rows:
         page.write(_HEAD.encode())
         rows.write(_csv_line(("track", "title", "artist", "licence", "licence_url", "source", "attribution")))
+        unnamed: Counter[tuple[str, str]] = Counter()
         for entry in entries(place, only_in=True):
             source = entry.url or entry.path
             cells = (entry.id, entry.title, entry.artist, entry.license, source, entry.attribution)
-            page.write(("| " + " | ".join(map(_cell, cells)) + " |\n").encode("utf-8", "backslashreplace"))
             rows.write(_csv_line((*cells[:4], entry.license_url, *cells[4:])))
+            if entry.license in _ASK_NO_NAME:
+                unnamed[entry.artist, entry.license] += 1
+            else:
+                page.write(_row(cells))
+        for (artist, license_), count in unnamed.items():
+            tracks = f"{count:,} track{'s' if count > 1 else ''}"
+            page.write(
+                _row((tracks, "", artist, license_, "", f"{artist} ({license_})" if artist else license_))
+            )
         if text_attribution:
             page.write(f"\nCaptions and labels: {text_attribution}.\n".encode())
     return markdown, table
+
+
+def _row(cells: tuple[str, ...]) -> bytes:
+    return ("| " + " | ".join(map(_cell, cells)) + " |\n").encode("utf-8", "backslashreplace")
 
 
 def _cell(text: str) -> str:
