@@ -1,7 +1,10 @@
 #!/usr/bin/env python
-"""muscgen-tiny from nothing: a free SoundFont in, a checkpoint out. See README.md beside it.
+"""muscgen-tiny's next version: songs composed, a free SoundFont, the shipped model in; a checkpoint out.
 
 python recipes/muscgen-tiny/make.py --scale smoke --out tiny
+python recipes/muscgen-tiny/make.py --scale gpu --out tiny --only base,songs,data,language_model
+
+See README.md beside it.
 """
 
 from __future__ import annotations
@@ -19,32 +22,39 @@ NEEDED = "Debian's packages fluidsynth and fluid-soundfont-gm, and pip install '
 def main() -> int:
     from tinysong import render
     from tinysong.scales import SCALES
-    from tinysong.stages import Kitchen, cook
+    from tinysong.stages import PLAYED, STAGES, Kitchen, cook
 
+    names = [stage.__name__ for stage in STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scale", choices=SCALES, default="smoke", help="how much of everything")
     parser.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
     parser.add_argument("--id", default="ours/tiny", help="of the model that is made")
+    parser.add_argument("--stereo", action="store_true", help="the stereo twin")
+    parser.add_argument("--only", default="", metavar="STAGES", help=f"some of {','.join(names)}")
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="songs at once")
     given = parser.parse_args()
-    if render.program() is None or not given.soundfont.is_file():
+    only = [name for name in given.only.split(",") if name]
+    if unknown := [name for name in only if name not in names]:
+        parser.error(f"--only: there is no stage {', '.join(unknown)}; there are {', '.join(names)}")
+    played = PLAYED & set(only or names) and not (given.out / "done" / "rendered").is_file()
+    if played and (render.program() is None or not given.soundfont.is_file()):
         print(f"there is no fluidsynth, or no {given.soundfont}; needed: {NEEDED}", file=sys.stderr)
         return 1
     given.out.mkdir(parents=True, exist_ok=True)
-    scale = given.out / "scale"
-    if scale.is_file() and scale.read_text() != given.scale:
-        print(f"{given.out} was begun at scale {scale.read_text()}; take another folder", file=sys.stderr)
+    begun, word = given.out / "scale", given.scale + (" in stereo" if given.stereo else "")
+    if begun.is_file() and begun.read_text() != word:
+        print(f"{given.out} was begun at scale {begun.read_text()}; take another folder", file=sys.stderr)
         return 1
-    scale.write_text(given.scale)
+    begun.write_text(word)
+    scale, out = SCALES[given.scale], given.out.absolute()
     try:
-        cook(
-            Kitchen(given.out.absolute(), SCALES[given.scale], given.soundfont, max(1, given.jobs), given.id)
-        )
+        cook(Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo), only)
     except subprocess.CalledProcessError as error:
         print(f"stopped, exit code {error.returncode}; the same command goes on", file=sys.stderr)
         return 1
-    print(f'muscgen generate "..." -o song.wav --model {given.out / "model"}')
+    if (out / "done" / "packed").is_file():
+        print(f'muscgen generate "..." -o song.wav --model {given.out / "model"}')
     return 0
 
 

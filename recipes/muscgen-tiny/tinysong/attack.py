@@ -4,10 +4,12 @@ The shipped codec's notes were measured by windows of 40 ms, half of the first o
 So every attack came out as a slow swell. Here each instrument's notes are played by FluidSynth and by the
 codec, both loudnesses are followed every 5 ms, and the sound of its first ages is made louder or softer until
 the second is the first, as far as the codec's windows allow. Later ages, and which partials sound, stay.
+The gains that came of it lie in attacks.json, so that a base is the same, and made, where no FluidSynth is.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +26,7 @@ from tinysong.dynamics import OSCILLATORS
 from tinysong.render import sound
 from tinysong.score import Note, Part, Score
 
+STORED = Path(__file__).with_name("attacks.json")
 _EARLY = 7  # frames: ages that begin later stay
 _FRAMES, _SLOTS, _NOTES = 24, 8, 5  # of an envelope; sixteenths between notes, of 12 frames
 _BIN = 160  # samples
@@ -57,12 +60,22 @@ def voices() -> Iterator[Voice]:
             yield Voice(part, book, name, ages, mine)
 
 
+def measured(codec: Any, soundfont: Path) -> dict[str, dict[str, list[float]]]:  # noqa: ANN401
+    """Gains by part and instrument, as attacks.json holds them. Raises CalledProcessError of FluidSynth."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for voice in voices():
+        of_part = found.setdefault(voice.part, {})
+        of_part[voice.name] = [round(float(gain), 4) for gain in gains(codec, voice, soundfont)]
+    return found
+
+
 @torch.no_grad()
-def sharpen(codec: Any, soundfont: Path) -> None:  # noqa: ANN401  (transformers' EncodecModel)
-    """In place. Raises CalledProcessError of FluidSynth."""
+def sharpen(codec: Any) -> None:  # noqa: ANN401  (transformers' EncodecModel)
+    """In place, by the stored gains."""
+    stored = json.loads(STORED.read_text("utf-8"))
     for voice in voices():
         codebook = codec.quantizer.layers[voice.book].codebook
-        for age, gain in enumerate(gains(codec, voice, soundfont)):
+        for age, gain in enumerate(stored[voice.part][voice.name]):
             codebook.embed[torch.from_numpy(voice.codes[:, age]), :OSCILLATORS] *= gain
         codebook.embed_avg.copy_(codebook.embed)
 

@@ -27,16 +27,16 @@ _KEPT = 3.0  # added to the forget gates of half of the units: they hear across 
 _SEED = 20
 
 
-def make(base: Path, out: Path, soundfont: Path) -> None:
+def make(base: Path, out: Path) -> None:
     """`base` is the shipped model; `out` becomes one that plays loud and soft, with the SoundFont's attacks,
-    and whose encoder has all to learn. Raises CalledProcessError of FluidSynth."""
+    and whose encoder has all to learn."""
     from transformers import MusicgenForConditionalGeneration
 
     with quiet():
         model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
             base, dtype=torch.float32, local_files_only=True
         )
-        attack.sharpen(model.audio_encoder, soundfont)
+        attack.sharpen(model.audio_encoder)
         dynamics.add(model.audio_encoder)
         dynamics.speak(model.decoder)
         model.audio_encoder = widened(model.audio_encoder)

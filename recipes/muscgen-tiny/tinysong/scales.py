@@ -1,4 +1,4 @@
-"""How much of everything: one word for a try, a night or what a model is made of."""
+"""How much of everything: one word for a try, a night, or an hour of a GPU."""
 
 from __future__ import annotations
 
@@ -6,51 +6,102 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """Of one of the two trainings."""
+class Stage:
+    """A part of the language model's training; the names are those of docs/training.md."""
+
+    share: float
+    window_s: float
+    batch: int
+    openings: float
+
+
+@dataclass(frozen=True, slots=True)
+class Singing:
+    """The language model's training, from the shipped one's weights."""
+
+    steps: int
+    learning_rate: float
+    stages: tuple[Stage, ...]
+    average: float
+    warmup_steps: int
+    every_steps: int
+    least: float = 0.02
+    text_rate: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The encoder's training. rendered: windows of real sound. changed: of windows, see [hearing]."""
 
     steps: int
     batch: int
     window_s: float
     learning_rate: float
     every_steps: int
+    rendered: float = 0.5
+    changed: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """songs: by split, of so many seconds each. prompts: that judge the model, with songs of judged_s."""
+    """composed, rendered: songs by split, of so many seconds. prompts: that judge, with songs of judged_s."""
 
-    songs: dict[str, int]
+    composed: dict[str, int]
+    rendered: dict[str, int]
     seconds: float
-    ears: Training
-    lm: Training
+    lm: Singing
+    ears: Listening
     prompts: int
     judged_s: float
 
 
 SCALES = {
     "smoke": Scale(
-        songs={"train": 3, "valid": 1, "test": 2},
+        composed={"train": 24, "valid": 4, "test": 0},
+        rendered={"train": 2, "valid": 1, "test": 2},
         seconds=4.0,
-        ears=Training(steps=2, batch=1, window_s=0.6, learning_rate=1e-3, every_steps=2),
-        lm=Training(steps=2, batch=1, window_s=2.0, learning_rate=1e-3, every_steps=2),
+        lm=Singing(
+            steps=2,
+            learning_rate=1e-4,
+            stages=(Stage(1, 1.0, 2, 0.5), Stage(1, 2.0, 1, 0.5)),
+            average=0.5,
+            warmup_steps=0,
+            every_steps=2,
+        ),
+        ears=Listening(steps=2, batch=1, window_s=0.6, learning_rate=1e-3, every_steps=2),
         prompts=2,
         judged_s=2.0,
     ),
     "night": Scale(
-        songs={"train": 600, "valid": 24, "test": 48},
+        composed={"train": 10_000, "valid": 100, "test": 0},
+        rendered={"train": 300, "valid": 24, "test": 48},
         seconds=30.0,
-        ears=Training(steps=4_000, batch=4, window_s=4.0, learning_rate=1e-3, every_steps=500),
-        lm=Training(steps=3_000, batch=8, window_s=8.0, learning_rate=1e-3, every_steps=500),
+        lm=Singing(
+            steps=3_000,
+            learning_rate=3e-4,
+            stages=(Stage(2, 8.0, 8, 0.3), Stage(1, 30.0, 2, 0.6)),
+            average=0.995,
+            warmup_steps=50,
+            every_steps=500,
+        ),
+        ears=Listening(steps=4_000, batch=4, window_s=4.0, learning_rate=1e-3, every_steps=500),
         prompts=48,
         judged_s=10.0,
     ),
-    "full": Scale(
-        songs={"train": 6_000, "valid": 48, "test": 48},
+    "gpu": Scale(
+        composed={"train": 40_000, "valid": 200, "test": 0},
+        rendered={"train": 300, "valid": 24, "test": 48},
         seconds=30.0,
-        ears=Training(steps=40_000, batch=8, window_s=6.0, learning_rate=1e-3, every_steps=2_000),
-        lm=Training(steps=40_000, batch=16, window_s=30.0, learning_rate=1e-3, every_steps=2_000),
+        lm=Singing(
+            steps=3_000,
+            learning_rate=5e-4,
+            stages=(Stage(2, 10.0, 96, 0.3), Stage(1, 30.0, 32, 0.6)),
+            average=0.998,
+            warmup_steps=100,
+            every_steps=1_000,
+        ),
+        ears=Listening(steps=1_500, batch=16, window_s=4.0, learning_rate=1e-3, every_steps=500),
         prompts=48,
-        judged_s=30.0,
+        judged_s=10.0,
     ),
 }

@@ -25,7 +25,7 @@ from tinysong.words import caption
 SPLITS = ("train", "valid", "test")
 _LICENCE = "CC0-1.0"  # of the pieces; the sounds of instruments are FluidR3's, whose licence names its author
 _ARTIST = "muscgen-tiny's composer, book of {split}; instruments: FluidR3 by Frank Wen (MIT licence)"
-_FIRST_SEED = {"train": 1_000_000, "valid": 2_000_000, "test": 3_000_000}  # never alike
+FIRST_SEED = {"train": 1_000_000, "valid": 2_000_000, "test": 3_000_000}  # never alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def _made(folder: Folder, wanted: tuple[str, int]) -> None:
     path = folder.path / split / f"{number:06d}.wav"
     if path.is_file():
         return
-    seed = _FIRST_SEED[split] + number
+    seed = FIRST_SEED[split] + number
     score = compose(seed, folder.seconds)
-    write(path.with_suffix(".json"), json.dumps(_said(score, seed, split), indent=1).encode())
+    write(path.with_suffix(".json"), json.dumps(said(score, seed, split, _ARTIST), indent=1).encode())
     with written(beside(path)) as file:
         np.savez_compressed(file, books=np.array(folder.books), codes=score.codes())
     with written(path) as file:
@@ -61,11 +61,12 @@ def _made(folder: Folder, wanted: tuple[str, int]) -> None:
         soundfile.write(file, samples, meaning.RATE_HZ, format="WAV", subtype="PCM_16")
 
 
-def _said(score: Score, seed: int, split: str) -> dict[str, Any]:
+def said(score: Score, seed: int, split: str, artist: str) -> dict[str, Any]:
+    """What its owner says of it; artist: with a place for the split."""
     players = (score.lead, score.harmony, score.bass, f"{score.kit} drums" if score.kit else "")
     return {
         "title": f"{score.style} {seed}",
-        "artist": _ARTIST.format(split=split),
+        "artist": artist.format(split=split),
         "license": _LICENCE,
         "split": split,
         "description": caption(score, seed),

@@ -1,12 +1,17 @@
-"""The recipe's stages, one after the other; each goes on where it was when it was killed."""
+"""The recipe's stages, one after the other; each goes on where it was when it was killed.
+
+All that a stage takes and leaves lies below one folder, so stages may run on several machines: songs are
+composed and learnt where a GPU is, and rendered where FluidSynth is.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,23 +19,36 @@ from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.registry import BUILTIN
-from tinysong import ears
-from tinysong.scales import Scale, Training
+from tinysong import ears, settings, twin
+from tinysong.packs import Packs
+from tinysong.scales import Scale
 from tinysong.songs import Folder
 
 SHIPPED, WORSE = "muscgen-tiny", 3  # the exit code of `muscgen evaluate` for a regression
 _SONGS_EACH = 100  # lines of progress
+_KEPT = ("model.safetensors", "config.json", "generation_config.json", "preprocessor_config.json")
+_KEPT += ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "MODEL.md", "ATTRIBUTION.md")
 
 
 @dataclass(frozen=True, slots=True)
 class Kitchen:
-    """Where all of it lies, of which size, and by which SoundFont."""
+    """Where all of it lies, of which size, in how many channels, and by which SoundFont."""
 
     out: Path
     scale: Scale
     soundfont: Path
     jobs: int
     id: str
+    stereo: bool = False
+
+    @property
+    def start(self) -> Path:
+        """The model that songs are composed for, and that goes on learning."""
+        return self.out / ("twin" if self.stereo else "base")
+
+    @property
+    def books(self) -> str:
+        return books_revision(Checkpoint(self.start))
 
     def muscgen(self, *words: object, may: tuple[int, ...] = (0,)) -> None:
         """One of the project's commands. Raises CalledProcessError for another exit code."""
@@ -41,66 +59,96 @@ class Kitchen:
             raise subprocess.CalledProcessError(code, command)
 
 
-def cook(kitchen: Kitchen) -> None:
-    """All stages that are not done; one that is done left a file of its name."""
+def cook(kitchen: Kitchen, only: Collection[str] = ()) -> None:
+    """All stages that are not done, or some of them; one that is done left a file of its name."""
     for stage in STAGES:
         done = kitchen.out / "done" / stage.__name__
-        if done.is_file():
+        if done.is_file() or (only and stage.__name__ not in only):
             continue
         began = time.monotonic()
         print(f"== {stage.__name__}: {stage.__doc__}", flush=True)
         stage(kitchen)
-        write(done, json.dumps({"took_s": round(time.monotonic() - began, 1)}).encode())
+        took_s = round(time.monotonic() - began, 1)
+        write(done, json.dumps({"took_s": took_s}).encode())
+        print(f"   {stage.__name__} took {took_s:g} s", flush=True)
 
 
 def base(kitchen: Kitchen) -> None:
     """the shipped model with loudness, sharper attacks, and a name for every code"""
-    ears.make(BUILTIN / SHIPPED, kitchen.out / "base", kitchen.soundfont)
+    ears.make(BUILTIN / SHIPPED, kitchen.out / "base")
+    if kitchen.stereo:
+        twin.make(kitchen.out / "base", kitchen.out / "twin")
 
 
 def songs(kitchen: Kitchen) -> None:
-    """pieces composed, and played by FluidSynth"""
+    """pieces composed, as codes"""
+    packs = Packs(kitchen.out / "songs", kitchen.scale.seconds, kitchen.books, kitchen.stereo)
+    for count in packs.fill(kitchen.scale.composed, kitchen.jobs):
+        print(f"{count} songs", flush=True)
+
+
+def data(kitchen: Kitchen) -> None:
+    """rights, captions and splits of the songs"""
+    set_ = ("data", "prepare", "codes", kitchen.out / "songs", "--out", kitchen.out / "data")
+    kitchen.muscgen(*set_, "--use", "commercial", "--codec", kitchen.start)
+
+
+def language_model(kitchen: Kitchen) -> None:
+    """the shipped language model goes on with the songs"""
+    config, size = kitchen.out / "lm.toml", kitchen.scale.lm
+    write(config, settings.singing(size).encode())
+    places = ("--data", kitchen.out / "data", "--base", kitchen.start, "--out", kitchen.out / "lm")
+    words = ("finetune", "--method", "full", "--config", config, "--id", f"{kitchen.id}-lm")
+    kitchen.muscgen(*words, *places, "--steps", size.steps)
+
+
+def rendered(kitchen: Kitchen) -> None:
+    """pieces played by FluidSynth, with their codes"""
     books = books_revision(Checkpoint(kitchen.out / "base"))
-    folder = Folder(kitchen.out / "songs", kitchen.scale.seconds, kitchen.soundfont, books)
-    for count in folder.fill(kitchen.scale.songs, kitchen.jobs):
+    folder = Folder(kitchen.out / "rendered", kitchen.scale.seconds, kitchen.soundfont, books)
+    for count in folder.fill(kitchen.scale.rendered, kitchen.jobs):
         if count % _SONGS_EACH == 0:
             print(f"{count} songs", flush=True)
 
 
-def data(kitchen: Kitchen) -> None:
-    """rights, captions and codes of every song, for the encoder"""
-    _prepare(kitchen, "data", kitchen.out / "base")
+def sound(kitchen: Kitchen) -> None:
+    """rights and codes of what was played"""
+    if kitchen.stereo:
+        return  # its codes are of one channel: the twin's encoder learns from its decoder's sound
+    set_ = ("data", "prepare", "folder", kitchen.out / "rendered", "--out", kitchen.out / "sound")
+    codec = ("--codec", kitchen.out / "base", "--workers", kitchen.jobs)
+    kitchen.muscgen(*set_, "--use", "commercial", *codec)
 
 
 def encoder(kitchen: Kitchen) -> None:
-    """codes are heard in the sound that they make"""
-    words = ("train", "codec", "--learn", "encoder", "--id", f"{kitchen.id}-ears")
-    _train(kitchen, words, "base", "ears", kitchen.scale.ears, samples=False)
-
-
-def data_again(kitchen: Kitchen) -> None:
-    """the same songs, under the codec that hears"""
-    _prepare(kitchen, "data", kitchen.out / "ears")
-
-
-def language_model(kitchen: Kitchen) -> None:
-    """songs are learnt from nothing"""
-    words = ("train", "lm", "--id", kitchen.id)
-    _train(kitchen, words, "ears", "model", kitchen.scale.lm, samples=True)
+    """sound becomes codes that the language model speaks"""
+    config, size = kitchen.out / "ears.toml", kitchen.scale.ears
+    write(config, settings.listening(size, sound=not kitchen.stereo).encode())
+    heard = kitchen.out / ("data" if kitchen.stereo else "sound")
+    places = ("--data", heard, "--base", kitchen.out / "lm", "--out", kitchen.out / "ears")
+    words = ("train", "codec", "--learn", "encoder", "--config", config, "--id", kitchen.id)
+    kitchen.muscgen(*words, *places, "--steps", size.steps)
 
 
 def packed(kitchen: Kitchen) -> None:
-    """half the bytes, as the shipped model lies on the disk"""
-    ears.halve(kitchen.out / "model")
+    """a model and no more, in half the bytes, as the shipped one lies on the disk"""
+    model = kitchen.out / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    model.mkdir()
+    for name in _KEPT:
+        if (kitchen.out / "ears" / name).is_file():
+            shutil.copyfile(kitchen.out / "ears" / name, model / name)
+    ears.halve(model)
+    write(model / "card.toml", (kitchen.out / "ears" / "card.toml").read_bytes())
 
 
 def judged(kitchen: Kitchen) -> None:
     """the shipped model and this one, on prompts that neither was trained on"""
-    lines = sorted((kitchen.out / "songs" / "test").glob("*.json"))[: kitchen.scale.prompts]
+    lines = sorted((kitchen.out / "rendered" / "test").glob("*.json"))[: kitchen.scale.prompts]
     asked = [json.loads(path.read_text())["description"] for path in lines]
     prompts = kitchen.out / "prompts.txt"
     write(prompts, "\n".join([*asked, ""]).encode())
-    held = ("--prompts", prompts, "--reference", kitchen.out / "songs" / "test")
+    held = ("--prompts", prompts, "--reference", kitchen.out / "rendered" / "test")
     judge = (*held, "--duration", kitchen.scale.judged_s)
     stored = kitchen.out / "shipped.json"
     kitchen.muscgen(
@@ -122,28 +170,9 @@ def card(kitchen: Kitchen) -> None:
 
 
 STAGES: tuple[Callable[[Kitchen], None], ...] = (
-    *(base, songs, data, encoder, data_again, language_model, packed, judged, card),
+    *(base, songs, data, language_model, rendered, sound, encoder, packed, judged, card),
 )
-
-
-def _prepare(kitchen: Kitchen, name: str, codec: Path) -> None:
-    set_ = ("data", "prepare", "folder", kitchen.out / "songs", "--out", kitchen.out / name)
-    kitchen.muscgen(*set_, "--use", "commercial", "--codec", codec, "--workers", kitchen.jobs)
-
-
-def _train(
-    kitchen: Kitchen, words: tuple[str, ...], start: str, out: str, size: Training, *, samples: bool
-) -> None:
-    """Steps are told here, the rest in a file, as both trainings read one."""
-    config = kitchen.out / f"{out}.toml"
-    lines = [
-        *("[optimiser]", f"batch = {size.batch}", f"learning_rate = {size.learning_rate}", "[saving]"),
-        *(f"every_steps = {size.every_steps}", f"sample_s = {min(4.0, size.window_s) if samples else 0.0}"),
-    ]
-    write(config, "\n".join([*lines, ""]).encode())
-    places = ("--config", config, "--data", kitchen.out / "data", "--base", kitchen.out / start)
-    sizes = ("--steps", size.steps, "--window", size.window_s)
-    kitchen.muscgen(*words, *places, "--out", kitchen.out / out, *sizes)
+PLAYED = frozenset({"rendered"})  # where FluidSynth is needed
 
 
 def _measures(folder: Path) -> dict[str, float]:
