@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tiny import oracle, random_checkpoint
 from typer.testing import CliRunner
 
 from muscgen.cli.app import app
+from muscgen.data import manifest as manifests
 from muscgen.models.card import read_card
 from muscgen.models.registry import BUILTIN
 
@@ -78,6 +80,56 @@ def test_the_stored_baseline_is_of_the_shipped_model_and_judges_all_its_prompts(
     assert {"tempo", "key", "instruments", "bad_songs", "fad_mel"} <= set(stored["measures"])
 
 
+def test_packs_of_songs_that_are_there_are_not_made_again(tmp_path):
+    from tinysong.composer import compose
+    from tinysong.packs import Packs
+
+    from muscgen.data.readers import packs as files
+
+    folder = Packs(tmp_path / "songs", 2.0, "books")
+    counts = {"train": 3, "valid": 1, "test": 0}
+    assert list(folder.fill(counts, 1)) == [3, 4]
+    [train, valid] = sorted(folder.path.glob("*.npz"))
+    pack = files.opened(train)
+    first, frames = pack.spans[1]
+    assert pack.books == "books"
+    assert np.array_equal(pack.codes[:, first : first + frames], compose(1_000_001, 2.0).codes())
+    assert len(train.with_name("train-000000.jsonl").read_text().splitlines()) == 3
+    stamp = train.stat().st_mtime_ns
+    valid.unlink()  # as if killed before it
+    assert list(folder.fill(counts, 1)) == [3, 4]
+    assert train.stat().st_mtime_ns == stamp
+    assert valid.is_file()
+
+
+def test_a_stereo_twin_begins_as_the_mono_model_and_plays_both_channels(tmp_path):
+    from tinysong import twin
+    from tinysong.composer import compose
+
+    from muscgen.training.model import quiet
+
+    mono = random_checkpoint(tmp_path / "mono", seed=5)
+    twin.make(mono, tmp_path / "twin")
+    assert read_card(tmp_path / "twin").id == "mono-stereo"
+    codes = compose(3, 2).codes().astype(np.int64)
+    left, both = (torch.from_numpy(np.repeat(codes, n, axis=0)) for n in (1, 2))
+    models = [oracle(mono), oracle(tmp_path / "twin")]
+    text = torch.tensor([[5, 6, 1]])
+    with quiet(), torch.no_grad():
+        heard = [
+            model(input_ids=text, decoder_input_ids=one).logits
+            for model, one in zip(models, (left, both), strict=True)
+        ]
+    for channel in range(2):
+        torch.testing.assert_close(heard[1][channel::2], heard[0], atol=1e-3, rtol=1e-4)
+    asked = ["generate", "jazz", "-o", tmp_path / "song.wav", "--model", tmp_path / "twin", "--duration", 1]
+    sung = CliRunner().invoke(app, [*map(str, asked), "--home", str(tmp_path / "home"), "--backend", "onnx"])
+    assert sung.exit_code == 0, sung.output
+    samples, _ = soundfile.read(tmp_path / "song.wav")
+    assert samples.shape[1] == 2
+    assert not np.array_equal(samples[:, 0], samples[:, 1])
+
+
 @needs_soundfont
 def test_songs_that_are_there_are_not_made_again(tmp_path):
     from tinysong.songs import Folder
@@ -112,8 +164,7 @@ def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
     manifest = json.loads((out / "model" / "card.toml").read_text().split("manifests = ")[1].splitlines()[0])
     card = read_card(out / "model")
     assert list(card.stated.manifests) == manifest
-    assert manifest[-1] == read_manifest(out / "data")
-    assert len(manifest) == 2  # what the encoder learnt from, and what the language model did
+    assert manifest == [read_manifest(out / "data"), read_manifest(out / "sound")]
     assert card.license == "Apache-2.0 AND CC0-1.0"
     assert "FluidR3" in card.attribution
     assert "Frank Wen" in (out / "model" / "ATTRIBUTION.md").read_text()
@@ -121,7 +172,7 @@ def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
     assert manifest[-1] in page
     assert card.attribution.count("ATTRIBUTION.md") == 1
     assert "| tempo |" in page.split("## Judged")[1] or "| fad_mel |" in page.split("## Judged")[1]
-    assert (out / "model" / "model.safetensors").stat().st_size < 64_000_000
+    assert sum(path.stat().st_size for path in (out / "model").iterdir()) < 64_000_000
 
     asked = ["generate", "jazz", "-o", tmp_path / "song.wav", "--model", out / "model", "--duration", 1]
     sung = CliRunner().invoke(app, [*map(str, asked), "--home", str(tmp_path / "home"), "--backend", "onnx"])
@@ -138,9 +189,30 @@ def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
 
 
 def read_manifest(folder: Path) -> str:
-    from muscgen.data.manifest import read
+    return manifests.read(folder).sha256
 
-    return read(folder).sha256
+
+def test_a_stage_that_there_is_not_is_refused(tmp_path):
+    words = [sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", "--only", "songs,dinner"]
+    told = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, timeout=100)
+    assert told.returncode == 2
+    assert "there is no stage dinner; there are base, songs, data," in told.stderr
+
+
+def test_stages_that_need_no_soundfont_run_without_one(tmp_path):
+    """The stereo twin's, as far as its set."""
+    words = [
+        *(sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", "--stereo", "--jobs", "1"),
+        *("--soundfont", tmp_path / "none.sf2", "--only", "base,songs,data"),
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    made = subprocess.run(
+        [*map(str, words)], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert made.returncode == 0, made.stderr[-2_000:]
+    manifest = manifests.read(tmp_path / "out" / "data")
+    assert (manifest.channels, manifest.codec.codebooks, manifest.tracks) == (2, 8, 28)
+    assert "muscgen generate" not in made.stdout
 
 
 def test_without_a_soundfont_it_says_what_is_needed(tmp_path):
@@ -245,6 +317,8 @@ def test_notes_begin_as_they_do_in_the_soundfont(soft):
     off = [np.sqrt(np.mean((one - wanted)[:32] ** 2)) for one in (before, after)]
     assert off[1] < 0.7 * off[0]
     assert list(gains[3:]) == [1.0] * len(gains[3:])
+    stored = json.loads(attack.STORED.read_text())["lead"]["marimba"]
+    np.testing.assert_allclose(stored, gains, atol=0.01)
 
 
 def held_lead(frames):

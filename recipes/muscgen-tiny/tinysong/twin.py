@@ -1,4 +1,4 @@
-"""The stereo twin of a mono model: a codec for both channels, and a language model that begins as the mono one.
+"""The stereo twin of a mono model: one codec for both channels; its language model begins as the mono one.
 
 Codebooks lie left and right in turn. Each begins with the embeddings and the head of its mono codebook; the
 embeddings are halved, as twice as many are added up. So two channels that are alike are heard, and gone on
@@ -7,6 +7,7 @@ with, as the mono model would. That they differ is learnt.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from muscgen.models.card import CARD, read_card
 from muscgen.training.model import quiet
 
 CHANNELS = 2
+_OF_A_BOOK = re.compile(r"(?P<table>decoder\..*(?:embed_tokens|lm_heads))\.(?P<book>\d+)\.weight")
 _ITS_OWN = ("model.safetensors", "config.json", "MODEL.md", CARD)
 
 
@@ -48,13 +50,12 @@ def _doubled(base: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The weights, with two codebooks in place of each."""
     found: dict[str, torch.Tensor] = {}
     for name, tensor in base.state_dict().items():
-        for table, scale in (("embed_tokens.", 1 / CHANNELS), ("lm_heads.", 1.0)):
-            before, cut, after = name.partition(table)
-            if cut:
-                book, _, rest = after.partition(".")
-                for channel in range(CHANNELS):
-                    found[f"{before}{cut}{CHANNELS * int(book) + channel}.{rest}"] = tensor * scale
-                break
-        else:
+        part = _OF_A_BOOK.fullmatch(name)
+        if part is None:
             found[name] = tensor
+            continue
+        scale = 1.0 if part["table"].endswith("lm_heads") else 1 / CHANNELS
+        for channel in range(CHANNELS):
+            book = CHANNELS * int(part["book"]) + channel
+            found[f"{part['table']}.{book}.weight"] = tensor * scale
     return found
