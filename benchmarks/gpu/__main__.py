@@ -13,6 +13,7 @@ import gc
 import json
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,13 +94,20 @@ def main(arguments: list[str] | None = None) -> None:
         "made": card.describe(device) | {"date": f"{datetime.now(UTC):%Y-%m-%d}", "short": asked.short},
         "limits": {"read_gb_s": bench.limits.read_gb_s, "tflops": bench.limits.tflops},
     }
+    failed: list[str] = []
     for part in asked.parts:
         started = time.perf_counter()
-        _WORK[part](bench)
+        try:
+            _WORK[part](bench)
+        except Exception:  # noqa: BLE001  (what the other parts find is worth having)
+            traceback.print_exc()
+            failed.append(part)
         print(f"{part}: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
         asked.report.with_suffix(".json").write_text(json.dumps(bench.found, indent=1) + "\n")
         asked.report.write_text(report.text(bench.found))
     print(asked.report.read_text())
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
