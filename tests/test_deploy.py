@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from muscgen.models.leftout import BUILTIN, WEIGHTS
 from tests.operations.programs import program
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,11 @@ def pinned(name):
 
 @pytest.mark.parametrize(
     ("image", "left_out"),
-    [("api", {"huggingface-hub", "onnxruntime", "pillow"}), ("worker-cpu", set()), ("worker-cuda", set())],
+    [
+        ("api", {"huggingface-hub", "onnxruntime", "safetensors"}),
+        ("worker-cpu", set()),
+        ("worker-cuda", set()),
+    ],
 )
 def test_what_is_locked_is_what_the_project_needs(image, left_out):
     locked = pinned(image)
@@ -69,6 +74,13 @@ def test_whatever_an_image_is_built_of_is_locked():
     assert len(installs) == 4
     assert all("--require-hashes" in each or "--no-deps /wheels/" in each for each in installs)
     assert "--require-hashes" in (ROOT / "deploy/install").read_text()
+
+
+def test_the_api_alone_is_without_the_weights_of_the_model_that_comes_with_muscgen():
+    left = re.findall(r"\brm \S*/(muscgen/models/builtin/\S+)", DOCKERFILE)
+    assert [ROOT / "src" / path for path in left] == [BUILTIN / "muscgen-tiny" / WEIGHTS]
+    stages = re.split(r"(?m)^FROM ", DOCKERFILE)
+    assert [stage.split()[2] for stage in stages if "models/builtin" in stage] == ["api-files"]
 
 
 def test_what_the_recipe_copies_is_sent_to_the_builder():

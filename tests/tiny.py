@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muscgen.models.registry import BUILTIN
+from muscgen.models.leftout import BUILTIN
 
 if TYPE_CHECKING:
     from transformers import MusicgenConfig, MusicgenForConditionalGeneration

@@ -19,7 +19,7 @@ def main() -> int:
     from tinysong import attack
     from transformers import MusicgenForConditionalGeneration
 
-    from muscgen.models.registry import BUILTIN
+    from muscgen.models.leftout import BUILTIN
     from muscgen.training.model import quiet
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])

@@ -96,6 +96,17 @@ def test_without_pytorch_torch_is_refused_with_what_to_install():
     assert "muscgen[cuda]" in said
 
 
+def test_where_no_songs_can_be_made_it_is_said_what_is_missing():
+    said = program(
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from muscgen.backends import choose\n"
+        "try: choose('auto', 'cpu', 'fp32')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    assert said.startswith("ConfigurationError")
+    assert "pip install onnxruntime" in said
+
+
 def test_choosing_loads_no_runtime_that_is_not_chosen():
     said = program(
         "import sys\n"

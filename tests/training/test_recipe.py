@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from muscgen.cli.app import app
 from muscgen.data import manifest as manifests
 from muscgen.models.card import read_card
-from muscgen.models.registry import BUILTIN
+from muscgen.models.leftout import BUILTIN
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")

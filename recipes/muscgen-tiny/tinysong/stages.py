@@ -18,7 +18,7 @@ from pathlib import Path
 from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
-from muscgen.models.registry import BUILTIN
+from muscgen.models.leftout import BUILTIN
 from tinysong import ears, settings, twin
 from tinysong.packs import Packs
 from tinysong.scales import Scale

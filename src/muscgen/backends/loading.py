@@ -108,6 +108,12 @@ def _onnx(backend: BackendName, device: str, precision: Precision) -> Choice:
         raise ConfigurationError(f"the onnx backend has no device {device}: {reason}", param="device")
     if precision not in ("fp32", "int8"):
         raise _refused("onnx", precision)
+    if find_spec("onnxruntime") is None:
+        raise ConfigurationError(
+            "songs are made by ONNX Runtime here, and it is not installed: pip install onnxruntime",
+            param="backend",
+            suggestion="of the images, api makes no songs; worker-cpu and all do",
+        )
     return Choice("onnx", "cpu", precision)
 
 

@@ -77,7 +77,8 @@ def verify(
         from dataclasses import asdict
 
         from muscgen.fetching.keeping import verify
-        from muscgen.models.registry import BUILTIN, folders_by_id
+        from muscgen.models.leftout import BUILTIN
+        from muscgen.models.registry import folders_by_id
         from muscgen.settings import load
 
         path = load(home=home).models_path

@@ -14,8 +14,9 @@ from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFound
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.shelf import Shelf
 from muscgen.models.card import card_fields
+from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import Record, read_record
-from muscgen.models.registry import BUILTIN, folders_by_id
+from muscgen.models.registry import folders_by_id
 from muscgen.models.terms import shipped
 
 SESSION_REVISION = "revision"  # in each of the onnx backend's prepared sessions

@@ -23,8 +23,9 @@ from muscgen.fetching.places import open_source
 from muscgen.fetching.plan import Item, Plan, Source
 from muscgen.fetching.shelf import Shelf
 from muscgen.models.card import CARD, Card, read_card
+from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import RECORD, Acceptance, Kept, Record, read_record
-from muscgen.models.registry import BUILTIN, folders_by_id
+from muscgen.models.registry import folders_by_id
 from muscgen.models.terms import Terms
 from muscgen.models.writing import card_text
 from muscgen.rights import Rules, licensed

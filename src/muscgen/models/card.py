@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from muscgen.errors import CheckpointInvalid
 from muscgen.models.checkpoint import sha256
-from muscgen.models.folder import Folder, read_folder, weights_of
-from muscgen.models.layout import HEARING
+from muscgen.models.config import ModelConfig
+from muscgen.models.folder import read_outline, weights_of
 from muscgen.models.pins import check_pins
 from muscgen.models.record import Record, read_record
 from muscgen.models.terms import Stated, Terms
@@ -128,9 +128,8 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
     checkpoint = _base(folder, str(fields["base"]), bases) if adapted else folder
     adapter = folder / str(fields["adapter"]) if adapted else None
-    weights = read_folder(checkpoint)
-    config = weights.config
-    _check_modes(path, fields["modes"], weights)
+    config, hears = read_outline(checkpoint)
+    _check_modes(path, fields["modes"], config, hears=hears)
     try:
         stated, revision = _stated(fields), sha256(checkpoint, adapter)
         own = [] if adapted else weights_of(folder)
@@ -157,12 +156,12 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
         raise CheckpointInvalid(f"{path}: {error}") from error
 
 
-def _check_modes(path: Path, modes: object, weights: Folder) -> None:
+def _check_modes(path: Path, modes: object, config: ModelConfig, *, hears: bool) -> None:
     """Raises CheckpointInvalid for a mode that these weights cannot have."""
     named = modes if isinstance(modes, list) else []
-    if "melody" in named and weights.config.melody is None:
+    if "melody" in named and config.melody is None:
         raise CheckpointInvalid(f"{path}: modes has melody, and the checkpoint is no melody model")
-    if "continuation" in named and not any(name.startswith(HEARING) for name in weights.tensors):
+    if "continuation" in named and not hears:
         raise CheckpointInvalid(f"{path}: modes has continuation, and the checkpoint has no audio encoder")
 
 

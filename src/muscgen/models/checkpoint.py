@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from muscgen.errors import CheckpointInvalid
 from muscgen.models.adapter import Adapter, adapter_files
 from muscgen.models.folder import digest, read_folder, weights_of
 from muscgen.models.layout import HEARING, Layout, hearing, layout, unused
+from muscgen.models.leftout import revision_left_out
 from muscgen.models.record import read_record
 from muscgen.models.tensorfile import Shape, Stored
 
@@ -50,20 +52,27 @@ class Checkpoint:
         return self._learned.merged(name, direction) if self._learned else direction
 
     def sha256(self) -> str:
-        """Of all weight files in order, hex; of the one file's content where there is one."""
+        """The revision, see below."""
         return sha256(self.path, self.adapter)
 
 
 def sha256(path: Path, adapter: Path | None = None) -> str:
-    """The revision of a checkpoint: SHA-256 of its weight files' content, then of the adapter's, hex.
+    """The revision of a checkpoint, hex: SHA-256 of its weight files' content.
 
-    Of files that lie as they came, it is the one that was written down then.
+    With an adapter: of that and the adapter files' digest, so that it can be told without the weights.
     """
-    weights = weights_of(path)
-    record = None if adapter else read_record(path)
+    own = _own_sha256(path)
+    return hashlib.sha256((own + digest(adapter_files(adapter))).encode()).hexdigest() if adapter else own
+
+
+def _own_sha256(path: Path) -> str:
+    """Of files that lie as they came, as it was written down then; of those left out, as it is pinned."""
+    if pinned := revision_left_out(path):
+        return pinned
+    weights, record = weights_of(path), read_record(path)
     if record is not None and record.holds(path, weights):
         return record.revision
-    return digest([*weights, *(adapter_files(adapter) if adapter else ())])
+    return digest(weights)
 
 
 def _norm(direction: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from muscgen.models import audiocraft
 from muscgen.models.config import ModelConfig, read_config
+from muscgen.models.layout import HEARING
+from muscgen.models.leftout import WEIGHTS, left_out
 from muscgen.models.tensorfile import Stored, stored_tensors, weight_files
 
 _BLOCK_BYTES = 1 << 20
@@ -33,8 +35,21 @@ def read_folder(path: Path) -> Folder:
     return Folder(read_config(path), stored_tensors(path), path)
 
 
+def read_outline(path: Path) -> tuple[ModelConfig, bool]:
+    """Sizes, and whether the codec's encoder is there; the weights may have been left out.
+
+    Raises CheckpointInvalid naming what is missing or cannot be run.
+    """
+    if (terms := left_out(path)) is not None:
+        return read_config(path), "continuation" in terms.modes
+    folder = read_folder(path)
+    return folder.config, any(name.startswith(HEARING) for name in folder.tensors)
+
+
 def weights_of(path: Path) -> list[Path]:
-    """The files that hold a checkpoint's weights, in a fixed order."""
+    """The files that hold a checkpoint's weights, in a fixed order; where they would lie, if left out."""
+    if left_out(path) is not None:
+        return [path / WEIGHTS]
     return audiocraft.files(path) if audiocraft.is_audiocraft(path) else weight_files(path)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from muscgen import telemetry
 from muscgen.errors import CheckpointInvalid, ModelNotFound
 from muscgen.models.card import CARD, Card, card_fields, is_adapted, read_card
-
-BUILTIN = Path(__file__).parent / "builtin"
+from muscgen.models.leftout import BUILTIN
 
 Cards = Mapping[str, Card]
 CardList = list[Card]  # named here, for `list` is a method below

@@ -16,7 +16,8 @@ from muscgen.fetching.shelf import check_id
 from muscgen.fetching.terms import terms_of
 from muscgen.jobs.tasks import TaskKind
 from muscgen.models.card import Card
-from muscgen.models.registry import BUILTIN, folders_by_id
+from muscgen.models.leftout import BUILTIN
+from muscgen.models.registry import folders_by_id
 from muscgen.models.terms import Said
 
 router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[KNOWN])
