@@ -12,7 +12,6 @@ from tinysong.score import Score
 from tinysong.styles import STYLES, Style
 
 _TAKES = 6  # of a piece whose notes tell neither its key nor its tempo; the clearest is kept
-_BOTH = 3
 
 
 def compose(seed: int, seconds: float) -> Score:
@@ -21,16 +20,14 @@ def compose(seed: int, seconds: float) -> Score:
     name = facts.choice(sorted(STYLES))
     style = STYLES[name]
     blank = _facts(name, style, seconds, facts)
-    clearest, most = blank, -1
+    takes: list[tuple[bool, float, Score]] = []
     for take in range(_TAKES):
         draws = random.Random(seed * _TAKES + take)  # noqa: S311  (music, not keys)
         score = _played(replace(blank, form=[], traits=set(), notes=[], hits=[]), style, draws)
-        told = 2 * hearing.tells_key(score) + hearing.tells_tempo(score)
-        if told > most:
-            clearest, most = score, told
-        if told == _BOTH:
+        takes.append((hearing.tells_key(score), hearing.pulse_lead(score), score))
+        if takes[-1][0] and takes[-1][1] > 0:
             break
-    return clearest
+    return max(takes, key=lambda told: told[:2])[2]
 
 
 def _facts(name: str, style: Style, seconds: float, draws: random.Random) -> Score:

@@ -16,7 +16,7 @@ from tinysong import meaning
 from tinysong.score import Score
 
 _OPENING_S = 10.0
-_KEY_MARGIN, _TEMPO_MARGIN = 0.02, 0.08  # of likeness, before the next one; half the tempo needs none
+_KEY_MARGIN, _TEMPO_MARGIN, _HALF_MARGIN = 0.02, 0.08, 0.04  # before the next one; half the tempo
 _OVERTONES = ((0, 1.0), (7, 0.12), (4, 0.04))  # the third and the fifth: semitones above, energy
 _POWER = 0.25  # of energies, so that loud notes do not outvote the others
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
@@ -40,6 +40,11 @@ def tells_key(score: Score) -> bool:
 
 def tells_tempo(score: Score) -> bool:
     """Of all numbers of sixteenths, four are most like a beat."""
+    return pulse_lead(score) > 0
+
+
+def pulse_lead(score: Score) -> float:
+    """By how much four sixteenths are more like a beat than any other number; below 0 they are too little."""
     rises = _rises(score)
     count = len(rises)
     alike = np.correlate(rises, rises, "full")[count - 1 :] * count / np.arange(count, 0, -1)
@@ -49,8 +54,9 @@ def tells_tempo(score: Score) -> bool:
     heard = (bpm >= _SLOWEST_BPM) & (bpm <= _FASTEST_BPM)
     likely = np.exp(-0.5 * (np.log2(bpm / _LIKELIEST_BPM) / _OCTAVES) ** 2) * heard
     found = pulse * likely
-    others = np.where(_LAGS == 2 * _BEAT, found, found + _TEMPO_MARGIN)[_LAGS != _BEAT]
-    return bool(found[_LAGS == _BEAT][0] > others.max())
+    margins = np.where(_LAGS == 2 * _BEAT, _HALF_MARGIN, _TEMPO_MARGIN)
+    others = (found + margins)[_LAGS != _BEAT]
+    return float(found[_LAGS == _BEAT][0] - others.max())
 
 
 def _opening(score: Score) -> int:

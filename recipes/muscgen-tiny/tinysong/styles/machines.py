@@ -27,7 +27,8 @@ _BELOW = ("..R-..R-..R-..R-", "R.RRR.RRR.RRR.RR", "R-R-R-R-R-R-R-R-", "R.R-R.R-R
 
 MACHINES = {
     "lofi": Style(
-        (8, 9, 9, 10, 10, 11), 0.45, ("IM7 vi7 ii7 V7", "I vi7 ii7 V7", "IM7 iii7 IVM7 V7", "I IVM7 I V7"),
+        (8, 9, 9, 10, 10, 11, 12), 0.45,
+        ("IM7 vi7 ii7 V7", "I vi7 ii7 V7", "IM7 iii7 IVM7 V7", "I IVM7 I V7"),
         ("i bVIM7 iv7 V7", "i iv7 i V7", "i i iv7 V7", "i7 iv7 bVIM7 V7"),
         ("piano", "piano", "vibraphone", "vibraphone", "saxophone", "flute", "acoustic guitar", "music box",
         "trumpet", "", ""),
@@ -91,9 +92,10 @@ MACHINES = {
         ("synth lead",) * 3 + ("piano", "piano", "vibraphone", "vibraphone", "flute", "violin", "", ""),
         ("slow", "riff", "synth"),
         ("synth pad",) * 4 + ("strings", "electric piano", "choir"), (PAD, HALF), ("sub bass", "synth bass"),
-        ("R-----R---R-----", "R---------R---O-", "R--R--R---R-F---", "R---R---R---R---"),
+        ("R-----R---R-----", "R---------R---O-", "R--R--R---R-F---", "R---R---R---R---", ROOTS,
+        "R-R-R-R-R---R-O-"),
         ("electronic", "electronic", "rock"),
-        ("k.H.s.H.H.k.s.H.", "k.HHs.HSHSk.s.HS", "k.H.s.HHHHk.s.H.", "kHHHsHHHHHkHsHHH"), held=(PAD,),
+        ("k.H.s.H.H.k.s.H.", "k.HHs.HHk.HHs.HS", "k.H.s.HHHHk.s.H.", "kHHHsHHHHHkHsHHH"), held=(PAD,),
         scale="pentatonic", crash=True,
     ),
     "chiptune": Style(

@@ -22,7 +22,7 @@ from tinysong.styles.style import (
 
 QUIET = {
     "piano ballad": Style(
-        (8, 9, 10, 11, 12), 0.5, (*POP_MAJOR, *CLASSICAL_MAJOR), POP_MINOR, ("piano",),
+        (8, 9, 10, 11, 11, 12, 12), 0.5, (*POP_MAJOR, *CLASSICAL_MAJOR), POP_MINOR, ("piano",),
         ("slow", "even", "even", "broken"), ("piano",), (HALF, QUARTER, QUARTER, PAD), ("piano",),
         (ROOT, ROOT_FIFTH, "R-------O-------"),
     ),
@@ -41,7 +41,8 @@ QUIET = {
         beats=(4, 4, 4, 4, 4, 3), scale="pentatonic",
     ),
     "ambient": Style(
-        (9, 10, 11, 12, 12), 0.4, ("I I IV IV", "I IV I IV", "I IV I V", "IM7 IVM7 IM7 IVM7", "I iii IV I"),
+        (9, 10, 11, 11, 12, 12, 12), 0.4,
+        ("I I IV IV", "I IV I IV", "I IV I V", "IM7 IVM7 IM7 IVM7", "I iii IV I"),
         ("i i bVI bVI", "i bVI i bVII", "i v i iv", "i iv i v"),
         ("flute", "vibraphone", "harp", "harp", "piano", "piano", "music box", "clarinet", "violin", ""),
         ("slow", "slow", "slow broken", "broken"), ("synth pad",) * 3 + ("choir", "strings"), (PAD,),
@@ -49,12 +50,14 @@ QUIET = {
         scale="pentatonic",
     ),
     "cinematic": Style(
-        (8, 9, 10, 11, 12), 0.5, ("I V vi IV", "I iii IV V", "I bVI bVII I", "I IV vi V"),
+        (8, 9, 10, 11, 11, 12, 12), 0.5, ("I V vi IV", "I iii IV V", "I bVI bVII I", "I IV vi V"),
         ("i bVI iv V7", "i iv bVI V", "i bIII bVI V", "i v bVI V7"),
         ("violin",) * 3 + ("piano", "piano", "flute", "clarinet", "trumpet", "harp", ""),
         ("slow", "slow", "even"),
-        ("strings",) * 5 + ("choir", "brass"), (PAD,), ("cello",) * 4 + ("",), (ROOT, ROOT_FIFTH),
-        ("percussion", "", ""), ("K.......K.....P.", "K...K...K...P.P.", "X.......K......."), crash=True,
+        ("strings",) * 5 + ("choir", "brass"), (PAD,), ("cello",) * 4 + ("",),
+        (ROOT, ROOT_FIFTH, "R---R---R---R---", "R---F---R---F---"),
+        ("percussion", "", ""), ("K.......K.....P.", "K...K...K...P.P.", "X.......K......."),
+        held=(PAD, HALF, HALF, QUARTER), crash=True,
     ),
     "epic": Style(
         (5, 6, 6, 7, 8), 0.85, ("I V vi IV", "I bVI bVII I", "I iii IV V"),
@@ -66,7 +69,7 @@ QUIET = {
         held=(PAD, HALF, QUARTER, EIGHTH), crash=True,
     ),
     "church": Style(
-        (7, 8, 9, 10, 11, 12), 0.4,
+        (7, 8, 9, 10, 11, 11, 12, 12), 0.4,
         ("I.V vi.iii IV.I ii.V", "I.IV V.I vi.ii V", "I IV V I vi ii V I", "I.IV I.V vi.IV V", "I IV I V"),
         ("i.iv V.i bVI.iv V", "i.iv i.V bVI.iv V", "i iv V i bVI iv V i", "i.V i.iv bVI.iv V"),
         ("",) * 5 + ("trumpet", "violin", "flute", "clarinet"), ("slow",), ("organ",) * 7 + ("choir",) * 2,
@@ -74,7 +77,7 @@ QUIET = {
         ("cello", ""), ("R-------R-------", ROOT), held=(HALF, HALF, PAD, QUARTER),
     ),
     "lullaby": Style(
-        (8, 9, 10, 11, 12), 0.15, ("I V I IV", "I IV I V", "I vi IV V", "I I V7 V7 V7 V7 I I"),
+        (8, 9, 10, 11, 12, 12), 0.15, ("I V I IV", "I IV I V", "I vi IV V", "I I V7 V7 V7 V7 I I"),
         ("i iv V7 i", "i bVI iv V7"), ("music box",) * 8 + ("harp", "vibraphone"),
         ("broken", "slow broken", "even", "slow"),
         ("", "", "strings", "synth pad", "piano"), (PAD, HALF, QUARTER), ("", "", "piano", "cello"),
@@ -101,7 +104,7 @@ QUIET = {
         ("k...H...H...", "K...s...s..."), held=("....x---x---", "x-----------"), beats=(3,),
     ),
     "string ensemble": Style(
-        (6, 7, 8, 9, 10, 11), 0.55, (*CLASSICAL_MAJOR, "I V vi iii IV I IV V"),
+        (6, 7, 8, 9, 10, 11, 12), 0.55, (*CLASSICAL_MAJOR, "I V vi iii IV I IV V"),
         (*CLASSICAL_MINOR, "i bVII bVI V7"),
         ("violin",) * 8 + ("flute", "clarinet"), ("slow", "even", "even"), ("strings",) * 6 + ("piano",),
         (PAD, HALF, HALF), ("cello",), (ROOT, ROOT_FIFTH, "R---R---F---F---"), held=(PAD, HALF, HALF),
