@@ -22,7 +22,7 @@ NEEDED = "Debian's packages fluidsynth and fluid-soundfont-gm, and pip install '
 def main() -> int:
     from tinysong import render
     from tinysong.scales import SCALES
-    from tinysong.stages import PLAYED, STAGES, Kitchen, cook
+    from tinysong.stages import PARCELS, PLAYED, STAGES, Kitchen, cook, receive, send
 
     names = [stage.__name__ for stage in STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -31,6 +31,12 @@ def main() -> int:
     parser.add_argument("--id", default="ours/tiny", help="of the model that is made")
     parser.add_argument("--stereo", action="store_true", help="the stereo twin")
     parser.add_argument("--only", default="", metavar="STAGES", help=f"some of {','.join(names)}")
+    parser.add_argument(
+        "--send", choices=PARCELS, help="after the stages: what one learnt goes into parcels/"
+    )
+    parser.add_argument(
+        "--open", choices=PARCELS, help="before the stages: what parcels/ holds of one is its"
+    )
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="songs at once")
     given = parser.parse_args()
@@ -48,8 +54,13 @@ def main() -> int:
         return 1
     begun.write_text(word)
     scale, out = SCALES[given.scale], given.out.absolute()
+    kitchen = Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo)
     try:
-        cook(Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo), only)
+        if given.open:
+            receive(kitchen, given.open)
+        cook(kitchen, only)
+        if given.send:
+            send(kitchen, given.send)
     except subprocess.CalledProcessError as error:
         print(f"stopped, exit code {error.returncode}; the same command goes on", file=sys.stderr)
         return 1

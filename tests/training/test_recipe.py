@@ -48,6 +48,9 @@ def test_exact_vectors_give_back_every_code_and_sound_as_before():
             BUILTIN / "muscgen-tiny", dtype=torch.float32
         ).audio_encoder.eval()
         named = ears.widened(shipped)
+        stored = json.loads(ears.STORED.read_text())
+    np.testing.assert_allclose(ears.spread()[3][2], stored[3][2], atol=0.01)
+    with quiet(), torch.no_grad():
         codes = torch.from_numpy(compose(3, 4).codes().astype(np.int64))
         found = [
             codec.quantizer.encode(codec.quantizer.decode(codes[:, None]), 2.2)[:, 0]
@@ -128,6 +131,32 @@ def test_a_stereo_twin_begins_as_the_mono_model_and_plays_both_channels(tmp_path
     samples, _ = soundfile.read(tmp_path / "song.wav")
     assert samples.shape[1] == 2
     assert not np.array_equal(samples[:, 0], samples[:, 1])
+
+
+def test_a_parcel_over_the_same_start_is_the_model_that_was_sent(tmp_path):
+    from safetensors.torch import load_file, save_file
+    from tinysong import parcel
+
+    start, learnt, again = (
+        random_checkpoint(tmp_path / name, seed=5) for name in ("start", "learnt", "again")
+    )
+    weights = load_file(learnt / "model.safetensors")
+    changed = [name for name in weights if "lm_heads" in name]
+    for name in changed:
+        weights[name] = torch.full_like(weights[name], 0.25)
+    save_file(weights, learnt / "model.safetensors", {"format": "pt"})
+    (learnt / "MODEL.md").write_text("what it is")
+    (learnt / "checkpoints").mkdir()
+    parcel.sent(learnt, start, tmp_path / "parcel")
+    parts = sorted((tmp_path / "parcel").iterdir())
+    assert [part.name for part in parts] == ["00.safetensors", "words.tar.gz"]
+    assert set(load_file(parts[0])) == set(changed)
+    parcel.opened(tmp_path / "parcel", start, again)
+    assert all(
+        torch.equal(one, weights[name]) for name, one in load_file(again / "model.safetensors").items()
+    )
+    assert (again / "MODEL.md").read_text() == "what it is"
+    assert not (again / "checkpoints").exists()
 
 
 @needs_soundfont

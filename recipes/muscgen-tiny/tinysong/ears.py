@@ -8,10 +8,12 @@ decoder's weights for them are zero, so it sounds as before, and an encoder can 
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +27,8 @@ _NAME = 12  # numbers of a codebook
 _LENGTH = 1.5  # of a part's vector: names weigh more than the sounds of other codebooks
 _KEPT = 3.0  # added to the forget gates of half of the units: they hear across beats
 _SEED = 20
+_LSTM, _LAST = "encoder.layers.13.lstm", "encoder.layers.15.conv"
+STORED = Path(__file__).with_name("names.json")
 
 
 def make(base: Path, out: Path) -> None:
@@ -56,12 +60,11 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
     config = type(codec.config).from_dict(codec.config.to_dict())
     plain = config.hidden_size
     config.hidden_size = config.codebook_dim = plain + meaning.BOOKS * _NAME
-    torch.manual_seed(_SEED)
     wide = type(codec)(config)
     weights, fresh = codec.state_dict(), wide.state_dict()
     for name, tensor in weights.items():
-        if "encoder.layers.13.lstm" not in name:
-            fresh[name] = _grown(tensor, fresh[name])
+        fresh[name] = _grown(tensor, fresh[name])
+    _begin(fresh, plain)
     wide.load_state_dict(fresh)
     _remembering(wide.encoder.layers[13].lstm)
     for book, layer in enumerate(wide.quantizer.layers):
@@ -73,9 +76,8 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
 
 def names(book: int) -> torch.Tensor:
     """[2048, 12]; silence is zeros, codes without a meaning lie where nothing else does."""
-    chances = torch.Generator().manual_seed(_SEED + book)
     parts = meaning.PARTS[book]
-    tables = [_spread(size, chances) for size in parts.sizes]
+    tables = [torch.tensor(table) for table in json.loads(STORED.read_text("utf-8"))[book]]
     found = torch.full((meaning.SIZE, _NAME), 8.0)
     found[0] = 0.0
     for code in range(1, meaning.SIZE):
@@ -85,26 +87,47 @@ def names(book: int) -> torch.Tensor:
     return found
 
 
+def spread() -> list[list[list[list[float]]]]:
+    """What names.json holds: for each part of a codebook's meaning so many vectors that keep away from each
+    other. Stored, as the last digits are not the same on every machine, and all codecs here should be."""
+    tables = []
+    for book, parts in enumerate(meaning.PARTS):
+        chances = torch.Generator().manual_seed(_SEED + book)
+        tables.append([_spread(size, chances) for size in parts.sizes])
+    return [[[[round(x, 4) for x in row] for row in table.tolist()] for table in book] for book in tables]
+
+
 def _spread(count: int, chances: torch.Generator) -> torch.Tensor:
     """So many vectors of one length that keep away from each other."""
-    with torch.enable_grad():
-        found = torch.randn(count, _NAME, generator=chances).requires_grad_()
-        for _ in range(200):
-            unit = nn.functional.normalize(found)
-            near = torch.logsumexp((4 * unit @ unit.T - 100 * torch.eye(count)).flatten(), 0)
-            [slope] = torch.autograd.grad(near, found)
-            found = (found - 0.5 * slope).detach().requires_grad_()
-        return _LENGTH * nn.functional.normalize(found).detach()
+    found = torch.randn(count, _NAME, generator=chances).requires_grad_()
+    for _ in range(200):
+        unit = nn.functional.normalize(found)
+        near = torch.logsumexp((4 * unit @ unit.T - 100 * torch.eye(count)).flatten(), 0)
+        [slope] = torch.autograd.grad(near, found)
+        found = (found - 0.5 * slope).detach().requires_grad_()
+    return _LENGTH * nn.functional.normalize(found).detach()
 
 
 def _grown(tensor: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
-    """The tensor in a larger one: in the encoder's new rows what was drawn, elsewhere zeros."""
-    if tensor.shape == fresh.shape:
-        return tensor
-    drawn_rows = tensor.dim() == 3 and tensor.shape[1:] == fresh.shape[1:]
-    grown = fresh.clone() if drawn_rows or tensor.dim() == 1 else torch.zeros_like(fresh)
+    """The tensor in a larger one, beside zeros."""
+    grown = torch.zeros_like(fresh)
     grown[tuple(slice(size) for size in tensor.shape)] = tensor
     return grown
+
+
+def _begin(weights: dict[str, torch.Tensor], known: int) -> None:
+    """What the encoder has to learn, in place: its LSTM, and what its last convolution has behind `known`."""
+    chances = np.random.Generator(np.random.PCG64(_SEED))  # the same numbers on every machine
+    for name, tensor in weights.items():
+        if _LSTM in name:
+            bound = 0.0 if "bias" in name else (6 / sum(tensor.shape)) ** 0.5
+            tensor.copy_(torch.from_numpy(chances.uniform(-bound, bound, tuple(tensor.shape))))
+    direction = weights[f"{_LAST}.parametrizations.weight.original1"]
+    rows, bound = direction[known:], direction[0].numel() ** -0.5
+    drawn = chances.uniform(-bound, bound, tuple(rows.shape))
+    rows.copy_(torch.from_numpy(drawn))
+    norms = np.sqrt((drawn**2).sum(axis=(1, 2), keepdims=True))
+    weights[f"{_LAST}.parametrizations.weight.original0"][known:] = torch.from_numpy(norms)
 
 
 def _remembering(lstm: nn.LSTM) -> None:

@@ -19,7 +19,7 @@ from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.leftout import BUILTIN
-from tinysong import ears, settings, twin
+from tinysong import ears, parcel, settings, twin
 from tinysong.packs import Packs
 from tinysong.scales import Scale
 from tinysong.songs import Folder
@@ -173,6 +173,22 @@ STAGES: tuple[Callable[[Kitchen], None], ...] = (
     *(base, songs, data, language_model, rendered, sound, encoder, packed, judged, card),
 )
 PLAYED = frozenset({"rendered"})  # where FluidSynth is needed
+PARCELS = {"language_model": "lm", "encoder": "ears"}  # trainings and their folders
+
+
+def send(kitchen: Kitchen, stage: str) -> None:
+    """What a training learnt since the beginning goes into a parcel."""
+    folder = kitchen.out / "parcels" / stage
+    parcel.sent(kitchen.out / PARCELS[stage], kitchen.start, folder)
+
+
+def receive(kitchen: Kitchen, stage: str) -> None:
+    """A training that was done elsewhere is done here, over the same start."""
+    base_done = kitchen.out / "done" / "base"
+    if not base_done.is_file():
+        cook(kitchen, ["base"])
+    parcel.opened(kitchen.out / "parcels" / stage, kitchen.start, kitchen.out / PARCELS[stage])
+    write(kitchen.out / "done" / stage, json.dumps({"took_s": 0.0}).encode())
 
 
 def _measures(folder: Path) -> dict[str, float]:
