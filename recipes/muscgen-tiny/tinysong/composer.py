@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tinysong import hearing, meaning, players
 from tinysong.form import sections
+from tinysong.loudness import SHAPES
 from tinysong.plan import plans
 from tinysong.score import Score
 from tinysong.styles import STYLES, Style
@@ -23,7 +24,7 @@ def compose(seed: int, seconds: float) -> Score:
     takes: list[tuple[bool, float, Score]] = []
     for take in range(_TAKES):
         draws = random.Random(seed * _TAKES + take)  # noqa: S311  (music, not keys)
-        score = _played(replace(blank, form=[], traits=set(), notes=[], hits=[]), style, draws)
+        score = _played(replace(blank, form=[], traits=set(), levels=[], notes=[], hits=[]), style, draws)
         takes.append((hearing.tells_key(score), hearing.pulse_lead(score), score))
         if takes[-1][0] and takes[-1][1] > 0:
             break
@@ -52,6 +53,7 @@ def _facts(name: str, style: Style, seconds: float, draws: random.Random) -> Sco
         length=max(1, round(seconds * meaning.FRAMES_S / (slots * sixteenth))) * slots,
         answer=draws.choice([*others, ""]) if harmony else "",
         echo_frames=draws.choice((0, 1, 2)),
+        shape=draws.choice(SHAPES),
     )
 
 
@@ -61,6 +63,7 @@ def _played(score: Score, style: Style, draws: random.Random) -> Score:
     form = sections(score.length // (4 * score.beats), score.sixteenth, there, draws)
     score.form.extend(section.letter for section in form for _ in range(section.bars))
     bars = plans(score, style, form, draws)
+    score.levels.extend(bar.level for bar in bars)
     if score.lead:
         players.sing(score, style, form, bars, draws)
     if score.harmony:

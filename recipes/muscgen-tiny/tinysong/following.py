@@ -15,10 +15,12 @@ from muscgen.settings import load
 from muscgen.worker.loader import load_model
 from tinysong import reading
 from tinysong.composer import compose
+from tinysong.loudness import WORDS
 from tinysong.reading import Codes, Heard
 from tinysong.score import Score
 
 _SLOTS = 8
+_MOSTLY, _CHANGE = 0.6, 0.15  # of beats that are marked soft
 Judge = Callable[[Heard, Score], float | None]
 
 
@@ -52,7 +54,8 @@ def prompt(score: Score) -> str:
     """All that a judge asks for, in plain words."""
     players = [name for name in (score.lead, score.harmony, score.bass) if name]
     drums = f"{score.kit} drums" if score.kit else "no drums"
-    return f"{score.style} with {', '.join([*players, drums])}, {score.tempo_bpm:.0f} bpm, {score.key_name}"
+    facts = [f"{score.tempo_bpm:.0f} bpm", score.key_name, *WORDS.get(score.shape, ())[:1]]
+    return f"{score.style} with {', '.join([*players, drums, *facts])}"
 
 
 def _made(model: str, prompts: Sequence[str], seconds: float) -> list[Codes]:
@@ -95,6 +98,19 @@ def _in_scale(heard: Heard, score: Score) -> float | None:
     return heard.in_scale(score.key, score.minor) if score.lead else None
 
 
+def _loudness(heard: Heard, score: Score) -> float | None:
+    """Soft beats for the most part, hardly any, more in one half than in the other."""
+    first, then = heard.soft
+    if not score.shape or first is None or then is None:  # drums without a pause carry no mark
+        return None
+    return float({
+        "soft": min(first, then) > _MOSTLY,
+        "loud": max(first, then) < 1 - _MOSTLY,
+        "growing": first - then > _CHANGE,
+        "fading": then - first > _CHANGE,
+    }[score.shape])  # fmt: skip
+
+
 JUDGES: dict[str, Judge] = {
     "tempo": _tempo,
     "even beats": lambda heard, _: heard.even,
@@ -106,6 +122,7 @@ JUDGES: dict[str, Judge] = {
     "no drums": _no_drums,
     "key": _key,
     "lead in scale": _in_scale,
+    "loudness": _loudness,
 }
 
 

@@ -1,7 +1,6 @@
 """How a piece goes on: sections of bars, who plays in each, and how loudly.
 
-Phrases are of four bars. Theme, contrast, and the theme again, varied; the end is at home. Codes say nothing
-of loudness: in them, dynamics are who plays, and how busily.
+Phrases are of four bars. Theme, contrast, and the theme again, varied; the end is at home.
 """
 
 from __future__ import annotations

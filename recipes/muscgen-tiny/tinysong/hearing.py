@@ -7,11 +7,10 @@ tempo   what begins in each sixteenth is compared with itself after a while: a b
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
+from muscgen.finishing.musical import key_profiles
 from tinysong import meaning
 from tinysong.score import Score
 
@@ -19,8 +18,6 @@ _OPENING_S = 10.0
 _KEY_MARGIN, _TEMPO_MARGIN, _HALF_MARGIN = 0.02, 0.08, 0.04  # before the next one; half the tempo
 _OVERTONES = ((0, 1.0), (7, 0.12), (4, 0.04))  # the third and the fifth: semitones above, energy
 _POWER = 0.25  # of energies, so that loud notes do not outvote the others
-_MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
-_MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 # How much a beginning is heard, as fitted to those 72 pieces.
 _BEGINS = {"lead": 1.0, "bass": 1.0, "harmony": 1.6}
 _STRUCK = {"K": 3.2, "S": 3.2, "H": 1.6, "KH": 4.0, "SH": 4.0, "X": 4.4, "P": 2.8}
@@ -33,7 +30,7 @@ Floats = NDArray[np.float64]
 
 def tells_key(score: Score) -> bool:
     """The key's profile is nearest, and no other is as near."""
-    likeness = _profiles() @ _strengths(score)
+    likeness = key_profiles() @ _strengths(score)
     own = score.key + 12 * score.minor
     return bool(likeness[own] > np.delete(likeness, own).max() + _KEY_MARGIN)
 
@@ -88,11 +85,3 @@ def _rises(score: Score) -> Floats:
     for hit in score.hits:
         found[hit.start] += _STRUCK[hit.hit]
     return found[:slots] - found[:slots].mean()
-
-
-@lru_cache(1)
-def _profiles() -> Floats:
-    """12 major and 12 minor keys, each of length one around its mean [24, 12]."""
-    rows = np.stack([np.roll(profile, key) for profile in (_MAJOR, _MINOR) for key in range(12)])
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))

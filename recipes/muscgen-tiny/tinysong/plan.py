@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tinysong.form import PHRASE, Section
 from tinysong.harmony import Bar, bars, chord
+from tinysong.loudness import shaped
 from tinysong.score import Score
 from tinysong.styles import Style
 
@@ -52,7 +53,7 @@ def plans(score: Score, style: Style, form: list[Section], draws: random.Random)
             chords=chords[n],
             then=chords[min(n + 1, len(rows) - 1)],
             section=section,
-            level=_between(section.levels, at / max(1, section.bars - 1)),
+            level=shaped(score.shape, _level(section, at), n / max(1, len(rows) - 1)),
             begins=at == 0,
             ends=at == section.bars - 1,
             last=n == len(rows) - 1,
@@ -80,5 +81,6 @@ def _led_home(chords: list[Bar], score: Score, slots: int) -> list[Bar]:
     return found
 
 
-def _between(ends: tuple[float, float], share: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * share
+def _level(section: Section, bar: int) -> float:
+    first, last = section.levels
+    return first + (last - first) * bar / max(1, section.bars - 1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 
 from tinysong import genres, meaning, vocabulary
+from tinysong.loudness import UNFIT, WORDS
 from tinysong.score import Score
 
 _SLOW, _QUICK = 9, 6  # frames in a sixteenth
+_SHAPE_TOLD = 0.7  # of what loudness does on the whole
 
 
 def moods(score: Score) -> list[str]:
@@ -17,13 +19,17 @@ def moods(score: Score) -> list[str]:
     found = [*true(genres.FEELINGS[score.style], score)]
     found += genres.MOODS[score.minor, min(2, max(0, quick))].split()
     unfit = genres.NOT_FESTIVE if score.style in genres.FESTIVE else frozenset[str]()
-    return [mood for mood in dict.fromkeys(found) if mood not in unfit and _paced(mood, score)]
+    fitting = [mood for mood in dict.fromkeys(found) if mood not in unfit and _paced(mood, score)]
+    as_loud = [mood for mood in fitting if UNFIT.get(score.shape, frozenset()).isdisjoint(mood.split())]
+    return as_loud if len(as_loud) > 1 else fitting
 
 
 def facts(score: Score, draws: random.Random, chance: float) -> list[str]:
     told = [said(score, draws) for said in (_tempo, _key) if draws.random() < chance]
     if score.beats == 3 and score.style != "waltz" and draws.random() < 0.35:
         told.append(draws.choice(("3/4", "in 3/4", "in 3/4 time", "waltz time")))
+    if score.shape and draws.random() < _SHAPE_TOLD:
+        told.append(draws.choice(WORDS[score.shape]))
     draws.shuffle(told)
     return told
 

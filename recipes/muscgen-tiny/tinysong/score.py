@@ -40,6 +40,7 @@ class Score:
 
     swing: frames by which the first two sixteenths of a beat are longer, and the others shorter.
     answer: who plays the chords on the right in stereo; echo_frames: by which the lead is later there.
+    shape: what loudness does on the whole, see loudness.py; levels: a bar each, none is loud.
     """
 
     style: str
@@ -55,6 +56,8 @@ class Score:
     swing: int = 0
     answer: str = ""
     echo_frames: int = 0
+    shape: str = ""
+    levels: list[float] = field(default_factory=list)
     form: list[str] = field(default_factory=list)  # a letter a bar
     traits: set[str] = field(default_factory=set)  # what else a caption may say
     notes: list[Note] = field(default_factory=list)
@@ -85,7 +88,7 @@ class Score:
         return [note.pitch]
 
     def codes(self) -> NDArray[np.int16]:
-        """[4, frames]. Codes say nothing of loudness: dynamics are who plays."""
+        """[4, frames]."""
         from tinysong import spelling
 
         return spelling.codes(self)

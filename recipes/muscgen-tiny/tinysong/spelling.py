@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysong import meaning
+from tinysong.loudness import soft_beats
 from tinysong.score import Note, Score
 
 Codes = NDArray[np.int16]
@@ -78,10 +79,13 @@ def _ages() -> tuple[Codes, Codes]:
 
 
 def _drums(score: Score, starts: NDArray[np.int64]) -> Codes:
-    """What is struck, and the clock that always ticks."""
+    """What is struck, and the clock that always ticks, softly or not."""
     kit = score.kit or meaning.KITS[0]
-    row = _tailed(score)
-    firsts = [meaning.drum(kit, hit, slot // 4 % score.beats, 0) for slot, hit in enumerate(row)]
+    soft = soft_beats(score.levels, score.beats) or [False] * (score.length // 4)
+    firsts = [
+        meaning.drum(kit, hit, slot // 4 % score.beats, 0, soft=soft[slot // 4])
+        for slot, hit in enumerate(_tailed(score))
+    ]
     lengths = np.diff(starts)
     within = np.arange(score.frames) - np.repeat(starts[:-1], lengths)
     return (np.repeat(firsts, lengths) + within).astype(np.int16)
