@@ -21,6 +21,12 @@ WORDS = {
         *("from loud to quiet", "dying away"),
     ),
 }
+UNFIT = {  # moods that would say something else
+    "soft": frozenset(("powerful", "intense", "aggressive", "energetic", "heavy", "driving", "massive")),
+    "loud": frozenset(
+        ("soft", "gentle", "quiet", "calm", "peaceful", "tender", "mellow", "relaxed", "sleepy")
+    ),
+}
 _SOFT, _LOUD = (0.0, 0.35), (0.85, 1.0)
 _GROWTH = 0.8  # of a piece that grows: more is how loud its sections are
 _LOUDEST = 0.85  # from here on no beat is soft
