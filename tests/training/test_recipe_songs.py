@@ -248,7 +248,7 @@ def test_a_bar_is_softened_beat_by_beat_and_its_first_beat_last():
 
 def test_no_mood_says_another_loudness(pieces):
     from tinysong.loudness import UNFIT
-    from tinysong.words import moods
+    from tinysong.saying import moods
 
     told = [(score.shape, set(moods(score))) for score in pieces if score.shape in UNFIT]
     assert sum(not UNFIT[shape].isdisjoint(said) for shape, said in told) <= len(told) // 20
