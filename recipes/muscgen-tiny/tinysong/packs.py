@@ -18,6 +18,7 @@ from tinysong.composer import compose
 from tinysong.songs import FIRST_SEED, SPLITS, said
 
 EACH = 500  # songs of a pack
+_LONG_EVERY, _LONGER = 4, 2  # songs, times: windows from within longer ones are learnt too
 _ARTIST = "muscgen-tiny's composer, book of {split}"
 
 
@@ -51,7 +52,7 @@ def _made(packs: Packs, wanted: tuple[str, int, int]) -> int:
     if not path.is_file():
         songs, lines = [], []
         for seed in range(FIRST_SEED[split] + first, FIRST_SEED[split] + end):
-            score = compose(seed, packs.seconds)
+            score = compose(seed, packs.seconds * (1 if seed % _LONG_EVERY else _LONGER))
             songs.append(score.codes_stereo() if packs.stereo else score.codes())
             lines.append(json.dumps(said(score, seed, split, _ARTIST)))
         write(path.with_name(path.name.removesuffix(ENDING) + ".jsonl"), "\n".join([*lines, ""]).encode())
