@@ -215,6 +215,27 @@ def test_a_model_made_of_a_model_names_what_both_learnt_from(tmp_path, base, dat
         assert (second / name).is_file() == (base / name).is_file()
 
 
+def test_a_track_that_is_taken_back_names_models_made_of_a_model_that_had_it(tmp_path, base, data):
+    from muscgen.data.report import entries
+    from muscgen.data.revoking import revoke
+
+    mine = shutil.copytree(data, tmp_path / "data")
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    run(config(mine, first, base, method="full", steps=1), base)
+    other = prepared_set(tmp_path / "more", base, clips=2)
+    run(config(other, second, first, method="full", steps=1), first)
+    run(config(other, third, second, steps=1), second)
+    found = revoke(Place(mine), track=next(iter(entries(Place(mine)))).id, by="Ada")
+    assert [Path(model.path).name for model in found.models] == ["first", "second", "third"]
+    assert {model.manifest for model in found.models} == {read_card(first).stated.manifests[0]}
+    again = revoke(Place(other), track=next(iter(entries(Place(other)))).id, by="Ada")
+    assert [Path(model.path).name for model in again.models] == ["second", "third"]
+    cards = [read_card(second)]  # of the installation; the base's folder is gone
+    shutil.rmtree(first)
+    found = revoke(Place(mine), track=next(iter(entries(Place(mine)))).id, by="Ada", cards=cards)
+    assert [model.model for model in found.models] == ["ours/first", "ours/second"]
+
+
 def test_training_needs_codes_of_the_bases_codec(tmp_path, base, data):
     from tiny import random_checkpoint
 

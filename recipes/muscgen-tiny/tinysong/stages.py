@@ -123,8 +123,9 @@ def sound(kitchen: Kitchen) -> None:
 def encoder(kitchen: Kitchen) -> None:
     """sound becomes codes that the language model speaks"""
     config, size = kitchen.out / "ears.toml", kitchen.scale.ears
-    write(config, settings.listening(size, sound=not kitchen.stereo).encode())
-    heard = kitchen.out / ("data" if kitchen.stereo else "sound")
+    there = (kitchen.out / "sound" / "manifest.json").is_file()  # else all pairs are the decoder's
+    write(config, settings.listening(size, sound=there).encode())
+    heard = kitchen.out / ("sound" if there else "data")
     places = ("--data", heard, "--base", kitchen.out / "lm", "--out", kitchen.out / "ears")
     words = ("train", "codec", "--learn", "encoder", "--config", config, "--id", kitchen.id)
     kitchen.muscgen(*words, *places, "--steps", size.steps)

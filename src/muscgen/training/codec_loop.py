@@ -21,7 +21,7 @@ from muscgen.backends.listening import codec_revision
 from muscgen.data import place as files
 from muscgen.data.manifest import read
 from muscgen.data.place import Place
-from muscgen.data.trained import register
+from muscgen.data.trained import descends, register
 from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
@@ -96,6 +96,7 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     if accelerator.is_main_process:
         for one in run.data:
             register(one.folder, config.id, one.manifest.sha256, path=config.out)
+        descends(run.base, config.id, path=config.out)
     with _whole_products():
         figures = loop.run()
     if accelerator.is_main_process:

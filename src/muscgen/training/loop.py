@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from muscgen.backends.listening import codec_revision
-from muscgen.data.trained import register
+from muscgen.data.trained import descends, register
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.training import memory, output
@@ -62,6 +62,7 @@ def train(run: Run, tell: Tell) -> dict[str, Any]:
     if accelerator.is_main_process:
         for one in run.data:
             register(one.folder, config.id, one.manifest.sha256, path=config.out)
+        descends(run.base, config.id, path=config.out)
     with _fast_products():
         figures = loop.run()
     if accelerator.is_main_process:
