@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEPTH = 1_000_000  # no run is to be about a full queue
+STOP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -64,5 +65,5 @@ def serving(*, worker: bool = False, **settings: str) -> Iterator[Running]:
             yield Running(int(found[1]), process.pid)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(STOP_S)
             process.stdout.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,7 +92,7 @@ class Traffic:
 
     async def _see_through(self, kind: str) -> None:
         began = time.monotonic()
-        answer = await self._service.ask("POST", "/generate", json=self._wish(kind))
+        answer = await self._service.make(self._wish(kind), uuid.uuid4().hex)
         answered = time.monotonic() - began
         if kind == "refused":
             if not 400 <= answer.status_code < 500:
@@ -161,11 +163,18 @@ async def at_once(one: Callable[[], Any], together: int, seconds: float) -> floa
     return done / (time.monotonic() - began)
 
 
-async def at_rate(one: Callable[[], Any], per_s: float, seconds: float, dice: random.Random) -> None:
-    """Wishes at random moments, whether earlier ones have ended or not; returns once all have."""
+async def at_rate(
+    one: Callable[[], Any], per_s: float, seconds: float, dice: random.Random, most: float = math.inf
+) -> None:
+    """Wishes at random moments, whether earlier ones have ended or not; returns once all have.
+
+    most: of them at once; later ones wait.
+    """
     until, asked = time.monotonic() + seconds, set()
     while time.monotonic() < until:
         await asyncio.sleep(dice.expovariate(per_s))
+        while len(asked) >= most:
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(one())
         asked.add(task)
         task.add_done_callback(asked.discard)

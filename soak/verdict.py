@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from statistics import median, quantiles
 
 from muscgen.jobs import Queue
@@ -12,6 +14,7 @@ from tests.queues import faults
 GROWTH, GROWTH_MB = 0.10, 10.0  # of memory, from the second third to the last
 MORE_FILES = 10  # open ones, likewise: connections come and go
 SLOWER, SLOWER_S = 1.3, 1.0  # the 95th percentile of short songs, likewise
+LOOK_S = 0.5
 KEYS_A_JOB = 12  # of those within their time to live: record, events, trace ...
 
 
@@ -56,8 +59,15 @@ def percentile(values: list[float], share: int) -> float:
     return quantiles(values, n=100)[share - 1] if len(values) > 1 else values[0]
 
 
-async def lost(queue: Queue, book: Book) -> list[str]:
-    """What the queue still has, once all that was asked for has ended."""
+async def lost(queue: Queue, book: Book, patience_s: float = 30.0) -> list[str]:
+    """What the queue still has, a while after all that was asked for has ended."""
+    until = time.monotonic() + patience_s
+    while (found := await _left(queue, book)) and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_S)
+    return found
+
+
+async def _left(queue: Queue, book: Book) -> list[str]:
     stats = await queue.stats(MODEL)
     found = []
     if stats.running or stats.retrying or sum(stats.waiting.values()) or stats.dead:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ import pytest
 
 from soak.__main__ import main
 from soak.plot import chart
-from soak.traffic import MIX, Ended
+from soak.traffic import MIX, Ended, at_rate
 from soak.verdict import grown, slower
 from soak.watch import Sample
 
@@ -26,6 +28,21 @@ def test_mixed_traffic_loses_nothing_and_leaves_nothing(tmp_path):
     assert "No fault" in (tmp_path / "RESULTS.md").read_text()
     for picture in tmp_path.glob("*.svg"):
         ElementTree.fromstring(picture.read_text())  # noqa: S314  written a moment ago
+
+
+async def test_no_more_wishes_are_under_way_than_may_be():
+    under_way, seen = 0, []
+
+    async def one():
+        nonlocal under_way
+        under_way += 1
+        seen.append(under_way)
+        await asyncio.sleep(0.01)
+        under_way -= 1
+
+    await at_rate(one, 1_000_000, 0.2, random.Random(7), most=3)
+    assert max(seen) == 3
+    assert under_way == 0
 
 
 def run(**slope):
