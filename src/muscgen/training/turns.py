@@ -111,6 +111,7 @@ class Turns(ABC, Generic[C, B]):
         share_of: of the learning rate, for the weight of that name.
         """
         optimiser, device = self._config.optimiser, self._accelerator.device
+        model = model.to(device)  # its parameters stay who they are
         shares = {name: share_of(name) for name in self._weights}
         self._optimiser: Any = torch.optim.AdamW(
             [
@@ -122,7 +123,6 @@ class Turns(ABC, Generic[C, B]):
             weight_decay=optimiser.weight_decay,
             fused=device.type == "cuda",
         )
-        model = model.to(device)
         self.average = Average(self._weights, optimiser.average)
         self._done = self._checkpoints.resume(self._state, self._learnt())
         if self._done > self._config.steps:
