@@ -32,6 +32,10 @@ def main() -> int:
     parser.add_argument("--stereo", action="store_true", help="the stereo twin")
     parser.add_argument("--only", default="", metavar="STAGES", help=f"some of {','.join(names)}")
     parser.add_argument(
+        "--lm-steps", type=int, metavar="N", help="of the language model; default: the scale's"
+    )
+    parser.add_argument("--ears-steps", type=int, metavar="N", help="of the encoder; default: the scale's")
+    parser.add_argument(
         "--send", choices=PARCELS, help="after the stages: what one learnt goes into parcels/"
     )
     parser.add_argument(
@@ -53,7 +57,7 @@ def main() -> int:
         print(f"{given.out} was begun at scale {begun.read_text()}; take another folder", file=sys.stderr)
         return 1
     begun.write_text(word)
-    scale, out = SCALES[given.scale], given.out.absolute()
+    scale, out = SCALES[given.scale].of_steps(given.lm_steps, given.ears_steps), given.out.absolute()
     kitchen = Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo)
     try:
         if given.open:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ class Scale:
     ears: Listening
     prompts: int
     judged_s: float
+
+    def of_steps(self, lm: int | None, ears: int | None) -> Scale:
+        """As long as there is time for; None is as it was."""
+        return replace(
+            self,
+            lm=replace(self.lm, steps=lm or self.lm.steps),
+            ears=replace(self.ears, steps=ears or self.ears.steps),
+        )
 
 
 SCALES = {
