@@ -61,7 +61,7 @@ def prompt(score: Score) -> str:
 def _made(model: str, prompts: Sequence[str], seconds: float) -> list[Codes]:
     settings = load(backend="onnx", precision="fp32")
     card = find(Registry(settings.models_path), model)
-    wanted = making.planned(card, [Prompt(words) for words in prompts], making.Making(seconds))
+    wanted = making.planned(card, [Prompt(prompt=words) for words in prompts], making.Making(seconds))
     served = load_model(card, settings, slots=_SLOTS)
     try:
         return _sung(served.engine, [song for _, song in wanted])
