@@ -3,7 +3,8 @@
 
 python recipes/muscgen-tiny/follow.py --model muscgen-tiny --seconds 10
 
-Beside it what chance gives (the same songs against other prompts) and what the composer's own songs have.
+Beside it what chance gives (the same songs against other prompts) and what the composer's own songs have. Of
+a stereo model the left side is read, and whether the right one keeps time with it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ def main() -> int:
     parser.add_argument("--songs", type=int, default=48)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first song")
+    parser.add_argument("--part", type=float, metavar="SECONDS", help="read the last seconds alone")
     parser.add_argument("--out", type=Path, help="figures as JSON")
     given = parser.parse_args()
-    rows = followed(given.model, given.songs, given.seconds, given.seed)
-    print(f"{'':16}{'model':>8}{'chance':>8}{'composer':>9}{'songs':>7}")
+    if given.part is not None and not 0 < given.part <= given.seconds:
+        parser.error(f"--part {given.part:g}: more than 0, and at most --seconds {given.seconds:g}")
+    rows = followed(given.model, given.songs, given.seconds, given.seed, given.part)
+    print(f"{'':20}{'model':>8}{'chance':>8}{'composer':>9}{'songs':>7}")
     for name, row in rows.items():
-        print(f"{name:16}{row['model']:8.2f}{row['chance']:8.2f}{row['composer']:9.2f}{row['songs']:7d}")
+        print(f"{name:20}{row['model']:8.2f}{row['chance']:8.2f}{row['composer']:9.2f}{row['songs']:7d}")
     if given.out is not None:
         given.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     return 0

@@ -373,6 +373,42 @@ def test_what_a_piece_plays_is_read_from_its_codes():
     assert np.mean(right) > 0.6
 
 
+def test_of_a_stereo_song_the_left_side_is_judged_and_whether_the_right_one_keeps_time():
+    from tinysong import following
+    from tinysong.composer import compose
+
+    scores = [compose(seed, 20) for seed in range(6)]
+    songs = [score.codes_stereo() for score in scores]
+    found = following.judged(songs, scores)
+    mono = following.judged([score.codes() for score in scores], scores)
+    together = found.pop("both sides in time")
+    assert found == mono
+    assert (together["model"], together["composer"]) == (1.0, 1.0)
+    assert together["chance"] < 0.6
+    late = [np.stack([*codes[:1], np.roll(codes[1], 1), *codes[2:]]) for codes in songs]
+    assert following.judged(late, scores)["both sides in time"]["model"] < 0.05
+
+
+def test_the_end_alone_is_judged_and_who_plays_there_is_held_against_the_beginning():
+    from tinysong import following, reading
+    from tinysong.composer import compose
+
+    score = compose(3, 30)
+    good, other = score.codes(), compose(4, 30).codes()
+    half = score.frames // 2
+    broken = np.concatenate((good[:, :half], other[:, : score.frames - half]), axis=1)
+    assert following.judged([broken], [score], part_s=10)["lead in scale"]["model"] < 1
+    assert following.judged([good], [score], part_s=10)["tempo"]["model"] == 1
+    assert "loudness" not in following.judged([good], [score], part_s=10)
+    assert reading.read(np.tile(good[:, :half], 2)).change is not None
+    bar = 4 * score.beats * score.sixteenth
+    same = np.tile(good[:, 4 * bar : 5 * bar], 9)
+    assert reading.read(same).change == 0
+    same[1:, 6 * bar :] = 0
+    assert reading.read(same).change == 1
+    assert reading.read(same[:, : 5 * bar]).change is None
+
+
 def test_codes_of_nothing_are_read_as_nothing():
     from tinysong import reading
 

@@ -13,7 +13,7 @@ from muscgen.evaluation.prompts import Prompt
 from muscgen.models.registry import Registry, find
 from muscgen.settings import load
 from muscgen.worker.loader import load_model
-from tinysong import reading
+from tinysong import meaning, reading
 from tinysong.composer import compose
 from tinysong.loudness import WORDS
 from tinysong.reading import Codes, Heard
@@ -33,11 +33,42 @@ class Row(TypedDict):
     songs: int
 
 
-def followed(model: str, songs: int, seconds: float, first_seed: int) -> dict[str, Row]:
-    """By judge. Raises MuscgenError."""
+def followed(
+    model: str, songs: int, seconds: float, first_seed: int, part_s: float | None = None
+) -> dict[str, Row]:
+    """By judge; part_s: of the last seconds alone. Of a stereo model the left side. Raises MuscgenError."""
     scores = [compose(first_seed + n, seconds) for n in range(songs)]
-    mine = [reading.read(codes) for codes in _made(model, [prompt(score) for score in scores], seconds)]
-    own = [reading.read(score.codes()) for score in scores]
+    return judged(_made(model, [prompt(score) for score in scores], seconds), scores, part_s)
+
+
+def judged(songs: Sequence[Codes], scores: Sequence[Score], part_s: float | None = None) -> dict[str, Row]:
+    """songs: [4, F], or [8, F] with both sides in turn, one for each score."""
+    composed = [score.codes() if len(songs[0]) == meaning.BOOKS else score.codes_stereo() for score in scores]
+    if part_s is not None:
+        frames = max(1, round(part_s * meaning.FRAMES_S))
+        songs, composed = ([codes[:, -frames:] for codes in row] for row in (songs, composed))
+    found = _rows([_heard(codes) for codes in songs], [_heard(codes) for codes in composed], scores)
+    if part_s is not None:
+        found.pop("loudness", None)  # said of the whole
+    if len(songs[0]) > meaning.BOOKS:
+        found["both sides in time"] = _together(songs, composed)
+    return found
+
+
+def _heard(codes: Codes) -> Heard:
+    return reading.read(codes[:: len(codes) // meaning.BOOKS])
+
+
+def _together(songs: Sequence[Codes], composed: Sequence[Codes]) -> Row:
+    """By chance: one song's left beside the next one's right."""
+    frames = min(codes.shape[1] for codes in songs)
+    drums = [codes[:2, :frames] for codes in songs]
+    mixed = [np.stack([one[0], other[1]]) for one, other in zip(drums, [*drums[1:], drums[0]], strict=True)]
+    rates = [_mean([reading.in_time(codes) for codes in row]) for row in (songs, mixed, composed)]
+    return Row(model=rates[0], chance=rates[1], composer=rates[2], songs=len(songs))
+
+
+def _rows(mine: Sequence[Heard], own: Sequence[Heard], scores: Sequence[Score]) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for name, judge in JUDGES.items():
         rates = [rate for pair in zip(mine, scores, strict=True) if (rate := judge(*pair)) is not None]
@@ -123,6 +154,7 @@ JUDGES: dict[str, Judge] = {
     "key": _key,
     "lead in scale": _in_scale,
     "loudness": _loudness,
+    "others at the end": lambda heard, _: heard.change,
 }
 
 

@@ -12,7 +12,8 @@ from muscgen.finishing.musical import key_profiles
 from tinysong import meaning
 
 _MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
-_BEAT = 4  # sixteenths
+_BEAT, _BARS = 4, 6  # sixteenths; the fewest bars that have thirds
+_CLOCK = meaning.BEATS * meaning.DRUM_AGES  # codes of a stroke: when it is in the bar
 Codes = NDArray[np.integer]
 
 
@@ -22,6 +23,7 @@ class Heard:
 
     steady: beats as long as most are. Instruments are those of most frames, empty where there are none.
     key: 0 is C; None without notes. soft: the share of marked frames, in the first and in the second half.
+    change: the share of the last third's bars where others play than in most of the first third's.
     """
 
     sixteenth: float
@@ -34,6 +36,7 @@ class Heard:
     key: tuple[int, str] | None
     lead_pitches: tuple[int, ...]
     soft: tuple[float | None, float | None]
+    change: float | None
 
     def in_scale(self, key: int, minor: bool) -> float | None:
         """The share of the lead's frames that are in that key's scale; None without a lead."""
@@ -62,7 +65,14 @@ def read(codes: Codes) -> Heard:
         key=_key(basses, harmonies, pitches),
         lead_pitches=tuple(pitches),
         soft=(_soft(kinds[: len(kinds) // 2]), _soft(kinds[len(kinds) // 2 :])),
+        change=_change(codes),
     )
+
+
+def in_time(codes: Codes) -> float:
+    """The share of frames in which both sides' clocks say the same; codes: [8, F], left and right in turn."""
+    beats = [np.where(side > 0, (side - 1) % _CLOCK, -1) for side in codes[:2]]
+    return float(np.mean(beats[0] == beats[1]))
 
 
 def _parts(book: int, row: Codes) -> NDArray[np.int64]:
@@ -105,3 +115,19 @@ def _key(basses: NDArray[np.int64], harmonies: NDArray[np.int64], leads: list[in
 def _soft(kinds: NDArray[np.int64]) -> float | None:
     marks = kinds[(kinds == meaning.LOUD) | (kinds == meaning.SOFT)]
     return float(np.mean(marks == meaning.SOFT)) if len(marks) else None
+
+
+def _change(codes: Codes) -> float | None:
+    """None for fewer bars than six."""
+    row = codes[0].astype(np.int64) - 1
+    struck = (row >= (meaning.LOUD + 1) * _CLOCK) & (row < meaning.SOFT * _CLOCK)
+    ticks = np.flatnonzero((row >= 0) & (row % meaning.DRUM_AGES == 0))
+    beats = row[ticks] % _CLOCK // meaning.DRUM_AGES
+    firsts = ticks[(beats == 0) & (np.diff(beats, prepend=-1) != 0)]
+    if len(firsts) < _BARS:
+        return None
+    playing = np.split(np.stack([struck, *(codes[1:] > 0)]), firsts[1:], axis=1)
+    players = [tuple(bar.any(axis=1).tolist()) for bar in playing]
+    third = len(players) // 3
+    usual = Counter(players[:third]).most_common(1)[0][0]
+    return float(np.mean([bar != usual for bar in players[-third:]]))
