@@ -33,7 +33,7 @@ def test_the_builtin_model_is_there_without_any_folder(tmp_path):
         1,
     )
     assert card.max_duration_s == 30
-    assert card.sampling.model_dump() == {"temperature": 0.5, "top_k": 30, "top_p": 0, "guidance_scale": 1.5}
+    assert card.sampling.model_dump() == {"temperature": 0.5, "top_k": 30, "top_p": 0, "guidance_scale": 2.0}
 
 
 def test_folders_with_a_card_are_models_and_others_are_not(tmp_path):
