@@ -15,14 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import soundfile
-
-HERE = Path(__file__).parent
-PROMPTS, STORED = HERE / "baseline" / "prompts.jsonl", HERE / "baseline" / "muscgen-tiny.json"
-TRACKS, SECONDS, FIRST_SEED = 48, 10.0, 4_000_000
+STORED = Path(__file__).parent / "baseline" / "muscgen-tiny.json"
 
 
 def main() -> int:
+    from tinysong.sines import PROMPTS, SECONDS, write
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="muscgen-tiny", help="an id or a folder")
     parser.add_argument("--out", type=Path, default=Path("out/judged"))
@@ -34,22 +32,6 @@ def main() -> int:
     words += ["--store-baseline" if given.store else "--baseline", STORED, "--backend", "onnx"]
     command = [sys.executable, "-m", "muscgen", "evaluate", given.model, *words, "--precision", "fp32"]
     return subprocess.run([*map(str, command)], check=False).returncode
-
-
-def write(folder: Path) -> None:
-    """Tracks that are not there."""
-    from tinysong import meaning
-    from tinysong.composer import compose
-    from tinysong.sines import played
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for n in range(TRACKS):
-        path = folder / f"{n:02d}.wav"
-        if not path.is_file():
-            part = path.with_suffix(".part")
-            samples = played(compose(FIRST_SEED + n, SECONDS))
-            soundfile.write(part, samples, meaning.RATE_HZ, format="WAV", subtype="PCM_16")
-            part.replace(path)
 
 
 if __name__ == "__main__":

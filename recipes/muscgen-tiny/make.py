@@ -20,9 +20,8 @@ NEEDED = "Debian's packages fluidsynth and fluid-soundfont-gm, and pip install '
 
 
 def main() -> int:
-    from tinysong import render
     from tinysong.scales import SCALES
-    from tinysong.stages import PARCELS, PLAYED, STAGES, Kitchen, cook, receive, send
+    from tinysong.stages import PARCELS, STAGES, Kitchen, cook, marker, receive, send
 
     names = [stage.__name__ for stage in STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -30,6 +29,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
     parser.add_argument("--id", default="ours/tiny", help="of the model that is made")
     parser.add_argument("--stereo", action="store_true", help="the stereo twin")
+    parser.add_argument(
+        "--ears",
+        choices=("learnt", "shipped"),
+        default="learnt",
+        help="shipped: no encoder learns; the model is packed with the shipped one's",
+    )
     parser.add_argument("--only", default="", metavar="STAGES", help=f"some of {','.join(names)}")
     parser.add_argument(
         "--lm-steps", type=int, metavar="N", help="of the language model; default: the scale's"
@@ -45,11 +50,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="songs at once")
     given = parser.parse_args()
     only = [name for name in given.only.split(",") if name]
-    if unknown := [name for name in only if name not in names]:
-        parser.error(f"--only: there is no stage {', '.join(unknown)}; there are {', '.join(names)}")
-    played = PLAYED & set(only or names) and not (given.out / "done" / "rendered").is_file()
-    if played and (render.program() is None or not given.soundfont.is_file()):
-        print(f"there is no fluidsynth, or no {given.soundfont}; needed: {NEEDED}", file=sys.stderr)
+    if wrong := _wrong(given, only, names):
+        parser.error(wrong)
+    if missing := _missing(given, only):
+        print(missing, file=sys.stderr)
         return 1
     given.out.mkdir(parents=True, exist_ok=True)
     begun, word = given.out / "scale", given.scale + (" in stereo" if given.stereo else "")
@@ -58,7 +62,7 @@ def main() -> int:
         return 1
     begun.write_text(word)
     scale, out = SCALES[given.scale].of_steps(given.lm_steps, given.ears_steps), given.out.absolute()
-    kitchen = Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo)
+    kitchen = Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo, given.ears)
     try:
         if given.open:
             receive(kitchen, given.open)
@@ -68,9 +72,32 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"stopped, exit code {error.returncode}; the same command goes on", file=sys.stderr)
         return 1
-    if (out / "done" / "packed").is_file():
-        print(f'muscgen generate "..." -o song.wav --model {given.out / "model"}')
+    if marker(kitchen, "packed").is_file():
+        print(f'muscgen generate "..." -o song.wav --model {given.out / kitchen.model.name}')
     return 0
+
+
+def _missing(given: argparse.Namespace, only: list[str]) -> str:
+    from tinysong import render
+    from tinysong.stages import PLAYED, STAGES
+
+    asked = PLAYED & set(only or [stage.__name__ for stage in STAGES])
+    if given.ears == "shipped" or not asked or (given.out / "done" / "rendered").is_file():
+        return ""
+    if render.program() is None or not given.soundfont.is_file():
+        return f"there is no fluidsynth, or no {given.soundfont}; needed: {NEEDED}"
+    return ""
+
+
+def _wrong(given: argparse.Namespace, only: list[str], names: list[str]) -> str:
+    from tinysong.stages import HEARD
+
+    if unknown := [name for name in only if name not in names]:
+        return f"--only: there is no stage {', '.join(unknown)}; there are {', '.join(names)}"
+    idle = [name for name in (*only, given.send, given.open) if name in HEARD]
+    if given.ears == "shipped" and idle:
+        return f"{', '.join(dict.fromkeys(idle))}: only for ears that learn, not with --ears shipped"
+    return ""
 
 
 if __name__ == "__main__":

@@ -89,6 +89,44 @@ def test_an_encoder_learns_codes_from_the_sound_that_they_are(tmp_path, base, da
     assert changed(base, tmp_path / "ears") == {"audio_encoder.encoder"}
 
 
+def front_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The encoder's weights before its LSTM."""
+    encoder = loaded(folder).audio_encoder.encoder
+    lstm = [type(layer).__name__ for layer in encoder.layers].index("EncodecLSTM")
+    return dict(encoder.layers[:lstm].state_dict())
+
+
+def moved(before: Path, after: Path) -> float:
+    one, other = front_of(before), front_of(after)
+    return max(float((tensor - other[name]).abs().max()) for name, tensor in one.items())
+
+
+def test_a_front_that_is_frozen_stays_while_the_rest_of_the_encoder_learns(tmp_path, base, data):
+    told = {}
+    for front in (0.0, 1.0):
+        lines_ = told.setdefault(front, [])
+        train(plan(config(data, tmp_path / f"{front}", base, front_rate=front), card(base)), lines_.append)
+    assert moved(base, tmp_path / "0.0") == 0
+    assert moved(base, tmp_path / "1.0") > 0
+    assert changed(base, tmp_path / "0.0") == {"audio_encoder.encoder"}
+    front = sum(tensor.numel() for tensor in front_of(base).values())
+    assert told[1.0][0]["learning"] - told[0.0][0]["learning"] == front
+    assert told[0.0][0]["memory"] != told[1.0][0]["memory"]
+
+
+def test_a_front_learns_as_much_more_slowly_as_it_is_told(tmp_path, base, data):
+    for front in (1.0, 0.03):
+        run(config(data, tmp_path / f"{front}", base, steps=1, front_rate=front), base)
+    ways = [moved(base, tmp_path / name) for name in ("0.03", "1.0")]
+    assert ways[0] == pytest.approx(0.03 * ways[1], rel=0.01)  # AdamW's first step is of the rate's length
+
+
+@pytest.mark.parametrize("other", [{"learn": "decoder"}, {"learn": "all"}, {"from_nothing": True}])
+def test_a_rate_of_a_front_that_there_is_not_is_refused(tmp_path, base, data, other):
+    with pytest.raises(InvalidRequest, match="front_rate is of a base's front"):
+        config(data, tmp_path / "out", base, front_rate=0.5, **other)
+
+
 def test_what_is_heard_right_is_told(tmp_path, base, data):
     """The share of codes that come back, by the encoder that serves."""
     wanted = config(data, tmp_path / "ears", base, steps=2)

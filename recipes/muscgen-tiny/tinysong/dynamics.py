@@ -4,8 +4,9 @@ The clock's code of a frame without a stroke has two spellings: `meaning.LOUD` a
 decoder moves its level towards the one it hears, within about half a second, and keeps it while drums are
 struck. So a bar whose beats are marked in part is in between. Strokes of drums keep their own loudness.
 
-Of the shipped codec nothing is retrained. Two numbers of its vectors were never used; one unit of its first
-LSTM layer now remembers the level; the output gates of the second, which were open, follow it.
+Nothing was retrained for it. Two numbers of the first codec's vectors were never used; one unit of its first
+LSTM layer now remembers the level; the output gates of the second, which were open, follow it. The shipped
+codec has it since.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _SOFT_DB = (-9.0, -20.0)  # of the lowest and the highest oscillator, where all 
 
 @torch.no_grad()
 def add(codec: Any) -> None:  # noqa: ANN401  (transformers' EncodecModel)
-    """Teach the shipped codec to play softly, in place; what it played before, it plays as before."""
+    """Teach a codec of the first one's design to play softly, in place; what it played stays."""
     start, lstm, synthesis = (codec.decoder.layers[n] for n in (0, 1, 3))
     _marks(codec.quantizer.layers[0].codebook)
     weight = _weight(start.conv)
@@ -45,6 +46,13 @@ def add(codec: Any) -> None:  # noqa: ANN401  (transformers' EncodecModel)
     tones = 4 * OSCILLATORS
     scale = synthesis.conv.parametrizations.weight.original0
     scale[:tones] /= _sigmoid(_OPEN)
+
+
+def has(codec: Any) -> bool:  # noqa: ANN401  (transformers' EncodecModel)
+    """Whether its clock is marked, so that it plays softly already."""
+    count = meaning.BEATS * meaning.DRUM_AGES
+    marks = codec.quantizer.layers[0].codebook.embed[1 + meaning.LOUD * count :][:count, LOUD]
+    return bool((marks == 1).all())
 
 
 @torch.no_grad()

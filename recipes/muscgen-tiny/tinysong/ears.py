@@ -31,27 +31,38 @@ _LSTM, _LAST = "encoder.layers.13.lstm", "encoder.layers.15.conv"
 STORED = Path(__file__).with_name("names.json")
 
 
-def make(base: Path, out: Path) -> None:
-    """`base` is the shipped model; `out` becomes one that plays loud and soft, with the SoundFont's attacks,
-    and whose encoder has all to learn."""
+def make(base: Path, out: Path, *, named: bool = True) -> None:
+    """`base` is the shipped model; `out` becomes one that plays loud and soft, with the SoundFont's attacks.
+
+    named: and whose codes have names, which its encoder has to learn; else its encoder stays.
+    """
     from transformers import MusicgenForConditionalGeneration
 
     with quiet():
         model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
             base, dtype=torch.float32, local_files_only=True
         )
-        attack.sharpen(model.audio_encoder)
-        dynamics.add(model.audio_encoder)
-        dynamics.speak(model.decoder)
-        model.audio_encoder = widened(model.audio_encoder)
-        model.config.audio_encoder = model.audio_encoder.config
+        voiced(model)
+        if named:
+            model.audio_encoder = widened(model.audio_encoder)
+            model.config.audio_encoder = model.audio_encoder.config
         model.save_pretrained(out)
     for path in base.iterdir():
         if path.name in _ITS_OWN:
             continue
         shutil.copyfile(path, out / path.name)
     card = (base / CARD).read_text("utf-8")
-    write(out / CARD, card.replace(f'id = "{base.name}"', f'id = "{base.name}-named"').encode())
+    kind = "named" if named else "voiced"
+    write(out / CARD, card.replace(f'id = "{base.name}"', f'id = "{base.name}-{kind}"').encode())
+
+
+def voiced(model: Any) -> None:  # noqa: ANN401  (transformers' MusicgenForConditionalGeneration)
+    """In place: attacks, loud and soft. One that has them, as the shipped one has by now, stays as it is."""
+    if dynamics.has(model.audio_encoder):
+        return
+    attack.sharpen(model.audio_encoder)
+    dynamics.add(model.audio_encoder)
+    dynamics.speak(model.decoder)
 
 
 @torch.no_grad()

@@ -31,7 +31,10 @@ class Singing:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The encoder's training. rendered: windows of real sound. changed: of windows, see [hearing]."""
+    """The encoder's training. rendered: windows of real sound. changed: of windows, see [hearing].
+
+    front_rate: its front was built and hears as it should; what learns is behind it.
+    """
 
     steps: int
     batch: int
@@ -40,11 +43,15 @@ class Listening:
     every_steps: int
     rendered: float = 0.5
     changed: float = 0.5
+    front_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """composed, rendered: songs by split, of so many seconds. prompts: that judge, with songs of judged_s."""
+    """composed, rendered: songs by split, of so many seconds. prompts: that judge, with songs of judged_s.
+
+    twin: the language model's training in stereo, where it is another.
+    """
 
     composed: dict[str, int]
     rendered: dict[str, int]
@@ -53,12 +60,14 @@ class Scale:
     ears: Listening
     prompts: int
     judged_s: float
+    twin: Singing | None = None
 
     def of_steps(self, lm: int | None, ears: int | None) -> Scale:
         """As long as there is time for; None is as it was."""
         return replace(
             self,
             lm=replace(self.lm, steps=lm or self.lm.steps),
+            twin=self.twin and replace(self.twin, steps=lm or self.twin.steps),
             ears=replace(self.ears, steps=ears or self.ears.steps),
         )
 
@@ -101,15 +110,25 @@ SCALES = {
         rendered={"train": 300, "valid": 24, "test": 48},
         seconds=30.0,
         lm=Singing(
-            steps=3_000,
-            learning_rate=5e-4,
-            stages=(Stage(2, 10.0, 96, 0.3), Stage(1, 30.0, 32, 0.6)),
+            steps=3_250,
+            learning_rate=1e-3,
+            stages=(Stage(1, 2.56, 192, 0.7), Stage(1.5, 7.68, 96, 0.6), Stage(5, 30.0, 32, 0.6)),
             average=0.998,
-            warmup_steps=100,
-            every_steps=1_000,
+            warmup_steps=150,
+            every_steps=300,
         ),
-        ears=Listening(steps=1_500, batch=16, window_s=4.0, learning_rate=1e-3, every_steps=500),
+        ears=Listening(
+            steps=1_200, batch=32, window_s=4.0, learning_rate=1e-3, every_steps=150, rendered=0.4
+        ),
         prompts=48,
         judged_s=10.0,
+        twin=Singing(
+            steps=3_184,
+            learning_rate=1e-3,
+            stages=(Stage(1, 2.56, 128, 0.7), Stage(1.5, 7.68, 64, 0.6), Stage(4, 30.0, 20, 0.6)),
+            average=0.998,
+            warmup_steps=150,
+            every_steps=200,
+        ),
     ),
 }

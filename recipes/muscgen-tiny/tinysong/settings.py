@@ -35,6 +35,7 @@ def listening(size: Listening, *, sound: bool) -> str:
     return _toml(
         {
             "rendered": size.rendered if sound else 0.0,
+            "front_rate": size.front_rate,
             "window_s": size.window_s,
             "hearing": {"share": size.changed},
             "optimiser": {"batch": size.batch, "learning_rate": size.learning_rate},

@@ -6,13 +6,19 @@ It is no music to learn from. Float64 rounded to 16 bits: last digits of a sine 
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from tinysong import meaning
+from tinysong.composer import compose
 from tinysong.score import Note, Score
 
+PROMPTS = Path(__file__).parents[1] / "baseline" / "prompts.jsonl"
+TRACKS, SECONDS = 48, 10.0
+_FIRST_SEED = 4_000_000
 _PARTIALS = 6
 _LEVEL = 0.05  # of a note at full velocity
 _DECAY_S = {"K": 0.12, "S": 0.1, "H": 0.03, "KH": 0.12, "SH": 0.1, "X": 0.3, "P": 0.08}
@@ -30,6 +36,18 @@ def played(score: Score) -> NDArray[np.int16]:
     for hit in score.hits:
         _add(sound, starts[hit.start], _stroke(hit.hit, hit.velocity))
     return np.rint(np.clip(sound, -1, 1) * 32_767).astype(np.int16)
+
+
+def write(folder: Path, tracks: int = TRACKS) -> None:
+    """The reference, as far as it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(tracks):
+        path = folder / f"{n:02d}.wav"
+        if not path.is_file():
+            part = path.with_suffix(".part")
+            samples = played(compose(_FIRST_SEED + n, SECONDS))
+            soundfile.write(part, samples, meaning.RATE_HZ, format="WAV", subtype="PCM_16")
+            part.replace(path)
 
 
 def _tone(score: Score, note: Note, pitch: int, samples: int) -> NDArray[np.float64]:

@@ -14,16 +14,18 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.leftout import BUILTIN
-from tinysong import ears, parcel, settings, twin
+from tinysong import ears, joined, parcel, settings, sines, twin
 from tinysong.packs import Packs
-from tinysong.scales import Scale
+from tinysong.scales import Scale, Singing
 from tinysong.songs import Folder
 
+Ears = Literal["learnt", "shipped"]
 SHIPPED, WORSE = "muscgen-tiny", 3  # the exit code of `muscgen evaluate` for a regression
 _SONGS_EACH = 100  # lines of progress
 _KEPT = ("model.safetensors", "config.json", "generation_config.json", "preprocessor_config.json")
@@ -32,7 +34,10 @@ _KEPT += ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", 
 
 @dataclass(frozen=True, slots=True)
 class Kitchen:
-    """Where all of it lies, of which size, in how many channels, and by which SoundFont."""
+    """Where all of it lies, of which size, in how many channels, and by which SoundFont.
+
+    ears: of the model that is packed: those that learn names, or those that the shipped model has.
+    """
 
     out: Path
     scale: Scale
@@ -40,6 +45,19 @@ class Kitchen:
     jobs: int
     id: str
     stereo: bool = False
+    ears: Ears = "learnt"
+
+    @property
+    def model(self) -> Path:
+        return self.folder("model")
+
+    def folder(self, name: str) -> Path:
+        """Of a stage that is another by whose ears the model has."""
+        return self.out / (name if self.ears == "learnt" else f"{name}-shipped-ears")
+
+    @property
+    def singing(self) -> Singing:
+        return (self.stereo and self.scale.twin) or self.scale.lm
 
     @property
     def start(self) -> Path:
@@ -62,8 +80,10 @@ class Kitchen:
 def cook(kitchen: Kitchen, only: Collection[str] = ()) -> None:
     """All stages that are not done, or some of them; one that is done left a file of its name."""
     for stage in STAGES:
-        done = kitchen.out / "done" / stage.__name__
+        done = marker(kitchen, stage.__name__)
         if done.is_file() or (only and stage.__name__ not in only):
+            continue
+        if kitchen.ears == "shipped" and stage.__name__ in HEARD:
             continue
         began = time.monotonic()
         print(f"== {stage.__name__}: {stage.__doc__}", flush=True)
@@ -73,9 +93,14 @@ def cook(kitchen: Kitchen, only: Collection[str] = ()) -> None:
         print(f"   {stage.__name__} took {took_s:g} s", flush=True)
 
 
+def marker(kitchen: Kitchen, stage: str) -> Path:
+    """The file that says that a stage is done."""
+    return kitchen.out / "done" / (kitchen.folder(stage).name if stage in OF_EARS else stage)
+
+
 def base(kitchen: Kitchen) -> None:
-    """the shipped model with loudness, sharper attacks, and a name for every code"""
-    ears.make(BUILTIN / SHIPPED, kitchen.out / "base")
+    """the shipped model with loudness, attacks, and a name for every code that an encoder is to learn"""
+    ears.make(BUILTIN / SHIPPED, kitchen.out / "base", named=kitchen.ears == "learnt")
     if kitchen.stereo:
         twin.make(kitchen.out / "base", kitchen.out / "twin")
 
@@ -95,7 +120,7 @@ def data(kitchen: Kitchen) -> None:
 
 def language_model(kitchen: Kitchen) -> None:
     """the shipped language model goes on with the songs"""
-    config, size = kitchen.out / "lm.toml", kitchen.scale.lm
+    config, size = kitchen.out / "lm.toml", kitchen.singing
     write(config, settings.singing(size).encode())
     places = ("--data", kitchen.out / "data", "--base", kitchen.start, "--out", kitchen.out / "lm")
     words = ("finetune", "--method", "full", "--config", config, "--id", f"{kitchen.id}-lm")
@@ -133,39 +158,53 @@ def encoder(kitchen: Kitchen) -> None:
 
 def packed(kitchen: Kitchen) -> None:
     """a model and no more, in half the bytes, as the shipped one lies on the disk"""
-    model = kitchen.out / "model"
-    shutil.rmtree(model, ignore_errors=True)
-    model.mkdir()
+    made = kitchen.out / "ears"
+    if kitchen.ears == "shipped":
+        made = _joined(kitchen)
+    shutil.rmtree(kitchen.model, ignore_errors=True)
+    kitchen.model.mkdir()
     for name in _KEPT:
-        if (kitchen.out / "ears" / name).is_file():
-            shutil.copyfile(kitchen.out / "ears" / name, model / name)
-    ears.halve(model)
-    write(model / "card.toml", (kitchen.out / "ears" / "card.toml").read_bytes())
+        if (made / name).is_file():
+            shutil.copyfile(made / name, kitchen.model / name)
+    ears.halve(kitchen.model)
+    write(kitchen.model / "card.toml", (made / "card.toml").read_bytes())
+
+
+def _joined(kitchen: Kitchen) -> Path:
+    """What was learnt of the language model, over the codec and encoder that the shipped model has."""
+    voiced = kitchen.out / "voiced"
+    ears.make(BUILTIN / SHIPPED, voiced, named=False)
+    if kitchen.stereo:
+        twin.make(voiced, kitchen.out / "voiced-twin")
+        voiced = kitchen.out / "voiced-twin"
+    joined.make(kitchen.out / "lm", voiced, kitchen.out / "joined", kitchen.id)
+    return kitchen.out / "joined"
 
 
 def judged(kitchen: Kitchen) -> None:
     """the shipped model and this one, on prompts that neither was trained on"""
-    lines = sorted((kitchen.out / "rendered" / "test").glob("*.json"))[: kitchen.scale.prompts]
-    asked = [json.loads(path.read_text())["description"] for path in lines]
-    prompts = kitchen.out / "prompts.txt"
-    write(prompts, "\n".join([*asked, ""]).encode())
-    held = ("--prompts", prompts, "--reference", kitchen.out / "rendered" / "test")
-    judge = (*held, "--duration", kitchen.scale.judged_s)
-    stored = kitchen.out / "shipped.json"
-    kitchen.muscgen(
-        "evaluate", SHIPPED, *judge, "--out", kitchen.out / "judged-shipped", "--store-baseline", stored
-    )
-    mine = (*judge, "--out", kitchen.out / "judged", "--baseline", stored)
-    kitchen.muscgen("evaluate", kitchen.out / "model", *mine, may=(0, WORSE))
+    prompts, reference = kitchen.out / "prompts.txt", kitchen.out / "rendered" / "test"
+    asked = [json.loads(path.read_text())["description"] for path in sorted(reference.glob("*.json"))]
+    if kitchen.ears == "shipped":
+        prompts, reference = kitchen.folder("prompts").with_suffix(".txt"), kitchen.folder("reference")
+        lines = sines.PROMPTS.read_text("utf-8").splitlines()
+        asked = [json.loads(line)["prompt"] for line in lines]
+        sines.write(reference, kitchen.scale.prompts)
+    write(prompts, "\n".join([*asked[: kitchen.scale.prompts], ""]).encode())
+    judge = ("--prompts", prompts, "--reference", reference, "--duration", kitchen.scale.judged_s)
+    stored, shipped = kitchen.folder("shipped").with_suffix(".json"), kitchen.folder("judged-shipped")
+    kitchen.muscgen("evaluate", SHIPPED, *judge, "--out", shipped, "--store-baseline", stored)
+    mine = (*judge, "--out", kitchen.folder("judged"), "--baseline", stored)
+    kitchen.muscgen("evaluate", kitchen.model, *mine, may=(0, WORSE))
 
 
 def card(kitchen: Kitchen) -> None:
     """what was measured goes into the model's page"""
-    found = [_measures(kitchen.out / name) for name in ("judged-shipped", "judged")]
+    found = [_measures(kitchen.folder(name)) for name in ("judged-shipped", "judged")]
     both = [(name, found[0][name], mine) for name, mine in found[1].items() if name in found[0]]
     rows = [f"| {name} | {shipped:.4g} | {mine:.4g} |" for name, shipped, mine in both]
     table = "\n".join(["| | muscgen-tiny, as shipped | this model |", "|---|---|---|", *rows])
-    page = kitchen.out / "model" / "MODEL.md"
+    page = kitchen.model / "MODEL.md"
     judgement = f"\n## Judged\n\n`muscgen evaluate`, {kitchen.scale.prompts} held-out prompts.\n\n{table}\n"
     write(page, (page.read_text("utf-8").split("\n## Judged\n")[0] + judgement).encode())
 
@@ -174,6 +213,8 @@ STAGES: tuple[Callable[[Kitchen], None], ...] = (
     *(base, songs, data, language_model, rendered, sound, encoder, packed, judged, card),
 )
 PLAYED = frozenset({"rendered"})  # where FluidSynth is needed
+HEARD = frozenset({"rendered", "sound", "encoder"})  # that only ears which learn need
+OF_EARS = frozenset({"packed", "judged", "card"})
 PARCELS = {"language_model": "lm", "encoder": "ears"}  # trainings and their folders
 
 

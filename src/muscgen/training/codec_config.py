@@ -72,6 +72,12 @@ class CodecTraining(BaseModel):
     rendered: float = Field(
         default=0.0, ge=0, le=1, description="learn encoder: windows whose sound is the data's own."
     )
+    front_rate: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="learn encoder: of the rate, for the convolutions before its LSTM; at 0 they stay.",
+    )
     steps: int = Field(default=1_000, ge=1)
     window_s: float = Field(default=1.0, ge=0.2, le=30, description="Seconds of sound in a window.")
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -86,6 +92,8 @@ class CodecTraining(BaseModel):
         if self.learn != "encoder" and (self.rendered or self.hearing.share):
             which = "rendered" if self.rendered else "hearing"
             raise ValueError(f"{which} is of pairs: learn is encoder then")
+        if self.front_rate != 1 and (self.learn != "encoder" or self.from_nothing):
+            raise ValueError("front_rate is of a base's front: learn is encoder then, and from_nothing false")
         return self
 
     @property

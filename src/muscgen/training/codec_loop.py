@@ -128,9 +128,12 @@ class _Loop(Turns[CodecTraining, Windows]):
         codec = Codec(self.model.audio_encoder, books, run.config.learn, run.config.losses, rate)
         if run.config.from_nothing:
             self._forget(codec)
+        front = run.config.front_rate
+        if not front:
+            codec.freeze_front()
         self._weights = trainable(codec)
         self._say(codec, config)
-        self.codec = self._prepare(codec)
+        self.codec = self._prepare(codec, lambda name: front if codec.is_front(name) else 1.0)
 
     def _batch(self, step: int, place: int) -> Windows:
         return self._source.train(step, place)

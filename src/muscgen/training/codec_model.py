@@ -57,6 +57,18 @@ class Codec(nn.Module):
         self.decoder.requires_grad_(learn != "encoder")
         self.books.requires_grad_(learn == "all")
 
+    def freeze_front(self) -> None:
+        """What is before the encoder's LSTM stays as it is."""
+        for name, weight in self.named_parameters():
+            weight.requires_grad_(weight.requires_grad and not self.is_front(name))
+
+    def is_front(self, name: str) -> bool:
+        """Whether the weight of that name is of the encoder, before its LSTM."""
+        layers = self.encoder.layers
+        lstm = next(n for n, layer in enumerate(layers) if hasattr(layer, "lstm"))
+        part = name.removeprefix("encoder.layers.")
+        return part != name and int(part.partition(".")[0]) < lstm
+
     def forward(self, windows: Windows, *, plain: bool = False, told: bool = True) -> dict[str, Tensor]:
         """`loss`, and what it is made of. told: also what costs time and is not learnt from.
 

@@ -87,15 +87,17 @@ def codec_needs(parameters: int, learning: int, model: ModelConfig, config: Code
     """Of a codec: the convolutions' outputs at every rate, and distances to all codes of a codebook.
 
     A block keeps about eight tensors of its width: two activations and a convolution before, in and after it,
-    and the sum. An encoder and a decoder have one block a rate; what does not learn keeps nothing.
+    and the sum. An encoder and a decoder have one block a rate; what does not learn keeps nothing, so of an
+    encoder whose front stays there is only one block at a time.
     """
     codec, decoder = model.codec, model.decoder
     sounds = config.optimiser.batch * decoder.channels
     samples = config.window_s * codec.sample_rate
-    width, rate, numbers = codec.filters, 1.0, 0.0
+    width, rate, blocks = codec.filters, 1.0, list[float]()
     for ratio in reversed(codec.ratios):
-        numbers += _BLOCK * width * samples * rate
+        blocks.append(_BLOCK * width * samples * rate)
         width, rate = 2 * width, rate / ratio
+    numbers = sum(blocks) if config.front_rate else max(blocks)
     halves = 1 if config.learn == "encoder" else 2  # a decoder's gradients pass through it in any case
     frames = samples / codec.hop
     distances = 3 * frames * decoder.vocabulary * decoder.codebooks / decoder.channels
