@@ -46,13 +46,20 @@ def judged(songs: Sequence[Codes], scores: Sequence[Score], part_s: float | None
     composed = [score.codes() if len(songs[0]) == meaning.BOOKS else score.codes_stereo() for score in scores]
     if part_s is not None:
         frames = max(1, round(part_s * meaning.FRAMES_S))
-        songs, composed = ([codes[:, -frames:] for codes in row] for row in (songs, composed))
+        songs, composed = ([_end(codes, frames) for codes in row] for row in (songs, composed))
     found = _rows([_heard(codes) for codes in songs], [_heard(codes) for codes in composed], scores)
     if part_s is not None:
         found.pop("loudness", None)  # said of the whole
     if len(songs[0]) > meaning.BOOKS:
         found["both sides in time"] = _together(songs, composed)
     return found
+
+
+def _end(codes: Codes, frames: int) -> Codes:
+    """The last frames, from the first whole beat on."""
+    end = codes[:, -frames:]
+    turns = np.flatnonzero(np.diff((end[0] - 1) // meaning.DRUM_AGES % meaning.BEATS)) + 1
+    return end[:, turns[0] :] if len(turns) else end
 
 
 def _heard(codes: Codes) -> Heard:
