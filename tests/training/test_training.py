@@ -87,6 +87,8 @@ def test_an_adapter_changes_the_songs_and_can_be_left_out(tmp_path, base, data):
     assert not np.array_equal(sung(tmp_path / "adapted", ["harp"], 20), before)
     # the adapter stands beside the base, whose own songs are what they were
     assert np.array_equal(sung(base, ["harp"], 20), before)
+    with pytest.raises(InvalidRequest, match="adapter beside another model's weights"):
+        plan(config(data, tmp_path / "more", tmp_path / "adapted"), adapted)
     from peft import PeftModel
     from transformers import MusicgenForConditionalGeneration
 
@@ -219,7 +221,8 @@ def test_a_track_that_is_taken_back_names_models_made_of_a_model_that_had_it(tmp
     from muscgen.data.report import entries
     from muscgen.data.revoking import revoke
 
-    mine = shutil.copytree(data, tmp_path / "data")
+    others = shutil.ignore_patterns("models.jsonl")  # what other tests made of it
+    mine = shutil.copytree(data, tmp_path / "data", ignore=others)
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     run(config(mine, first, base, method="full", steps=1), base)
     other = prepared_set(tmp_path / "more", base, clips=2)

@@ -33,7 +33,7 @@ from muscgen.training.codec_config import CodecTraining
 from muscgen.training.codec_model import Codec, Windows
 from muscgen.training.codec_windows import Source, frames
 from muscgen.training.licensing import computed
-from muscgen.training.model import quiet, trainable
+from muscgen.training.model import quiet, refuse_adapter, trainable
 from muscgen.training.samples import keep
 from muscgen.training.turns import Tell, Turns
 
@@ -61,6 +61,7 @@ class Run:
 
 def plan(config: CodecTraining, base: Card) -> Run:
     """Raises whatever stands in the way: data, licence, a base that cannot be trained."""
+    refuse_adapter(base)
     if not (base.path / "config.json").is_file():
         raise InvalidRequest(
             f"{config.base} is in audiocraft's layout; transformers reads its own only", param="base"

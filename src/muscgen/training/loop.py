@@ -23,7 +23,7 @@ from muscgen.training.checkpoints import State
 from muscgen.training.clips import Clip, Prepared, prepared
 from muscgen.training.config import Config, Stage, Words
 from muscgen.training.licensing import computed
-from muscgen.training.model import load, tokenizer, trainable
+from muscgen.training.model import load, refuse_adapter, tokenizer, trainable
 from muscgen.training.samples import listen
 from muscgen.training.speaker import Lesson, Speaker
 from muscgen.training.texts import Texts
@@ -47,6 +47,8 @@ class Run:
 
 def plan(config: Config, base: Card) -> Run:
     """Raises whatever stands in the way: data, licence, a base that cannot be trained."""
+    if not config.from_nothing:
+        refuse_adapter(base)
     data = prepared(config.data, codec_revision(Checkpoint(base.path)))
     computed(base, [one.manifest for one in data])
     return Run(config, base, data)

@@ -12,11 +12,22 @@ import torch
 from torch import nn
 
 from muscgen.errors import InvalidRequest
+from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.training.config import Config, Lora
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 _DECODER = "decoder.model.decoder"
+
+
+def refuse_adapter(base: Card) -> None:
+    """Raises InvalidRequest: what would be trained is the model beneath, as if there were no adapter."""
+    if base.adapter is not None:
+        raise InvalidRequest(
+            f"{base.id} is an adapter beside another model's weights, which cannot be trained further",
+            param="base",
+            suggestion="the model that it adapts, or more steps of the training that made it",
+        )
 
 
 def load(base: Path, config: Config) -> Any:  # noqa: ANN401  (transformers' or peft's model)
