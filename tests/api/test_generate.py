@@ -22,7 +22,7 @@ async def test_a_wish_becomes_a_job_with_every_default_filled_in(service):
     assert job["request"]["model"] == MODEL
     assert isinstance(job["request"]["seed"], int)
     assert job["request"]["sampling"] == {
-        "temperature": 0.5, "top_k": 30, "top_p": 0.0, "guidance_scale": 1.5
+        "temperature": 1.0, "top_k": 250, "top_p": 0.0, "guidance_scale": 2.0
     }  # fmt: skip
     assert job["created_at"].endswith("Z")
     assert job["model"]["license"] == "Apache-2.0"

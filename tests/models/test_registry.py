@@ -33,7 +33,7 @@ def test_the_builtin_model_is_there_without_any_folder(tmp_path):
         1,
     )
     assert card.max_duration_s == 30
-    assert card.sampling.model_dump() == {"temperature": 0.5, "top_k": 30, "top_p": 0, "guidance_scale": 2.0}
+    assert card.sampling.model_dump() == {"temperature": 1.0, "top_k": 250, "top_p": 0, "guidance_scale": 2.0}
 
 
 def test_folders_with_a_card_are_models_and_others_are_not(tmp_path):
@@ -62,7 +62,7 @@ def test_two_models_cannot_have_one_name(tmp_path):
     [
         (('license = "Apache-2.0"', ""), "license"),
         (("max_duration_s = 30", "max_duration_s = 30\nlyrics = true"), "lyrics"),
-        (("temperature = 0.5", "temperature = -1"), "temperature"),
+        (("temperature = 1.0", "temperature = -1"), "temperature"),
         (("max_duration_s = 30", 'max_duration_s = "long"'), "long"),
         (("[sampling]", "[sampling"), r"card\.toml"),
     ],
