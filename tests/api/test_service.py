@@ -236,7 +236,7 @@ async def test_models_say_what_can_be_asked_of_them(service):
     assert (model["limits"]["max_duration"], model["limits"]["window"]) == (600.0, 30.0)
     assert model["parameters"]["properties"]["duration"]["maximum"] == 600.0
     assert model["parameters"]["properties"]["mode"]["enum"] == ["text", "unconditional", "continuation"]
-    assert model["parameters"]["$defs"]["SamplingWish"]["properties"]["top_k"]["default"] == 30
+    assert model["parameters"]["$defs"]["SamplingWish"]["properties"]["top_k"]["default"] == 250
     assert "path" not in model
     assert_problem(await service.http.get("/v1/models/a/b"), 404, "model_not_found", "model")
 
