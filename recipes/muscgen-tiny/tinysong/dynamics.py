@@ -50,25 +50,28 @@ def add(codec: Any) -> None:  # noqa: ANN401  (transformers' EncodecModel)
 
 def has(codec: Any) -> bool:  # noqa: ANN401  (transformers' EncodecModel)
     """Whether its clock is marked, so that it plays softly already."""
-    count = meaning.BEATS * meaning.DRUM_AGES
-    marks = codec.quantizer.layers[0].codebook.embed[1 + meaning.LOUD * count :][:count, LOUD]
-    return bool((marks == 1).all())
+    embed = codec.quantizer.layers[0].codebook.embed
+    return bool((embed[_clock(meaning.LOUD), LOUD] == 1).all())
 
 
 @torch.no_grad()
 def speak(decoder: Any) -> None:  # noqa: ANN401  (transformers' MusicgenForCausalLM)
     """A language model that knew one clock begins with two that it cannot tell apart, in place."""
-    count = meaning.BEATS * meaning.DRUM_AGES
-    loud, soft = (slice(1 + kind * count, 1 + (kind + 1) * count) for kind in (meaning.LOUD, meaning.SOFT))
+    loud, soft = _clock(meaning.LOUD), _clock(meaning.SOFT)
     for table in (decoder.model.decoder.embed_tokens[0].weight, decoder.lm_heads[0].weight):
         table[soft] = table[loud]
 
 
+def _clock(kind: int) -> slice:
+    """The codes of a kind of codebook 0: all beats, all frames."""
+    count = meaning.BEATS * meaning.DRUM_AGES
+    return slice(1 + kind * count, 1 + (kind + 1) * count)
+
+
 def _marks(codebook: Any) -> None:  # noqa: ANN401
     """The soft clock is the clock that ticks alone, under another mark."""
-    count = meaning.BEATS * meaning.DRUM_AGES
     for kind, number in ((meaning.LOUD, LOUD), (meaning.SOFT, SOFT)):
-        rows = slice(1 + kind * count, 1 + (kind + 1) * count)
+        rows = _clock(kind)
         codebook.embed[rows] = 0.0
         codebook.embed[rows, number] = 1.0
     codebook.embed_avg.copy_(codebook.embed)

@@ -18,6 +18,7 @@ from muscgen.data.manifest import Manifest, read
 from muscgen.data.place import Place
 from muscgen.data.track import Split
 from muscgen.errors import ConfigurationError, InvalidRequest
+from muscgen.models.config import CodecConfig
 
 Codes = NDArray[np.integer]  # [K, F]
 _CODES, _TEXT = ".codes.npy", ".json"
@@ -75,6 +76,11 @@ def _layout(clip: Clip) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F
 @lru_cache(_MAPPED)
 def _mapped(path: Path) -> NDArray[np.uint8]:
     return np.memmap(path, np.uint8, mode="r")
+
+
+def frames(seconds: float, codec: CodecConfig) -> int:
+    """Of a window; at least one."""
+    return max(1, round(seconds * codec.sample_rate / codec.hop))
 
 
 def prepared(folders: Sequence[Path], codec: str) -> list[Prepared]:

@@ -28,10 +28,10 @@ from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import ModelConfig
 from muscgen.training import memory, output, sounds
 from muscgen.training.checkpoints import State
-from muscgen.training.clips import Prepared, prepared
+from muscgen.training.clips import Prepared, frames, prepared
 from muscgen.training.codec_config import CodecTraining
 from muscgen.training.codec_model import Codec, Windows
-from muscgen.training.codec_windows import Source, frames
+from muscgen.training.codec_windows import Source
 from muscgen.training.licensing import computed
 from muscgen.training.model import quiet, refuse_adapter, trainable
 from muscgen.training.samples import keep

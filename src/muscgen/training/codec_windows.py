@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from muscgen.models.config import CodecConfig, ModelConfig
+from muscgen.models.config import ModelConfig
 from muscgen.training import sounds
-from muscgen.training.clips import Clip, Codes
+from muscgen.training.clips import Clip, Codes, frames
 from muscgen.training.codec_config import CodecTraining, Hearing
 from muscgen.training.codec_model import Windows
 from muscgen.training.hearing import changes
@@ -118,7 +118,3 @@ class Source:
             codes[:, channel :: self._channels] for channel in range(self._channels)
         ]
         return torch.from_numpy(np.concatenate(rows).astype(np.int64))
-
-
-def frames(seconds: float, codec: CodecConfig) -> int:
-    return max(1, round(seconds * codec.sample_rate / codec.hop))

@@ -20,7 +20,7 @@ from muscgen.models.checkpoint import Checkpoint
 from muscgen.training import memory, output
 from muscgen.training.batches import Batches, Shape, Windows, with_facts
 from muscgen.training.checkpoints import State
-from muscgen.training.clips import Clip, Prepared, prepared
+from muscgen.training.clips import Clip, Prepared, frames, prepared
 from muscgen.training.config import Config, Stage, Words
 from muscgen.training.licensing import computed
 from muscgen.training.model import load, refuse_adapter, tokenizer, trainable
@@ -165,8 +165,7 @@ class _Loop(Turns[Config, Lesson]):
         return Batches(clips, shape, words, self._config.seed, stage.batch, stage.openings)
 
     def _frames(self, stage: Stage) -> int:
-        codec = self._model_config.codec
-        return max(1, round(stage.window_s * codec.sample_rate / codec.hop))
+        return frames(stage.window_s, self._model_config.codec)
 
     def _say_memory(self, model: torch.nn.Module) -> None:
         """Of the stage that needs most."""
