@@ -20,7 +20,7 @@ from torch import nn
 from muscgen.data.place import write
 from muscgen.models.card import CARD
 from muscgen.training.model import quiet
-from tinysong import attack, dynamics, meaning
+from tinysong import analysis, attack, dynamics, meaning
 
 _ITS_OWN = ("model.safetensors", "config.json", "MODEL.md", CARD)
 _NAME = 12  # numbers of a codebook
@@ -67,7 +67,7 @@ def voiced(model: Any) -> None:  # noqa: ANN401  (transformers' MusicgenForCondi
 
 @torch.no_grad()
 def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
-    """A copy with wider vectors; only its encoder's LSTM and last convolution know less than before."""
+    """A copy with wider vectors; its encoder, behind its analysis of sound, knows nothing yet."""
     config = type(codec.config).from_dict(codec.config.to_dict())
     plain = config.hidden_size
     config.hidden_size = config.codebook_dim = plain + meaning.BOOKS * _NAME
@@ -75,8 +75,9 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
     weights, fresh = codec.state_dict(), wide.state_dict()
     for name, tensor in weights.items():
         fresh[name] = _grown(tensor, fresh[name])
-    _begin(fresh, plain)
+    _begin(fresh)
     wide.load_state_dict(fresh)
+    analysis.build(wide.encoder)
     _remembering(wide.encoder.layers[13].lstm)
     for book, layer in enumerate(wide.quantizer.layers):
         start = plain + book * _NAME
@@ -126,25 +127,27 @@ def _grown(tensor: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
     return grown
 
 
-def _begin(weights: dict[str, torch.Tensor], known: int) -> None:
-    """What the encoder has to learn, in place: its LSTM, and what its last convolution has behind `known`."""
+def _begin(weights: dict[str, torch.Tensor]) -> None:
+    """What the encoder has to learn, in place: its second LSTM layer and its last convolution."""
     chances = np.random.Generator(np.random.PCG64(_SEED))  # the same numbers on every machine
-    for name, tensor in weights.items():
-        if _LSTM in name:
+    for name in sorted(weights):
+        if _LSTM in name and "l1" in name:
+            tensor = weights[name]
             bound = 0.0 if "bias" in name else (6 / sum(tensor.shape)) ** 0.5
             tensor.copy_(torch.from_numpy(chances.uniform(-bound, bound, tuple(tensor.shape))))
     direction = weights[f"{_LAST}.parametrizations.weight.original1"]
-    rows, bound = direction[known:], direction[0].numel() ** -0.5
-    drawn = chances.uniform(-bound, bound, tuple(rows.shape))
-    rows.copy_(torch.from_numpy(drawn))
+    bound = direction[0].numel() ** -0.5
+    drawn = chances.uniform(-bound, bound, tuple(direction.shape))
+    direction.copy_(torch.from_numpy(drawn))
     norms = np.sqrt((drawn**2).sum(axis=(1, 2), keepdims=True))
-    weights[f"{_LAST}.parametrizations.weight.original0"][known:] = torch.from_numpy(norms)
+    weights[f"{_LAST}.parametrizations.weight.original0"].copy_(torch.from_numpy(norms))
+    weights[f"{_LAST}.bias"].zero_()
 
 
 def _remembering(lstm: nn.LSTM) -> None:
-    for layer in range(lstm.num_layers):
-        size = lstm.hidden_size
-        getattr(lstm, f"bias_hh_l{layer}")[size : size + size // 2] += _KEPT
+    """Half of the second layer's units hear across beats."""
+    size = lstm.hidden_size
+    lstm.bias_hh_l1[size : size + size // 2] += _KEPT
 
 
 def halve(model: Path) -> None:

@@ -33,6 +33,7 @@ class Singing:
 class Listening:
     """The encoder's training. rendered: windows of real sound. changed: of windows, see [hearing].
 
+    exchange: of the other windows, those whose codebooks are of several songs.
     front_rate: its front was built and hears as it should; what learns is behind it.
     """
 
@@ -43,7 +44,10 @@ class Listening:
     every_steps: int
     rendered: float = 0.5
     changed: float = 0.5
+    exchange: float = 0.3
     front_rate: float = 0.0
+    warmup_steps: int = 100
+    least: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,16 @@ def listening(size: Listening, *, sound: bool) -> str:
     return _toml(
         {
             "rendered": size.rendered if sound else 0.0,
+            "exchange": size.exchange,
             "front_rate": size.front_rate,
             "window_s": size.window_s,
             "hearing": {"share": size.changed},
-            "optimiser": {"batch": size.batch, "learning_rate": size.learning_rate},
+            "optimiser": {
+                "batch": size.batch,
+                "learning_rate": size.learning_rate,
+                "warmup_steps": size.warmup_steps,
+                "least": size.least,
+            },
             "saving": {"every_steps": size.every_steps, "keep": 1, "sample_s": 0.0},
         }
     )
