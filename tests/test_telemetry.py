@@ -1,5 +1,6 @@
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
@@ -37,6 +38,16 @@ def test_an_event_is_one_line_with_fields(lines):
     assert line.endswith("info    job.claimed job=job_1 waited_s=1.5")
     assert line[10] == "T"
     assert line.split(" ")[0].endswith("Z")
+
+
+def test_a_warning_of_a_command_without_logging_has_its_fields():
+    script = (
+        "from muscgen import telemetry as t\n"
+        "t.show_warnings(); t.warning('data.odd', codes=[-9]); t.event('no')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("warning data.odd codes=[-9]")
 
 
 def test_an_event_in_json_has_its_types(lines):

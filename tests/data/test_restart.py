@@ -116,6 +116,29 @@ def test_a_file_that_kills_its_worker_is_told_and_the_others_are_prepared(tmp_pa
     assert found["t1"]["detail"] == "whatever decodes or measures it does not survive it"
 
 
+class Telling(Source):
+    """A file that notes who looked at it."""
+
+    def digests(self, *, with_sha1: bool) -> tuple[str, str]:
+        append(Path(self.file).with_suffix(".seen"), {"pid": os.getpid()})
+        return Source.digests(self, with_sha1=with_sha1)
+
+
+def test_after_a_death_the_others_are_prepared_by_as_many_processes_as_before(tmp_path, caplog):
+    root = songs(tmp_path / "songs", 8)
+    orders = [
+        Order(f"t{n}", kind(str(root / f"{n:02d}.wav"), f"{n:02d}.wav"), prepare=True, notes=True)
+        for n, kind in enumerate([Deadly, *[Telling] * 7])
+    ]
+    found = list(pool.on_this_machine(orders, Job(str(tmp_path / "out"), Sound(32_000, 1)), 2))
+    assert [record["id"] for record in found if record["reason"] != "permitted"] == ["t0"]
+    assert sorted(record["id"] for record in found) == [order.id for order in orders]
+    pids = {line["pid"] for path in root.glob("*.seen") for line in lines(path)}
+    assert len(pids) <= 2 * 2 + 1  # the first two, two that take one file at a time, one after the death
+    [told] = [record for record in caplog.records if "data.worker_died" in record.getMessage()]
+    assert str(-signal.SIGKILL) in str(vars(told))
+
+
 def test_a_folder_that_cannot_be_written_ends_the_run(tmp_path):
     root = songs(tmp_path / "songs", 2)
     (tmp_path / "out").mkdir()

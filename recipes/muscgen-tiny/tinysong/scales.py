@@ -122,7 +122,7 @@ SCALES = {
             every_steps=300,
         ),
         ears=Listening(
-            steps=1_200, batch=32, window_s=4.0, learning_rate=1e-3, every_steps=150, rendered=0.4
+            steps=6_000, batch=32, window_s=6.0, learning_rate=1e-3, every_steps=500, rendered=0.4
         ),
         prompts=48,
         judged_s=10.0,

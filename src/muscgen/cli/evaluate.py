@@ -153,6 +153,9 @@ def _telling() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn,
     )
 
+    from muscgen import telemetry
+
+    telemetry.show_warnings()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:

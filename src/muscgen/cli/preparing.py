@@ -11,6 +11,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from muscgen import telemetry
 from muscgen.data.preparer import CodecChoice, codec_choice
 from muscgen.data.run import Progress as Run
 from muscgen.data.work import Sound
@@ -68,6 +69,7 @@ def sound_of(heard: Sound | None, sample_rate: int | None, channels: int | None,
 @contextmanager
 def bar() -> Iterator[Callable[[Run], None]]:
     """A bar on standard error; takes how the run stands."""
+    telemetry.show_warnings()
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

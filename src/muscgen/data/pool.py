@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +35,34 @@ _preparer: Preparer | None = None
 def on_this_machine(orders: Iterable[Order], job: Job, workers: int) -> Iterator[Record]:
     """A record for each order, in the order in which they are done.
 
-    Where a worker dies, those it may have died of are tried again, each in a process of its own; what kills
-    that one too is told in its record. Raises OSError where nothing can be written.
+    Where a worker dies, those it may have died of are tried again, in processes that do one thing at a time;
+    what kills one that has done nothing before is told in its record. Raises OSError where nothing can be
+    written.
     """
     waiting = iter(orders)
-    suspects: list[Order] = []
     while True:
-        suspects = yield from _until_broken(waiting, job, workers)
+        suspects, ends = yield from _until_broken(waiting, job, workers)
         if not suspects:
             return
-        telemetry.warning("data.worker_died", orders=len(suspects))
-        for order in suspects:
-            yield _alone(order, job)
+        telemetry.warning("data.worker_died", orders=len(suspects), exit_codes=ends)
+        yield from _one_by_one(suspects, job, workers)
 
 
-def _until_broken(waiting: Iterator[Order], job: Job, workers: int) -> Generator[Record, None, list[Order]]:
-    """Returns the orders that were handed out when a worker died; none where all are done."""
+def _until_broken(
+    waiting: Iterator[Order], job: Job, workers: int
+) -> Generator[Record, None, tuple[list[Order], list[int]]]:
+    """Returns the orders that were handed out when a worker died, none where all are done; and how it ended.
+
+    An exit code below zero is a signal's number; the pool itself ends those that are left by SIGTERM.
+    """
     pool = _pool(job, workers)
+    processes: set[BaseProcess] = set()
     under_way: dict[Future[Record], Order] = {}
     broken: list[Order] = []
     try:
         while True:
             broken += _fill(pool, under_way, waiting, workers * AHEAD)
+            processes |= set(active_children())
             if not under_way or broken:
                 break
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -64,7 +79,7 @@ def _until_broken(waiting: Iterator[Order], job: Job, workers: int) -> Generator
             yield future.result()
         else:
             broken.append(order)
-    return broken
+    return broken, [code for one in processes if (code := one.exitcode) not in (None, 0, -signal.SIGTERM)]
 
 
 def _fill(
@@ -79,13 +94,58 @@ def _fill(
     return []
 
 
-def _alone(order: Order, job: Job) -> Record:
-    with _pool(job, 1) as pool:
+def _one_by_one(orders: list[Order], job: Job, workers: int) -> Iterator[Record]:
+    """By as many processes as there are workers, each with one order at a time: a death has one cause."""
+    count = min(workers, len(orders))
+    loners = [_Loner(job) for _ in range(count)]
+    idle: queue.SimpleQueue[_Loner] = queue.SimpleQueue()
+    for loner in loners:
+        idle.put(loner)
+
+    def tried(order: Order) -> Record:
+        loner = idle.get()
         try:
-            return pool.submit(_take, order).result()
+            return loner.take(order)
+        finally:
+            idle.put(loner)
+
+    try:
+        with ThreadPoolExecutor(count, "loners") as threads:
+            for future in as_completed([threads.submit(tried, order) for order in orders]):
+                yield future.result()
+    finally:
+        for loner in loners:
+            loner.close()
+
+
+class _Loner:
+    """A process that takes one order at a time, and is replaced where it dies."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._pool: ProcessPoolExecutor | None = None
+
+    def take(self, order: Order) -> Record:
+        """What kills a process that has done others is tried once more in a fresh one."""
+        if self._pool is not None:
+            try:
+                return self._pool.submit(_take, order).result()
+            except BrokenProcessPool:
+                self.close()
+        self._pool = _pool(self._job, 1)
+        try:
+            return self._pool.submit(_take, order).result()
         except BrokenProcessPool:
+            self.close()
             detail = "whatever decodes or measures it does not survive it"
-            return failed(order, Bench(Place(Path(job.out)), job.sound), Reason.UNREADABLE, detail)
+            return failed(
+                order, Bench(Place(Path(self._job.out)), self._job.sound), Reason.UNREADABLE, detail
+            )
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
 
 def _pool(job: Job, workers: int) -> ProcessPoolExecutor:

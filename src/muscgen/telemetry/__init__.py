@@ -5,7 +5,7 @@ logs      structlog: events with fields, one a line; the request's and the job's
 traces    OpenTelemetry: from the HTTP request through the queue to the song, where an endpoint is set
 """
 
-from muscgen.telemetry.logs import about, configure_logging, error, event, warning
+from muscgen.telemetry.logs import about, configure_logging, error, event, show_warnings, warning
 from muscgen.telemetry.metrics import (
     ATTEMPTS,
     AUDIT_MISSED,
@@ -54,6 +54,7 @@ __all__ = [
     "event",
     "exemplar",
     "here",
+    "show_warnings",
     "span",
     "warning",
 ]

@@ -37,23 +37,31 @@ def about(**fields: str) -> AbstractContextManager[None]:
 def configure_logging(style: Literal["text", "json"], level: int = logging.INFO) -> None:
     """Events to standard error; called by commands, never on import."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                _fields_of_record,
-                structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-                structlog.processors.format_exc_info,
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _json if style == "json" else _text,
-            ]
-        )
-    )
+    handler.setFormatter(_formatter(style))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for library in ("httpx", "httpx2"):  # ours, and the hub client's
         logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def show_warnings() -> None:
+    """With their fields, of commands that configure no logging: Python's last resort tells names alone."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_formatter("text"))
+
+
+def _formatter(style: Literal["text", "json"]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[
+            _fields_of_record,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _json if style == "json" else _text,
+        ]
+    )
 
 
 def _to_record(_: WrappedLogger, __: str, entry: EventDict) -> tuple[tuple[str], dict[str, Any]]:
