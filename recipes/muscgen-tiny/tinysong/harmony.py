@@ -10,7 +10,7 @@ from tinysong import meaning
 
 Scale = Literal["diatonic", "pentatonic", "blues"]
 _ROMAN = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
-_SCALES: dict[tuple[Scale, bool], tuple[int, ...]] = {  # by whether it is minor
+SCALES: dict[tuple[Scale, bool], tuple[int, ...]] = {  # by whether it is minor
     ("diatonic", False): (0, 2, 4, 5, 7, 9, 11),
     ("diatonic", True): (0, 2, 3, 5, 7, 8, 10),
     ("pentatonic", False): (0, 2, 4, 7, 9),
@@ -82,9 +82,9 @@ def at(bar: Bar, slot: int) -> Chord:
 @lru_cache(None)
 def scale(kind: Scale, minor: bool, over: Chord) -> frozenset[int]:
     """A tone of the chord that is foreign to the key takes its neighbour's place: V7 has the leading tone."""
-    found = set(_SCALES[kind, minor])
+    found = set(SCALES[kind, minor])
     if kind != "blues":
-        for tone in over.tones - set(_SCALES["diatonic", minor]):
+        for tone in over.tones - set(SCALES["diatonic", minor]):
             raised = over.third == 4 and tone == (over.bass + 4) % 12
             found.discard((tone - 1) % 12 if raised else (tone + 1) % 12)
             found.add(tone)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from muscgen.finishing.musical import key_profiles
 from tinysong import meaning
+from tinysong.harmony import SCALES
 
-_MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 _BEAT, _BARS = 4, 6  # sixteenths; the fewest bars that have thirds
 _CLOCK = meaning.BEATS * meaning.DRUM_AGES  # codes of a stroke: when it is in the bar
 Codes = NDArray[np.integer]
@@ -42,7 +42,7 @@ class Heard:
         """The share of the lead's frames that are in that key's scale; None without a lead."""
         if not self.lead_pitches:
             return None
-        scale = {(key + step) % 12 for step in (_MINOR if minor else _MAJOR)}
+        scale = {(key + step) % 12 for step in SCALES["diatonic", minor]}
         return sum(pitch % 12 in scale for pitch in self.lead_pitches) / len(self.lead_pitches)
 
 
