@@ -122,8 +122,9 @@ def _until_watching(client: httpx.Client) -> None:
     until = time.monotonic() + 90
     while time.monotonic() < until:
         try:
-            found = client.get("/api/v1/query", params={"query": 'up{job=~"muscgen.*"} == 1'}).json()
-            if len(found["data"]["result"]) == 2:
+            found = client.get("/api/v1/query", params={"query": 'up{job=~"muscgen.*"} == 1'})
+            # 503 in words while it begins
+            if found.is_success and len(found.json()["data"]["result"]) == 2:
                 return
         except (httpx.HTTPError, KeyError):
             pass
