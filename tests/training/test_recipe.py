@@ -21,8 +21,9 @@ from muscgen.cli.app import app
 from muscgen.data import manifest as manifests
 from muscgen.models.card import read_card
 from muscgen.models.leftout import BUILTIN
+from training.recipe import RECIPE
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
+pytestmark = pytest.mark.usefixtures("beside")
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 needs_soundfont = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
@@ -30,34 +31,26 @@ needs_soundfont = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def beside(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPE))
-
-
-def test_exact_vectors_give_back_every_code_and_sound_as_before():
+def test_exact_vectors_give_back_every_code_and_sound_as_before(shipped):
     """The shipped codec's own vectors give back a third of them."""
     from tinysong import ears
     from tinysong.composer import compose
-    from transformers import MusicgenForConditionalGeneration
 
     from muscgen.training.model import quiet
 
+    plain = shipped.audio_encoder
     with quiet(), torch.no_grad():
-        shipped = MusicgenForConditionalGeneration.from_pretrained(
-            BUILTIN / "muscgen-tiny", dtype=torch.float32
-        ).audio_encoder.eval()
-        named = ears.widened(shipped)
+        named = ears.widened(plain)
         stored = json.loads(ears.STORED.read_text())
     np.testing.assert_allclose(ears.spread()[3][2], stored[3][2], atol=0.01)
     with quiet(), torch.no_grad():
         codes = torch.from_numpy(compose(3, 4).codes().astype(np.int64))
         found = [
             codec.quantizer.encode(codec.quantizer.decode(codes[:, None]), 2.2)[:, 0]
-            for codec in (shipped, named)
+            for codec in (plain, named)
         ]
         right = [float((one == codes).double().mean()) for one in found]
-        sounds = [codec.decode(codes[None, None], [None])[0] for codec in (shipped, named)]
+        sounds = [codec.decode(codes[None, None], [None])[0] for codec in (plain, named)]
     assert right[1] == 1.0
     assert right[0] < 0.5
     assert torch.equal(*sounds)
@@ -293,19 +286,6 @@ def test_without_a_soundfont_it_says_what_is_needed(tmp_path):
     assert told.returncode == 1
     assert "fluid-soundfont-gm" in told.stderr
     assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def shipped():
-    from transformers import MusicgenForConditionalGeneration
-
-    from muscgen.training.model import quiet
-
-    with quiet():
-        model = MusicgenForConditionalGeneration.from_pretrained(
-            BUILTIN / "muscgen-tiny", dtype=torch.float32
-        )
-    return model.requires_grad_(False).eval()
 
 
 @torch.no_grad()

@@ -1,32 +1,10 @@
 """What the recipe's encoder is before it learns."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from muscgen.models.leftout import BUILTIN
-
-RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
-
-
-@pytest.fixture(autouse=True)
-def beside(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPE))
-
-
-@pytest.fixture
-def shipped():
-    from transformers import MusicgenForConditionalGeneration
-
-    from muscgen.training.model import quiet
-
-    with quiet():
-        model = MusicgenForConditionalGeneration.from_pretrained(
-            BUILTIN / "muscgen-tiny", dtype=torch.float32
-        )
-    return model.requires_grad_(False).eval()
+pytestmark = pytest.mark.usefixtures("beside")
 
 
 @torch.no_grad()

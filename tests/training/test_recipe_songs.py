@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from muscgen.evaluation.asked import asked_in
+from training.recipe import RECIPE
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "muscgen-tiny"
+pytestmark = pytest.mark.usefixtures("beside")
 PIECES = 60
-
-
-@pytest.fixture(autouse=True)
-def beside(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPE))
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from tinysong import meaning
 _TONES, _LOWEST_HZ, _DRUMS = 96, 440 * 2 ** ((24 - 69) / 12), 126
 _LEVELS = (4.5, 5.5, 4.3, 4.0, 2.0, 1.3, 0.7, 0.25)  # by octave: deviations of songs, behind the front
 _DRUM_LEVEL = 0.5
-_FRONT, _OFFSET = "layers.12.conv", 1.5  # of all samples that come to it, see the making of the first model
+_OFFSET = 1.5  # of all samples that come to it, see the making of the first model
 _WIDTH = 0.04  # of a resonator, in parts of its tone
+_NEGATED = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])  # a part of a tone is its unit less the negated one
 _IN, _OPEN, _SHUT, _STEEP = 0.4, 4.0, -4.0, 6.0
 
 
@@ -36,8 +37,7 @@ def _even(front: Any) -> None:  # noqa: ANN401  (a convolution with weight norm)
     """All channels about one in songs, and zero in silence."""
     levels = torch.tensor(_LEVELS).repeat_interleave(4 * _TONES // len(_LEVELS))
     gains = torch.cat([1 / levels, torch.full((_DRUMS,), 1 / _DRUM_LEVEL), torch.zeros(2)])
-    norms = front.parametrizations.weight.original0
-    norms.mul_(gains[: len(norms), None, None])
+    front.parametrizations.weight.original0.mul_(gains[:, None, None])
     front.bias.copy_(-_OFFSET * front.weight.sum((1, 2)))
 
 
@@ -45,24 +45,20 @@ def _resonate(lstm: nn.LSTM) -> None:
     """Units 4 k to 4 k + 3 ring with semitone k; those behind pass drums through."""
     size, tones = lstm.hidden_size, 4 * _TONES
     into, back, bias = torch.zeros(4, size, size), torch.zeros(4, size, size), torch.zeros(4, size)
-    keep, forget, new, out = range(4)  # PyTorch's order of gates
-    bias[keep], bias[forget], bias[out] = _OPEN, _SHUT, _OPEN
+    take, forget, new, out = range(4)  # PyTorch's order of gates
+    bias[take], bias[forget], bias[out] = _OPEN, _SHUT, _OPEN
     bias[out, :tones] = 0.0
     for tone in range(_TONES):
         hz = _LOWEST_HZ * 2 ** (tone / 12)
         rest = math.exp(-2 * math.pi * _WIDTH * hz * meaning.HOP / meaning.RATE_HZ)
         angle = 2 * math.pi * hz * meaning.HOP / meaning.RATE_HZ
         cosine, sine = rest * math.cos(angle), rest * math.sin(angle)
-        first = 4 * tone
-        for part, (own, other) in enumerate(((cosine, sine), (cosine, -sine))):
-            for sign in (0, 1):
-                unit, turned = first + 2 * part + sign, 1 - 2 * sign
-                into[new, unit, unit] = _IN * (1 - rest)
-                for place, factor in ((2 * part, own), (2 * (1 - part), other)):
-                    back[new, unit, first + place] = turned * factor
-                    back[new, unit, first + place + 1] = -turned * factor
-    for unit in range(tones, tones + _DRUMS):
-        into[new, unit, unit] = _IN
+        turn = torch.tensor([[cosine, sine], [-sine, cosine]])
+        units = slice(4 * tone, 4 * tone + 4)
+        into[new, units, units] = _IN * (1 - rest) * torch.eye(4)
+        back[new, units, units] = torch.kron(turn, _NEGATED)
+    drums = slice(tones, tones + _DRUMS)
+    into[new, drums, drums] = _IN * torch.eye(_DRUMS)
     into[out, :tones], back[out, :tones] = _STEEP * into[new, :tones], _STEEP * back[new, :tones]
     lstm.weight_ih_l0.copy_(into.reshape(4 * size, size))
     lstm.weight_hh_l0.copy_(back.reshape(4 * size, size))

@@ -16,9 +16,7 @@ def singing(size: Singing) -> str:
             "text_rate": size.text_rate,
             "valid_openings": 0.5,
             "optimiser": {
-                "learning_rate": size.learning_rate,
-                "warmup_steps": size.warmup_steps,
-                "least": size.least,
+                **_rate(size),
                 "average": size.average,
             },
             "saving": {"every_steps": size.every_steps, "keep": 1},
@@ -41,13 +39,19 @@ def listening(size: Listening, *, sound: bool) -> str:
             "hearing": {"share": size.changed},
             "optimiser": {
                 "batch": size.batch,
-                "learning_rate": size.learning_rate,
-                "warmup_steps": size.warmup_steps,
-                "least": size.least,
+                **_rate(size),
             },
             "saving": {"every_steps": size.every_steps, "keep": 1, "sample_s": 0.0},
         }
     )
+
+
+def _rate(size: Singing | Listening) -> dict[str, float]:
+    return {
+        "learning_rate": size.learning_rate,
+        "warmup_steps": size.warmup_steps,
+        "least": size.least,
+    }
 
 
 def _toml(values: dict[str, Any]) -> str:

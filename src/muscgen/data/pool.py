@@ -56,13 +56,13 @@ def _until_broken(
     An exit code below zero is a signal's number; the pool itself ends those that are left by SIGTERM.
     """
     pool = _pool(job, workers)
-    processes: set[BaseProcess] = set()
+    processes: list[BaseProcess] = []
     under_way: dict[Future[Record], Order] = {}
     broken: list[Order] = []
     try:
         while True:
             broken += _fill(pool, under_way, waiting, workers * AHEAD)
-            processes |= set(active_children())
+            processes = processes or active_children()  # all begin with the first order
             if not under_way or broken:
                 break
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -109,11 +109,12 @@ def _one_by_one(orders: list[Order], job: Job, workers: int) -> Iterator[Record]
         finally:
             idle.put(loner)
 
+    threads = ThreadPoolExecutor(count, "loners")
     try:
-        with ThreadPoolExecutor(count, "loners") as threads:
-            for future in as_completed([threads.submit(tried, order) for order in orders]):
-                yield future.result()
+        for future in as_completed([threads.submit(tried, order) for order in orders]):
+            yield future.result()
     finally:
+        threads.shutdown(cancel_futures=True)
         for loner in loners:
             loner.close()
 
@@ -127,20 +128,16 @@ class _Loner:
 
     def take(self, order: Order) -> Record:
         """What kills a process that has done others is tried once more in a fresh one."""
-        if self._pool is not None:
-            try:
-                return self._pool.submit(_take, order).result()
-            except BrokenProcessPool:
-                self.close()
-        self._pool = _pool(self._job, 1)
+        fresh = self._pool is None
+        self._pool = self._pool or _pool(self._job, 1)
         try:
             return self._pool.submit(_take, order).result()
         except BrokenProcessPool:
             self.close()
-            detail = "whatever decodes or measures it does not survive it"
-            return failed(
-                order, Bench(Place(Path(self._job.out)), self._job.sound), Reason.UNREADABLE, detail
-            )
+        if not fresh:
+            return self.take(order)
+        bench = Bench(Place(Path(self._job.out)), self._job.sound)
+        return failed(order, bench, Reason.UNREADABLE, "whatever decodes or measures it does not survive it")
 
     def close(self) -> None:
         if self._pool is not None:
