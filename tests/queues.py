@@ -130,10 +130,14 @@ async def end_all(client: Any, prefix: str) -> None:
 async def faults(client: Any, prefix: str) -> list[str]:
     """Keys without expiry that no open job needs, and places held by nobody, or by the wrong ones."""
     names = await _names(client, prefix)
-    jobs = {
+    read = {
         name: await client.hgetall(name) for name in names if ":job:job_" in name and ":hook:" not in name
     }
-    found = [
+    jobs = {name: fields for name, fields in read.items() if b"state" in fields}
+    found = [  # without any field: it was deleted since its name was read
+        f"{name} is a job without a state" for name, fields in read.items() if fields and name not in jobs
+    ]
+    found += [
         f"{name} has no expiry"
         for name in names
         if not KEPT.search(name) and await client.ttl(name) == -1 and not await _needed(client, name, jobs)

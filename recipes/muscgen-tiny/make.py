@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument(
         "--lm-steps", type=int, metavar="N", help="of the language model; default: the scale's"
     )
+    parser.add_argument("--lessons", type=int, metavar="N", help="steps of `taught`; default: the scale's")
     parser.add_argument("--ears-steps", type=int, metavar="N", help="of the encoder; default: the scale's")
     parser.add_argument(
         "--send", choices=PARCELS, help="after the stages: what one learnt goes into parcels/"
@@ -61,7 +62,8 @@ def main() -> int:
         print(f"{given.out} was begun at scale {begun.read_text()}; take another folder", file=sys.stderr)
         return 1
     begun.write_text(word)
-    scale, out = SCALES[given.scale].of_steps(given.lm_steps, given.ears_steps), given.out.absolute()
+    scale = SCALES[given.scale].of_steps(given.lm_steps, given.lessons, given.ears_steps)
+    out = given.out.absolute()
     kitchen = Kitchen(out, scale, given.soundfont, max(1, given.jobs), given.id, given.stereo, given.ears)
     try:
         if given.open:

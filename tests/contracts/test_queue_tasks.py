@@ -91,6 +91,12 @@ async def test_the_part_of_a_worker_that_left_for_good_fails(queue, monkeypatch)
     assert [part.error["code"] for part in ended.parts if part.name == "b"] == ["attempts_exhausted"]
 
 
+async def test_the_newest_task_is_listed_first_even_within_one_millisecond(queue):
+    await queue.beat("a", "disk")
+    asked = [(await queue.ask_workers("pull", f"m{n}")).id for n in range(20)]
+    assert [task.id for task in await queue.tasks()] == asked[::-1]
+
+
 async def test_a_task_is_cancelled_before_it_begins_or_while_it_runs(queue):
     await queue.beat("a", "disk")
     waits = await queue.ask_workers("pull", "m")

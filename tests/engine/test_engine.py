@@ -283,7 +283,10 @@ def test_a_failing_step_fails_the_songs_in_it_and_no_other(backend):
 def test_where_memory_runs_out_fewer_songs_go_on_at_once(backend, caplog):
     """Those that stay are the songs they would have been, and those that gave way can be made again."""
 
+    submitted = threading.Event()
+
     def run_out(tokens, positions):
+        submitted.wait(LIMIT_S)
         if len(tokens) > 4 and positions.max() > 5:
             raise MemoryError("CUDA out of memory")
 
@@ -292,6 +295,7 @@ def test_where_memory_runs_out_fewer_songs_go_on_at_once(backend, caplog):
     expected = [made_alone(each) for each in songs]
     with running(backend) as engine, caplog.at_level(logging.WARNING, "muscgen"):
         handles = [engine.submit(each) for each in songs]
+        submitted.set()
         for handle in handles[2:]:
             with pytest.raises(Unavailable, match="memory"):
                 handle.result(LIMIT_S)

@@ -1,5 +1,7 @@
 """A song that goes on from its codes is the song that was never interrupted, bit for bit."""
 
+import threading
+
 import numpy as np
 import pytest
 from songs import LIMIT_S, made, running, song
@@ -124,9 +126,17 @@ def test_a_change_of_prompt_among_known_codes_is_heard_where_it_was(onnx):
 
 def test_songs_that_draw_wait_for_one_chunk_of_another_at_most():
     backend = NumpyBackend()
-    turns = []
+    turns, held_at = [], []
     right = backend.feed
-    backend.before_step = lambda tokens, _: turns.append(f"step {len(tokens)}")
+    held, go = threading.Event(), threading.Event()
+
+    def before_step(tokens, _):
+        turns.append(f"step {len(tokens)}")
+        if len(turns) in held_at:  # until the other song is there, however slow the machine
+            held.set()
+            go.wait(LIMIT_S)
+
+    backend.before_step = before_step
 
     def feed(rows, tokens, position):
         turns.append("feed")
@@ -135,9 +145,12 @@ def test_songs_that_draw_wait_for_one_chunk_of_another_at_most():
     backend.feed = feed
     with running(backend) as engine:
         whole = made(engine, song(duration_s=2.4))
+        held_at.append(len(turns) + 20)
         drawing = engine.submit(song(seed=2, duration_s=2.0))
-        next(drawing.chunks(LIMIT_S))
-        assert same(engine.submit(song(duration_s=2.4), whole.codes[:, :110]).result(LIMIT_S), whole)
+        assert held.wait(LIMIT_S)
+        resumed = engine.submit(song(duration_s=2.4), whole.codes[:, :110])
+        go.set()
+        assert same(resumed.result(LIMIT_S), whole)
         assert drawing.result(LIMIT_S)
     first = turns.index("feed")
     assert turns[first : first + 14] == ["feed", "step 4"] * 7

@@ -32,6 +32,13 @@ def checkpoint(folder: Path) -> Path:
     return folder
 
 
+def spoil(path: Path, at: int) -> None:
+    """One bit of the file's byte there is another."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
 @dataclass
 class Household:
     """An installation, a hub, and what is fetched from one to the other."""

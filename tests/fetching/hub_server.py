@@ -52,6 +52,7 @@ class HubServer(ThreadingHTTPServer):
         self.gated: set[str] = set()
         self.troubles: dict[str, deque[Trouble]] = defaultdict(deque)  # by the end of the path
         self.wrong: set[str] = set()  # names of files that come changed
+        self.page: bytes | None = None  # what a proxy says in place of every answer
         self.ranges = True
         self.pace_s = 0.0  # for each 64 kB
         self.asked: list[Asked] = []
@@ -97,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
         waiting = (queue for end, queue in self.server.troubles.items() if queue and path.endswith(end))
         queue = next(waiting, None)
         self.trouble = queue.popleft() if queue else None
+        if self.server.page is not None:
+            return self._end(200, {"Content-Type": "text/html"}, self.server.page)
         if self.trouble and self.trouble.status:
             return self._end(self.trouble.status, self.trouble.headers)
         if match := re.fullmatch(r"/api/models/(.+?)/revision/(.+)", path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from typer.testing import CliRunner
 from muscgen.backends.onnx.cache import REVISION
 from muscgen.cli.app import app
 from muscgen.fetching.keeping import SESSION_REVISION
+from muscgen.fetching.shelf import Shelf
 
-from .conftest import SMALL, WEIGHTS
+from .conftest import HURRY, SMALL, WEIGHTS, spoil
+from .hub_server import Trouble
 
 
 @pytest.fixture
@@ -63,10 +66,7 @@ def test_progress_is_lines_or_json(house, run):
 def test_a_file_that_changed_is_found(house, run):
     house.accept()
     run("pull", SMALL)
-    path = house.folder() / WEIGHTS
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+    spoil(house.folder() / WEIGHTS, -1)
     (house.folder() / "generation_config.json").unlink()
     found = json.loads(run("verify", SMALL, "--json", expect=1))[SMALL]
     states = {one["file"]: one["state"] for one in found}
@@ -77,6 +77,32 @@ def test_a_file_that_changed_is_found(house, run):
     )
 
 
+def test_weights_that_changed_are_said_with_what_to_do_and_fetched_by_a_revision(house, run):
+    house.accept()
+    run("pull", SMALL)
+    path = house.folder() / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    assert f"try: muscgen models remove {SMALL}" in run("verify", SMALL, expect=1)
+    refused = run("pull", SMALL, expect=1)
+    assert "its weights are not those that came" in refused
+    assert f"try: muscgen models remove {SMALL}" in refused
+    assert "is here now" in run("pull", SMALL, "--revision", "main")
+    assert "changed" not in run("verify", SMALL)
+    path.write_bytes(path.read_bytes()[:-1000])
+    refused = run("pull", SMALL, expect=1)
+    assert str(house.folder()) in refused
+    assert f"try: muscgen models remove {SMALL}" in refused
+
+
+def test_a_wait_is_said_with_its_reason(house):
+    house.accept()
+    house.hub.troubles["/config.json"].append(Trouble(429, {"Retry-After": "1"}))
+    command = [sys.executable, "-m", "muscgen", "models", "pull", SMALL, "--home", str(house.home)]
+    environment = os.environ | {"HF_ENDPOINT": house.hub.url, "NO_COLOR": "1"}
+    done = subprocess.run(command, env=environment, check=True, timeout=60, capture_output=True, text=True)
+    assert re.search(r'fetch\.again +what=config\.json reason="HTTP 429" in_s=1', done.stderr)
+
+
 def test_the_shipped_model_is_as_it_was_made_and_stays(run):
     assert "changed" not in run("verify", "muscgen-tiny")
     assert "comes with muscgen" in run("remove", "muscgen-tiny", "--yes", expect=2)
@@ -85,6 +111,47 @@ def test_the_shipped_model_is_as_it_was_made_and_stays(run):
 def test_what_is_not_here_is_neither_verified_nor_removed(run):
     assert "here are: muscgen-tiny" in run("verify", "nothing", expect=2)
     assert "here are: muscgen-tiny" in run("remove", "nothing", "--yes", expect=2)
+
+
+def test_one_whose_card_cannot_be_read_can_be_removed_and_is_in_nobody_s_way(house, run):
+    house.accept()
+    run("pull", SMALL)
+    card = house.folder() / "card.toml"
+    card.write_text("id = \n")
+    broken = house.folder().with_name("ours--broken")
+    broken.mkdir()
+    (broken / "card.toml").write_text("[")
+    found = json.loads(run("verify", "--json", expect=1))
+    for model in (SMALL, "ours/broken"):
+        assert {one["file"]: one["state"] for one in found[model]}["card.toml"] == "changed"
+    assert f"muscgen models remove {SMALL}" in run("pull", SMALL, expect=1)
+    for model in (SMALL, "ours/broken"):
+        assert "is removed" in run("remove", model, "--yes")
+    assert not house.folder().exists()
+    assert not broken.exists()
+
+
+def test_a_removal_that_was_broken_off_is_ended_by_the_next(house, run, monkeypatch):
+    house.accept()
+    run("pull", SMALL)
+    with monkeypatch.context() as killed:
+        killed.setattr("shutil.rmtree", lambda *_, **__: None)
+        run("remove", SMALL, "--yes")
+    assert list(house.models.rglob(WEIGHTS))
+    assert "is removed" in run("remove", SMALL, "--yes")
+    assert not list(house.models.rglob(WEIGHTS))
+
+
+def test_a_removal_that_waits_for_a_fetch_says_so(house):
+    house.accept()
+    house.pull()
+    command = [sys.executable, "-m", "muscgen", "models", "remove", SMALL, "--yes", "--home", str(house.home)]
+    with Shelf(house.models).alone(SMALL, HURRY, lambda: None):
+        waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert f"remove.waits model={SMALL}" in waiting.stderr.readline()
+    assert waiting.wait(60) == 0
+    waiting.stderr.close()
+    assert not house.folder().exists()
 
 
 def test_a_model_that_nobody_knows_wants_its_licence_said(house, run, weights):

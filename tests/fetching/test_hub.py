@@ -17,6 +17,8 @@ from tiny import MUSCGEN_TINY
 from muscgen.errors import (
     Cancelled,
     CheckpointInvalid,
+    ConfigurationError,
+    FetchFailed,
     FilesWrong,
     InvalidRequest,
     LicenceRefused,
@@ -26,11 +28,12 @@ from muscgen.errors import (
     StoreFull,
 )
 from muscgen.fetching import shelf
+from muscgen.fetching.hub import Hub
 from muscgen.fetching.patience import Patience, retry_after_s
 from muscgen.models.registry import Registry
 from muscgen.models.terms import Said
 
-from .conftest import OURS, SMALL, WEIGHTS, checkpoint
+from .conftest import HURRY, OURS, SMALL, WEIGHTS, checkpoint, spoil
 from .hub_server import COMMIT, Trouble
 
 NEEDED = {"config.json", "generation_config.json", "tokenizer.json"}
@@ -193,9 +196,7 @@ def test_the_rest_of_a_part_that_is_wrong_is_fetched_from_the_beginning(house):
     with pytest.raises(SourceAway):
         house.pull()
     [part] = house.models.rglob("*.part")
-    content = bytearray(part.read_bytes())
-    content[100_000] ^= 1
-    part.write_bytes(content)
+    spoil(part, 100_000)
     assert house.pull().fresh
 
 
@@ -361,3 +362,57 @@ def test_progress_grows_to_the_whole(house):
 def test_huggingface_hub_itself_is_served_by_this_hub(house, tmp_path):
     path = hf_hub_download(SMALL, WEIGHTS, endpoint=house.hub.url, cache_dir=tmp_path, token=False)
     assert Path(path).read_bytes() == house.weights.read_bytes()
+
+
+def test_a_file_that_changed_while_the_others_were_awaited_is_fetched_again(house):
+    house.accept()
+    house.troubles.extend([Trouble(503)] * 3)
+    with pytest.raises(SourceAway):
+        house.pull()
+    [tokenizer] = house.models.rglob("tokenizer.json")
+    spoil(tokenizer, 1000)
+    house.pull()
+    assert (house.folder() / "tokenizer.json").read_bytes() == house.weights.with_name(
+        "tokenizer.json"
+    ).read_bytes()
+
+
+def test_a_file_that_is_shorter_than_the_hub_says_is_called_so(house):
+    house.accept()
+    house.troubles.extend([Trouble(cut=house.size // 2), Trouble(416)])
+    with pytest.raises(FilesWrong, match="it is shorter than was said"):
+        house.pull()
+
+
+@pytest.mark.parametrize("model", ["someone/lofi.", "someone/lofi-", "someone/lofi.git"])
+def test_an_id_that_no_hub_has_is_refused(house, model):
+    with pytest.raises(InvalidRequest, match="no repository of a hub") as refusal:
+        house.pull(Said("MIT").terms(model))
+    assert refusal.value.param == "model"
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b"[]"])
+def test_a_page_that_no_hub_writes_is_called_so(house, body, monkeypatch):
+    house.accept()
+    monkeypatch.setattr(house.hub, "page", body)
+    with pytest.raises(FilesWrong, match="what no hub says") as refusal:
+        house.pull()
+    assert "proxy" in refusal.value.suggestion
+
+
+def test_a_circle_of_redirects_is_not_gone_round_again(house):
+    house.accept()
+    here = Trouble(302, {"Location": f"/api/models/{SMALL}/revision/main"})
+    house.hub.troubles["/revision/main"].extend([here] * 100)
+    with pytest.raises(FetchFailed, match="redirects"):
+        house.pull()
+    assert len(house.hub.asked) < 50
+
+
+def test_a_hub_without_a_scheme_and_a_token_that_cannot_be_sent_are_said_at_once():
+    with pytest.raises(ConfigurationError, match=r"HF_ENDPOINT is 'mirror\.example'"):
+        Hub(SMALL, patience=HURRY, endpoint="mirror.example")
+    for token in ("hf_ключ", "hf_a\nb"):
+        with pytest.raises(SourceRefused, match="characters that no token has") as refusal:
+            Hub(SMALL, patience=HURRY, endpoint="https://mirror.example", token=token)
+        assert token not in str(refusal.value)

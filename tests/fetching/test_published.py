@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import sys
 import threading
@@ -28,7 +29,7 @@ from muscgen.errors import (
 )
 from muscgen.fetching.keeping import remove
 from muscgen.fetching.manifest import MANIFEST, read_manifest
-from muscgen.fetching.places import published_terms
+from muscgen.fetching.places import origin_of, published_terms
 from muscgen.models.registry import Registry
 from muscgen.models.terms import Said
 
@@ -160,6 +161,15 @@ def test_a_bucket_with_another_file_than_the_manifest_s_is_refused(house, folder
         house.pull(LOFI, origin=url)
 
 
+def test_a_file_that_is_shorter_than_the_manifest_says_is_called_so(house, folder, bucket):
+    url = upload(bucket, folder)
+    bucket.put_object(Bucket="models", Key=f"lofi/{WEIGHTS}", Body=b"short")
+    with pytest.raises(
+        FilesWrong, match=r"model\.safetensors ends before byte 5: it is shorter than was said"
+    ):
+        house.pull(LOFI, origin=url)
+
+
 def test_a_bucket_that_is_not_there_is_called_so(house, bucket, monkeypatch):
     with pytest.raises(SourceMissing, match=r"s3://nothing/x/muscgen-manifest\.json is not there"):
         house.pull(LOFI, origin="s3://nothing/x")
@@ -181,6 +191,32 @@ def test_what_opens_a_url_is_sent_and_not_written_down(house, web):
     assert record.address == web
     assert all("?sig=secret" in path for path in Quiet.asked)
     assert "secret" not in (house.folder("ours/lofi") / "origin.json").read_text()
+
+
+def test_a_model_s_place_at_a_signed_url_is_before_the_signature(house, web):
+    assert origin_of("lofi", "hub") is None
+    signed = f"{web.removesuffix('/lofi')}/?sig=secret"
+    assert origin_of("lofi", signed) == f"{web}?sig=secret"
+    assert house.pull(LOFI, origin=origin_of("lofi", signed)).fresh
+
+
+@pytest.mark.parametrize("path", ["", "/nothing"])
+def test_what_opens_a_url_is_in_no_error(house, web, path, caplog):
+    closed = f"http://user:secret@127.0.0.1:1{path}?sig=secret"
+    with pytest.raises(SourceAway, match=f"http://127.0.0.1:1{path}: ConnectError") as away:
+        house.pull(LOFI, origin=closed)
+    with pytest.raises(SourceAway) as unsaid:
+        published_terms("ours/lofi", closed, None, HURRY)
+    with pytest.raises(InvalidRequest, match="no place to fetch from") as odd:
+        house.pull(LOFI, origin=f"ftp://user:secret@host{path}?sig=secret")
+    told = [str(error.value) for error in (away, unsaid, odd)]
+    assert "secret" not in " ".join([*told, *(str(vars(record)) for record in caplog.records)])
+
+
+def test_a_licence_that_the_manifest_does_not_say_is_refused(house, run, web):
+    refused = run("pull", "ours/lofi", "--from", web, "--license", "MIT", expect=2)
+    assert "muscgen-manifest.json says license = 'CC-BY-4.0', not 'MIT'" in refused
+    assert not house.folder("ours/lofi").exists()
 
 
 def test_a_manifest_can_be_pinned(house, folder, web):
@@ -269,6 +305,34 @@ def test_what_is_brought_in_needs_an_id_and_a_licence(run, weights, tmp_path):
     empty = run("import", tmp_path / "empty", "--id", "ours/lofi", "--license", "MIT", expect=1)
     assert "no weights that can be read" in empty
     assert "the card of muscgen-tiny" not in run("import", weights, "--id", "muscgen-tiny", expect=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('license = "MIT"', 'license = ["MIT"]'), r"license is \['MIT'\]; a text is needed"),
+        (('license = "MIT"\n', ""), "license is None; a text is needed"),
+        (('id = "ours/lofi"', "id = 7"), "id is 7; a text is needed"),
+        (("[sampling]", "colour = 1\n[sampling]"), "missing or unknown: colour"),
+    ],
+)
+def test_a_card_that_is_wrong_is_named_where_it_lies_before_anything_is_copied(
+    house, run, weights, tmp_path, change, said
+):
+    run("import", weights, "--id", "ours/lofi", "--license", "MIT")
+    mine = shutil.copytree(house.folder("ours/lofi"), tmp_path / "mine")
+    run("remove", "ours/lofi", "--yes")
+    (mine / "card.toml").write_text((mine / "card.toml").read_text().replace(*change))
+    refused = run("import", mine, expect=1)
+    assert re.search(rf"{mine}/card\.toml: .*{said}", refused)
+    assert "fetching" not in refused
+    assert not list(house.models.rglob(WEIGHTS))
+
+
+def test_a_manifest_of_what_can_be_no_id_is_not_written(run, weights, tmp_path):
+    folder = shutil.copytree(weights, tmp_path / "lofi")
+    assert "no model's id" in run("manifest", folder, "--id", "ours lofi", "--license", "MIT", expect=2)
+    assert not (folder / MANIFEST).exists()
 
 
 def test_audiocraft_s_layout_is_brought_in_too(house, run, weights, tmp_path):

@@ -72,6 +72,14 @@ def test_a_card_that_cannot_be_read_says_why(tmp_path, change, said):
         read_card(put(tmp_path, "broken", change))
 
 
+def test_weights_that_cannot_be_read_are_named_with_their_folder(tmp_path):
+    put(tmp_path, "ours/whole")
+    cut = put(tmp_path, "ours/cut")
+    (cut / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(CheckpointInvalid, match=rf"{cut}: model\.safetensors is no safetensors file"):
+        Registry(tmp_path)
+
+
 def test_the_public_card_tells_everything_but_the_path():
     public = read_card(MUSCGEN_TINY).to_public()
     assert len(public["revision"]) == 64
@@ -133,6 +141,17 @@ def test_a_folder_that_cannot_be_read_when_looked_for_hides_no_other(tmp_path):
     put(tmp_path, "short", ("max_duration_s = 30", ""))
     assert registry.refresh()
     assert [card.id for card in registry.list()] == ["muscgen-tiny", "ours/second"]
+
+
+def test_whoever_wants_may_have_the_others_and_is_told_of_the_one_that_cannot_be_read(tmp_path):
+    put(tmp_path, "second")
+    broken = put(tmp_path, "third")
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    registry = Registry(tmp_path, strict=False)
+    assert [card.id for card in registry.list()] == ["muscgen-tiny", "second"]
+    assert list(registry.unreadable) == [broken]
+    with pytest.raises(CheckpointInvalid, match="third"):
+        registry.get("third")
 
 
 def test_a_registry_may_be_of_some_models_only(tmp_path):

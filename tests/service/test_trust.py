@@ -32,6 +32,7 @@ def service(tmp_path_factory):
     home = tmp_path_factory.mktemp("trust") / "home"
     random_checkpoint(home / "models" / "tunes", melody=True)
     with serving(home, MUSCGEN_VERIFY_PUBLIC="true", MUSCGEN_VERIFY_PER_MINUTE="1000") as running:
+        running.ended(running.ask(duration=1.0)["id"])  # the keys are made when the first model is loaded
         yield running
 
 

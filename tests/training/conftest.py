@@ -2,7 +2,7 @@ import pytest
 from threads import one_thread  # noqa: F401  (a fixture)
 from tiny import random_checkpoint
 
-from training.recipe import beside, shipped  # noqa: F401  (fixtures)
+from training.recipe import beside, nameless, shipped  # noqa: F401  (fixtures)
 from training.sets import prepared
 
 

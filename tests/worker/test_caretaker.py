@@ -132,6 +132,19 @@ async def test_an_idle_model_makes_way_for_one_that_is_wanted(home):
         assert set(roster.loaded) == {"second", TINY}  # the kept one stayed
 
 
+async def test_a_kept_model_does_not_go_because_songs_of_the_other_are_asked_for_just_then(home):
+    put(home.path, "second")
+    put(home.path, "third")
+    async with home.worker(memory_mb=2 * (150 + 150 // 2), preload=("second",)) as roster:
+        await home.made("third")
+        with roster.asking("third"):
+            wanted = await home.ask(TINY)
+            await asyncio.sleep(3.0)  # longer than a model settles
+            assert set(roster.loaded) == {"second", "third"}
+        await home.bench.ended(wanted, limit_s=100)
+        assert set(roster.loaded) == {"second", TINY}
+
+
 async def test_no_model_is_unloaded_under_a_song_and_nobody_waits_for_ever(home, monkeypatch):
     monkeypatch.setattr(caretaker, "PATIENCE_S", 0.3)
     put(home.path, "second")

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from tinysong import meaning
+from tinysong.dynamics import OSCILLATORS
 
-_TONES, _LOWEST_HZ, _DRUMS = 96, 440 * 2 ** ((24 - 69) / 12), 126
+TONES, LOWEST_HZ, DRUMS = OSCILLATORS, 440 * 2 ** ((24 - 69) / 12), 126
 _LEVELS = (4.5, 5.5, 4.3, 4.0, 2.0, 1.3, 0.7, 0.25)  # by octave: deviations of songs, behind the front
 _DRUM_LEVEL = 0.5
 _OFFSET = 1.5  # of all samples that come to it, see the making of the first model
@@ -33,23 +34,27 @@ def build(encoder: Any) -> None:  # noqa: ANN401  (transformers' EncodecEncoder)
     _resonate(encoder.layers[13].lstm)
 
 
+def gains() -> torch.Tensor:
+    """[512]: what makes channels even. The last two are silent."""
+    levels = torch.tensor(_LEVELS).repeat_interleave(4 * TONES // len(_LEVELS))
+    return torch.cat([1 / levels, torch.full((DRUMS,), 1 / _DRUM_LEVEL), torch.zeros(2)])
+
+
 def _even(front: Any) -> None:  # noqa: ANN401  (a convolution with weight norm)
     """All channels about one in songs, and zero in silence."""
-    levels = torch.tensor(_LEVELS).repeat_interleave(4 * _TONES // len(_LEVELS))
-    gains = torch.cat([1 / levels, torch.full((_DRUMS,), 1 / _DRUM_LEVEL), torch.zeros(2)])
-    front.parametrizations.weight.original0.mul_(gains[:, None, None])
+    front.parametrizations.weight.original0.mul_(gains()[:, None, None])
     front.bias.copy_(-_OFFSET * front.weight.sum((1, 2)))
 
 
 def _resonate(lstm: nn.LSTM) -> None:
     """Units 4 k to 4 k + 3 ring with semitone k; those behind pass drums through."""
-    size, tones = lstm.hidden_size, 4 * _TONES
+    size, tones = lstm.hidden_size, 4 * TONES
     into, back, bias = torch.zeros(4, size, size), torch.zeros(4, size, size), torch.zeros(4, size)
     take, forget, new, out = range(4)  # PyTorch's order of gates
     bias[take], bias[forget], bias[out] = _OPEN, _SHUT, _OPEN
     bias[out, :tones] = 0.0
-    for tone in range(_TONES):
-        hz = _LOWEST_HZ * 2 ** (tone / 12)
+    for tone in range(TONES):
+        hz = LOWEST_HZ * 2 ** (tone / 12)
         rest = math.exp(-2 * math.pi * _WIDTH * hz * meaning.HOP / meaning.RATE_HZ)
         angle = 2 * math.pi * hz * meaning.HOP / meaning.RATE_HZ
         cosine, sine = rest * math.cos(angle), rest * math.sin(angle)
@@ -57,8 +62,8 @@ def _resonate(lstm: nn.LSTM) -> None:
         units = slice(4 * tone, 4 * tone + 4)
         into[new, units, units] = _IN * (1 - rest) * torch.eye(4)
         back[new, units, units] = torch.kron(turn, _NEGATED)
-    drums = slice(tones, tones + _DRUMS)
-    into[new, drums, drums] = _IN * torch.eye(_DRUMS)
+    drums = slice(tones, tones + DRUMS)
+    into[new, drums, drums] = _IN * torch.eye(DRUMS)
     into[out, :tones], back[out, :tones] = _STEEP * into[new, :tones], _STEEP * back[new, :tones]
     lstm.weight_ih_l0.copy_(into.reshape(4 * size, size))
     lstm.weight_hh_l0.copy_(back.reshape(4 * size, size))

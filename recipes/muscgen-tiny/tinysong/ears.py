@@ -2,14 +2,17 @@
 
 A frame of the shipped codec is the sum of four codes' sounds, of which three lie on the same oscillators; the
 beat of the bar has no sound at all. So even the exact vectors give back a tenth to a third of the codes.
-Twelve more numbers a codebook hold a code's name: a vector for each part of its meaning, added up. The
-decoder's weights for them are zero, so it sounds as before, and an encoder can be taught to say them.
+More numbers hold a code's name: for each part of its meaning a few, in which each instrument, pitch or age
+has its direction, and silence one of its own. The decoder's weights for them are zero, so it sounds as
+before, and names are so long that nothing else of a vector matters to whoever looks for the nearest: an
+encoder can be taught to say them, part by part.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,16 @@ from muscgen.data.place import write
 from muscgen.models.card import CARD
 from muscgen.training.model import quiet
 from tinysong import analysis, attack, dynamics, meaning
+from tinysong.checkpoint import opened
 
 _ITS_OWN = ("model.safetensors", "config.json", "MODEL.md", CARD)
-_NAME = 12  # numbers of a codebook
-_LENGTH = 1.5  # of a part's vector: names weigh more than the sounds of other codebooks
+NUMBERS = ((6, 2, 4), (3, 6, 4), (4, 5, 3, 3), (4, 6, 3))  # of each part of each codebook
+LENGTH = 128.0  # of a part's vector; sounds of drums are up to 14 long
+_NAMELESS = 512.0  # each number of a code without a meaning: it is never the nearest
 _KEPT = 3.0  # added to the forget gates of half of the units: they hear across beats
-_SEED = 20
+_SEED, _PUSHES = 20, 600
 _LSTM, _LAST = "encoder.layers.13.lstm", "encoder.layers.15.conv"
+Weights = dict[str, torch.Tensor]
 STORED = Path(__file__).with_name("names.json")
 
 
@@ -36,16 +42,13 @@ def make(base: Path, out: Path, *, named: bool = True) -> None:
 
     named: and whose codes have names, which its encoder has to learn; else its encoder stays.
     """
-    from transformers import MusicgenForConditionalGeneration
-
+    model = opened(base)
     with quiet():
-        model = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
-            base, dtype=torch.float32, local_files_only=True
-        )
         voiced(model)
-        if named:
+        if named and not has_names(model.audio_encoder):
             model.audio_encoder = widened(model.audio_encoder)
             model.config.audio_encoder = model.audio_encoder.config
+        _shortened(model, base)
         model.save_pretrained(out)
     for path in base.iterdir():
         if path.name in _ITS_OWN:
@@ -54,6 +57,18 @@ def make(base: Path, out: Path, *, named: bool = True) -> None:
     card = (base / CARD).read_text("utf-8")
     kind = "named" if named else "voiced"
     write(out / CARD, card.replace(f'id = "{base.name}"', f'id = "{base.name}-{kind}"').encode())
+
+
+def _shortened(model: Any, base: Path) -> None:  # noqa: ANN401
+    """In place: a text encoder that knows no more words than the tokenizer has."""
+    words = len(json.loads((base / "tokenizer.json").read_text("utf-8"))["model"]["vocab"])
+    model.text_encoder.resize_token_embeddings(words)
+    model.config.text_encoder.vocab_size = words
+
+
+def has_names(codec: Any) -> bool:  # noqa: ANN401  (transformers' EncodecModel)
+    """Whether its codes have names, as the shipped one's have by now; its encoder goes on as it is."""
+    return bool(codec.config.hidden_size > dynamics.LOUD + 1)
 
 
 def voiced(model: Any) -> None:  # noqa: ANN401  (transformers' MusicgenForConditionalGeneration)
@@ -70,7 +85,7 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
     """A copy with wider vectors; its encoder, behind its analysis of sound, knows nothing yet."""
     config = type(codec.config).from_dict(codec.config.to_dict())
     plain = config.hidden_size
-    config.hidden_size = config.codebook_dim = plain + meaning.BOOKS * _NAME
+    config.hidden_size = config.codebook_dim = plain + sum(map(sum, NUMBERS))
     wide = type(codec)(config)
     weights, fresh = codec.state_dict(), wide.state_dict()
     for name, tensor in weights.items():
@@ -79,45 +94,52 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
     wide.load_state_dict(fresh)
     analysis.build(wide.encoder)
     _remembering(wide.encoder.layers[13].lstm)
+    start = plain
     for book, layer in enumerate(wide.quantizer.layers):
-        start = plain + book * _NAME
-        layer.codebook.embed[:, start : start + _NAME] = names(book)
+        width = sum(NUMBERS[book])
+        layer.codebook.embed[:, start : start + width] = names(book)
         layer.codebook.embed_avg.copy_(layer.codebook.embed)
+        start += width
     return wide.eval()
 
 
+def directions() -> list[list[torch.Tensor]]:
+    """[codebook][part], each [places + 1, numbers] of length 1; the last is silence."""
+    return [[torch.tensor(table) for table in book] for book in json.loads(STORED.read_text("utf-8"))]
+
+
 def names(book: int) -> torch.Tensor:
-    """[2048, 12]; silence is zeros, codes without a meaning lie where nothing else does."""
-    parts = meaning.PARTS[book]
-    tables = [torch.tensor(table) for table in json.loads(STORED.read_text("utf-8"))[book]]
-    found = torch.full((meaning.SIZE, _NAME), 8.0)
-    found[0] = 0.0
-    for code in range(1, meaning.SIZE):
-        places = parts.of(code)
-        if places is not None:
-            found[code] = torch.stack([table[n] for table, n in zip(tables, places, strict=True)]).sum(0)
+    """[2048, numbers of the codebook]."""
+    places = meaning.places(book)
+    parts = [table[places[:, n]] for n, table in enumerate(directions()[book])]
+    found = LENGTH * torch.cat(parts, 1)
+    found[places[:, 0] < 0] = _NAMELESS
     return found
 
 
 def spread() -> list[list[list[list[float]]]]:
-    """What names.json holds: for each part of a codebook's meaning so many vectors that keep away from each
-    other. Stored, as the last digits are not the same on every machine, and all codecs here should be."""
-    tables = []
-    for book, parts in enumerate(meaning.PARTS):
-        chances = torch.Generator().manual_seed(_SEED + book)
-        tables.append([_spread(size, chances) for size in parts.sizes])
-    return [[[[round(x, 4) for x in row] for row in table.tolist()] for table in book] for book in tables]
+    """What names.json holds: directions that keep away from each other.
+
+    Stored, as the last digits are not the same on every machine, and all codecs here should be.
+    """
+    return [
+        [
+            [[round(x, 4) for x in row] for row in _spread(size + 1, numbers, 100 * book + part).tolist()]
+            for part, (size, numbers) in enumerate(zip(parts.sizes, NUMBERS[book], strict=True))
+        ]
+        for book, parts in enumerate(meaning.PARTS)
+    ]
 
 
-def _spread(count: int, chances: torch.Generator) -> torch.Tensor:
-    """So many vectors of one length that keep away from each other."""
-    found = torch.randn(count, _NAME, generator=chances).requires_grad_()
-    for _ in range(200):
+def _spread(count: int, numbers: int, seed: int) -> torch.Tensor:
+    """So many directions, pushed apart ever more by who is nearest."""
+    found = torch.randn(count, numbers, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+    for step in range(_PUSHES):
         unit = nn.functional.normalize(found)
-        near = torch.logsumexp((4 * unit @ unit.T - 100 * torch.eye(count)).flatten(), 0)
+        near = torch.logsumexp(((4 + step / 20) * unit @ unit.T - 1_000 * torch.eye(count)).flatten(), 0)
         [slope] = torch.autograd.grad(near, found)
-        found = (found - 0.5 * slope).detach().requires_grad_()
-    return _LENGTH * nn.functional.normalize(found).detach()
+        found = (found - 0.3 * slope).detach().requires_grad_()
+    return nn.functional.normalize(found).detach()
 
 
 def _grown(tensor: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
@@ -152,14 +174,20 @@ def _remembering(lstm: nn.LSTM) -> None:
 
 def halve(model: Path) -> None:
     """The model's weights in half precision on the disk; its configuration says that they run in float32."""
+    rewrite(
+        model,
+        lambda weights: {
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()
+        },
+    )
+
+
+def rewrite(model: Path, change: Callable[[Weights], Weights]) -> None:
+    """A model's weights on the disk as `change` makes them; at no time is there half a file."""
     from safetensors.torch import load_file, save_file
 
     path = model / "model.safetensors"
-    weights = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in load_file(path).items()
-    }
     part = path.with_suffix(".part")
-    save_file(weights, part, {"format": "pt"})
+    save_file(change(load_file(path)), part, {"format": "pt"})
     part.chmod(path.stat().st_mode)
     part.replace(path)

@@ -13,6 +13,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 RATE_HZ, HOP, FRAMES_S, SIZE, BOOKS = 32_000, 640, 50, 2_048, 4
 SIXTEENTHS = range(5, 13)  # frames in a sixteenth; tempo is 750 / frames
 KEYS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -84,6 +87,19 @@ PARTS = (
     Parts((len(HARMONIES), 12, len(_QUALITIES), len(AGES))),
     Parts((len(LEADS), LEAD_PITCHES, len(AGES))),
 )
+BEAT, FRAME = 1, 2  # parts of the first codebook, which are the clock
+
+
+def places(book: int) -> NDArray[np.int64]:
+    """Of each code its parts' places [2048, parts]; silence has one behind the last; -1: it means nothing."""
+    parts = PARTS[book]
+    found = np.full((SIZE, len(parts.sizes)), -1)
+    found[0] = parts.sizes
+    for code in range(1, SIZE):
+        there = parts.of(code)
+        if there is not None:
+            found[code] = there
+    return found
 
 
 def voicing(instrument: str, root: int, quality: str) -> list[int]:

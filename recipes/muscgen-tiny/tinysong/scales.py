@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tinysong.meaning import FRAMES_S
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -30,9 +32,42 @@ class Singing:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """The encoder's training. rendered: windows of real sound. changed: of windows, see [hearing].
+class Teaching:
+    """What the encoder learns from features of sound, on CPUs (lessons.py).
 
+    steps: one a window of so many frames; windows: that follow each other in a song, heard one after another.
+    composed, exchanged: songs that the decoder plays, as they are and with codebooks of several.
+    rendered: of a batch, FluidSynth's; exchange: of what is left. changed: of windows, as foreign sound is.
+    """
+
+    steps: int
+    batch: int
+    frames: int
+    windows: int
+    learning_rate: float
+    composed: int
+    exchanged: int
+    rendered: float = 0.5
+    exchange: float = 0.25
+    changed: float = 0.6
+    warmup_steps: int = 100
+    least: float = 0.02
+
+    @property
+    def passage(self) -> int:
+        """Frames of one song that are heard without a break."""
+        return self.windows * self.frames
+
+    @property
+    def passage_s(self) -> float:
+        return self.passage / FRAMES_S
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The encoder's training from sound itself.
+
+    rendered: windows of real sound. changed: of windows, see [hearing].
     exchange: of the other windows, those whose codebooks are of several songs.
     front_rate: its front was built and hears as it should; what learns is behind it.
     """
@@ -61,21 +96,26 @@ class Scale:
     rendered: dict[str, int]
     seconds: float
     lm: Singing
+    teaching: Teaching
     ears: Listening
     prompts: int
     judged_s: float
     twin: Singing | None = None
 
-    def of_steps(self, lm: int | None, ears: int | None) -> Scale:
+    def of_steps(self, lm: int | None, teaching: int | None, ears: int | None) -> Scale:
         """As long as there is time for; None is as it was."""
         return replace(
             self,
             lm=replace(self.lm, steps=lm or self.lm.steps),
             twin=self.twin and replace(self.twin, steps=lm or self.twin.steps),
+            teaching=replace(self.teaching, steps=teaching or self.teaching.steps),
             ears=replace(self.ears, steps=ears or self.ears.steps),
         )
 
 
+_TAUGHT = Teaching(
+    steps=10_000, batch=48, frames=150, windows=8, learning_rate=1.6e-3, composed=1_200, exchanged=600
+)  # on CPUs at every scale but a try's
 SCALES = {
     "smoke": Scale(
         composed={"train": 24, "valid": 4, "test": 0},
@@ -89,13 +129,23 @@ SCALES = {
             warmup_steps=0,
             every_steps=2,
         ),
-        ears=Listening(steps=2, batch=1, window_s=0.6, learning_rate=1e-3, every_steps=2),
+        teaching=Teaching(
+            steps=2,
+            batch=4,
+            frames=20,
+            windows=2,
+            learning_rate=1e-3,
+            composed=6,
+            exchanged=2,
+            warmup_steps=0,
+        ),
+        ears=Listening(steps=2, batch=1, window_s=0.6, learning_rate=1e-5, every_steps=2),
         prompts=2,
         judged_s=2.0,
     ),
     "night": Scale(
         composed={"train": 10_000, "valid": 100, "test": 0},
-        rendered={"train": 300, "valid": 24, "test": 48},
+        rendered={"train": 3_300, "valid": 24, "test": 48},
         seconds=30.0,
         lm=Singing(
             steps=3_000,
@@ -105,13 +155,14 @@ SCALES = {
             warmup_steps=50,
             every_steps=500,
         ),
-        ears=Listening(steps=4_000, batch=4, window_s=4.0, learning_rate=1e-3, every_steps=500),
+        teaching=_TAUGHT,
+        ears=Listening(steps=50, batch=4, window_s=4.0, learning_rate=2e-5, every_steps=50),
         prompts=48,
         judged_s=10.0,
     ),
     "gpu": Scale(
         composed={"train": 40_000, "valid": 200, "test": 0},
-        rendered={"train": 300, "valid": 24, "test": 48},
+        rendered={"train": 3_300, "valid": 24, "test": 48},
         seconds=30.0,
         lm=Singing(
             steps=3_250,
@@ -121,8 +172,9 @@ SCALES = {
             warmup_steps=150,
             every_steps=300,
         ),
+        teaching=_TAUGHT,
         ears=Listening(
-            steps=6_000, batch=32, window_s=6.0, learning_rate=1e-3, every_steps=500, rendered=0.4
+            steps=1_000, batch=32, window_s=6.0, learning_rate=1e-4, every_steps=500, rendered=0.4
         ),
         prompts=48,
         judged_s=10.0,

@@ -20,7 +20,7 @@ from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.leftout import BUILTIN
-from tinysong import ears, joined, parcel, settings, sines, twin
+from tinysong import ears, joined, parcel, settings, sines, teacher, twin
 from tinysong.packs import Packs
 from tinysong.scales import Scale, Singing
 from tinysong.songs import Folder
@@ -63,6 +63,11 @@ class Kitchen:
     def start(self) -> Path:
         """The model that songs are composed for, and that goes on learning."""
         return self.out / ("twin" if self.stereo else "base")
+
+    @property
+    def played(self) -> bool:
+        """Whether there is real sound of its codes; a twin's are of two channels, and were not rendered."""
+        return not self.stereo and (self.out / "rendered").is_dir()
 
     @property
     def books(self) -> str:
@@ -136,22 +141,37 @@ def rendered(kitchen: Kitchen) -> None:
             print(f"{count} songs", flush=True)
 
 
+def taught(kitchen: Kitchen) -> None:
+    """the encoder learns what codes there are, from what its front says of them"""
+    learnt = teacher.teach(kitchen.start, kitchen.out, kitchen.scale.teaching)
+    model = kitchen.out / "hearing"
+    shutil.rmtree(model, ignore_errors=True)
+    shutil.copytree(kitchen.out / "lm", model, ignore=shutil.ignore_patterns("checkpoints", "samples"))
+    ears.rewrite(model, lambda weights: weights | learnt)
+
+
 def sound(kitchen: Kitchen) -> None:
-    """rights and codes of what was played"""
-    if kitchen.stereo:
-        return  # its codes are of one channel: the twin's encoder learns from its decoder's sound
-    set_ = ("data", "prepare", "folder", kitchen.out / "rendered", "--out", kitchen.out / "sound")
-    codec = ("--codec", kitchen.out / "base", "--workers", kitchen.jobs)
-    kitchen.muscgen(*set_, "--use", "commercial", *codec)
+    """rights and codes of what was played, or of songs where nothing was, for the encoder that was taught"""
+    kind, folder = "codes", "songs"
+    at_once: tuple[object, ...] = ()
+    if kitchen.played:
+        kind, folder, at_once = "folder", "rendered", ("--workers", kitchen.jobs)
+    set_ = ("data", "prepare", kind, kitchen.out / folder, "--out", kitchen.out / "sound")
+    kitchen.muscgen(*set_, "--use", "commercial", "--codec", kitchen.out / "hearing", *at_once)
 
 
 def encoder(kitchen: Kitchen) -> None:
     """sound becomes codes that the language model speaks"""
     config, size = kitchen.out / "ears.toml", kitchen.scale.ears
-    there = (kitchen.out / "sound" / "manifest.json").is_file()  # else all pairs are the decoder's
-    write(config, settings.listening(size, sound=there).encode())
-    heard = kitchen.out / ("sound" if there else "data")
-    places = ("--data", heard, "--base", kitchen.out / "lm", "--out", kitchen.out / "ears")
+    write(config, settings.listening(size, sound=kitchen.played).encode())
+    places = (
+        "--data",
+        kitchen.out / "sound",
+        "--base",
+        kitchen.out / "hearing",
+        "--out",
+        kitchen.out / "ears",
+    )
     words = ("train", "codec", "--learn", "encoder", "--config", config, "--id", kitchen.id)
     kitchen.muscgen(*words, *places, "--steps", size.steps)
 
@@ -210,10 +230,10 @@ def card(kitchen: Kitchen) -> None:
 
 
 STAGES: tuple[Callable[[Kitchen], None], ...] = (
-    *(base, songs, data, language_model, rendered, sound, encoder, packed, judged, card),
+    *(base, songs, data, language_model, rendered, taught, sound, encoder, packed, judged, card),
 )
 PLAYED = frozenset({"rendered"})  # where FluidSynth is needed
-HEARD = frozenset({"rendered", "sound", "encoder"})  # that only ears which learn need
+HEARD = frozenset({"rendered", "sound", "taught", "encoder"})  # that only ears which learn need
 OF_EARS = frozenset({"packed", "judged", "card"})
 PARCELS = {"language_model": "lm", "encoder": "ears"}  # trainings and their folders
 

@@ -16,6 +16,7 @@ import torch
 from muscgen.data.place import write
 from muscgen.models.card import CARD, read_card
 from muscgen.training.model import quiet
+from tinysong.checkpoint import opened
 
 CHANNELS = 2
 _OF_A_BOOK = re.compile(r"(?P<table>decoder\..*(?:embed_tokens|lm_heads))\.(?P<book>\d+)\.weight")
@@ -27,10 +28,8 @@ def make(mono: Path, out: Path) -> None:
     """`mono` is a model in transformers' layout; `out` becomes its twin, which plays both channels."""
     from transformers import MusicgenConfig, MusicgenForConditionalGeneration
 
+    base = opened(mono)
     with quiet():
-        base = MusicgenForConditionalGeneration.from_pretrained(  # nosec B615  a folder, and nothing else
-            mono, dtype=torch.float32, local_files_only=True
-        )
         config = MusicgenConfig.from_dict(base.config.to_dict())
         config.decoder.num_codebooks = CHANNELS * base.config.decoder.num_codebooks
         config.decoder.audio_channels = CHANNELS

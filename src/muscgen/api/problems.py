@@ -19,6 +19,7 @@ from muscgen.api.compat.shapes import PROBLEM, shaped
 from muscgen.errors import (
     InternalError,
     InvalidRequest,
+    MalformedBody,
     MuscgenError,
     RangeNotSatisfiable,
     Rejected,
@@ -106,8 +107,11 @@ async def _on_muscgen_error(request: Request, error: Exception) -> Problem:
 async def _on_invalid_parameter(request: Request, error: Exception) -> Problem:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return to_problem(MalformedBody(f"the body is not JSON: {first['ctx']['error']}"), request.scope)
     name = ".".join(map(str, first["loc"][1:])) or str(first["loc"][0])  # after where it stands: query, body
-    message = str(first["msg"]).removeprefix("Input ")
+    unknown = first["type"] == "extra_forbidden"
+    message = "is no field of this request" if unknown else str(first["msg"]).removeprefix("Input ")
     return to_problem(InvalidRequest(f"{name} {message}", param=name), request.scope)
 
 

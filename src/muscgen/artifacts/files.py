@@ -19,7 +19,7 @@ from muscgen.errors import StoreFull, StoreUnavailable
 TEMPORARY = ".tmp-"  # the beginning of the names of unfinished files
 _LOCK = ".lock"
 _COPY_BYTES = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def outages() -> Iterator[None]:
         yield
     except OSError as error:
         telemetry.warning("store.away", reason=error.strerror)
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StoreFull("no space is left for files", retry_after_s=60.0) from error
         raise StoreUnavailable("the store of files does not answer", retry_after_s=5.0) from error
 

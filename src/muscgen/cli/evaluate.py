@@ -82,7 +82,7 @@ def evaluate(
         if reference is None:
             raise InvalidRequest("--reference says what the songs are held against", param="reference")
         settings = load(home=home, backend=backend, device=device, precision=precision)
-        card = find(Registry(settings.models_path), model) if model is not None else None
+        card = find(Registry(settings.models_path, strict=False), model) if model is not None else None
         wish = Wish(
             reference=reference,
             out=out,

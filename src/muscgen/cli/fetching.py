@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muscgen import telemetry
 from muscgen.cli import at_service
 from muscgen.cli.options import AsJson, Home
 from muscgen.cli.server import there
@@ -56,6 +57,7 @@ def pull(
         from muscgen.settings import load
 
         settings = load(home=home)
+        telemetry.show_warnings()
         patience = Patience()
         said = Said(license_, license_url, attribution)
         terms = terms_of(
@@ -92,7 +94,11 @@ def verify(
             for model, findings in found.items():
                 for one in findings:
                     typer.echo(f"{model}  {one.file}  {one.state}  {one.sha256 or ''}".rstrip())
-        if any(one.state in ("changed", "missing") for findings in found.values() for one in findings):
+        damaged = [model for model, all_ in found.items() if any(one.wrong for one in all_)]
+        for model in () if as_json else damaged:
+            typer.echo(f"muscgen: {model} is not as it came", err=True)
+            typer.echo(f"  try: muscgen models remove {model}, and bring it anew", err=True)
+        if damaged:
             raise typer.Exit(FAILED)
 
 
@@ -109,12 +115,13 @@ def remove(
         from muscgen.settings import load
 
         if not yes:
-            typer.confirm(f"Remove the files of {model}?", abort=True, err=True)
+            typer.confirm(f"Remove the files of {model}? (--yes: without asking)", abort=True, err=True)
         if client is not None:
             task = client.ask("DELETE", f"v1/models/{model}")
             at_service.ended(client, task, f"{model} is removed", as_json=as_json)
             return
         settings = load(home=home)
+        telemetry.show_warnings()
         gone = remove(model, settings.models_path, Patience(), settings.cache_path)
         told = {"model": model, "removed": True, "bytes": gone}
         say_one(told, f"{model} is removed: {gone / 1e6:,.1f} MB", as_json=as_json)

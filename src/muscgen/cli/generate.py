@@ -165,7 +165,7 @@ def make(
     from muscgen.models.registry import Registry, find
     from muscgen.rights import Rules
 
-    registry = Registry(settings.models_path)
+    registry = Registry(settings.models_path, strict=False)
     card = find(registry, wish["model"] or settings.default_model)
     wish = wish | {"model": card.id}
     if sound is not None:

@@ -209,7 +209,7 @@ def _with_queue(
 def _check_model(model: str, queued: list[str], models_path: Path) -> None:
     from muscgen.models.registry import Registry
 
-    known = sorted({*queued, *(card.id for card in Registry(models_path).list())})
+    known = sorted({*queued, *(card.id for card in Registry(models_path, strict=False).list())})
     if model not in known:
         raise ModelNotFound(f"there is no queue of {model!r}", param="model", suggestion=", ".join(known))
 

@@ -46,7 +46,10 @@ def list_models(
         from muscgen.settings import load
 
         settings = load(home=home)
-        cards, rules = Registry(settings.models_path).list(), Rules(settings)
+        registry, rules = Registry(settings.models_path, strict=False), Rules(settings)
+        cards = registry.list()
+        for error in registry.unreadable.values():
+            typer.echo(f"muscgen: left out: {error}", err=True)
         here = {card.id for card in cards}
         models: list[Card | Terms] = [
             *cards,
@@ -81,7 +84,7 @@ def show(
         from muscgen.settings import load
 
         settings = load(home=home)
-        found = _known(model, Registry(settings.models_path))
+        found = _known(model, Registry(settings.models_path, strict=False))
         typer.echo(json.dumps(_public(found, Rules(settings)), indent=2))
 
 

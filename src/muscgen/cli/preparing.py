@@ -46,7 +46,7 @@ def codec_of(
     from muscgen.settings import load
 
     settings = load(home=home, backend=backend, device=device)
-    card = find(Registry(settings.models_path), model)
+    card = find(Registry(settings.models_path, strict=False), model)
     choice = choose(settings.backend, settings.device, "fp32")
     return codec_choice(card.id, card.path, choice, settings.cache_path)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from muscgen import telemetry
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -19,7 +21,8 @@ TENTHS = 10
 
 @contextlib.contextmanager
 def telling(*, as_json: bool) -> Iterator[Callable[[Stage], None]]:
-    """A bar on a terminal, a line a tenth elsewhere, or JSON."""
+    """A bar on a terminal, a line a tenth elsewhere, or JSON; what is waited for as a line of the log."""
+    telemetry.show_warnings()
     bar = _bar()
     if as_json:
         yield _json_line

@@ -80,7 +80,7 @@ def codec(
         from muscgen.training.config import read_as
 
         settings = read_as(CodecTraining, usual.config, **usual.given, **given)
-        run = plan(settings, find(Registry(load(home=usual.home).models_path), settings.base))
+        run = plan(settings, find(Registry(load(home=usual.home).models_path, strict=False), settings.base))
         with telling(settings.steps) as tell:
             figures = train(run, tell)
         say(settings.id, settings.out, settings.steps, figures, _CODEC_FIGURES, as_json=usual.as_json)
@@ -95,7 +95,7 @@ def _train(usual: Usual, given: dict[str, Any]) -> None:
         from muscgen.training.loop import plan, train
 
         config = read(usual.config, **usual.given, **given)
-        base = find(Registry(load(home=usual.home).models_path), config.base)
+        base = find(Registry(load(home=usual.home).models_path, strict=False), config.base)
         run = plan(config, base)
         with telling(config.steps) as tell:
             figures = train(run, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muscgen import telemetry
-from muscgen.artifacts.files import make_private, sync
+from muscgen.artifacts.files import FULL, make_private, sync
 from muscgen.errors import FilesWrong, StoreFull
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.plan import Item, Source, Transient
 
 PARTS = ".parts"
 _BLOCK_BYTES = 1 << 20
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 Tell = Callable[[int], None]  # bytes of the file that are there
 
@@ -29,6 +27,8 @@ class Part:
         self._item = item
         make_private(folder / PARTS)
         self.path = folder / PARTS / item.part
+        if (named := folder / item.name).is_file():  # right when it got its name; it is judged anew
+            named.replace(self.path)
         self.bytes = 0
         self._sha256, self._git = _begun(item)
         self._read_again()
@@ -77,15 +77,11 @@ class Part:
 
 
 def fetch(item: Item, source: Source, folder: Path, patience: Patience, tell: Tell) -> str:
-    """The file in the folder under its name; its SHA-256. What is there already is taken as it is.
+    """The file in the folder under its name; its SHA-256. What is there already is judged anew.
 
     Raises FilesWrong, SourceAway and the source's own; StoreFull; Cancelled. The part stays, unless it is
     wrong.
     """
-    path = folder / item.name
-    if path.is_file() and path.stat().st_size == item.bytes:
-        tell(item.bytes)
-        return _sha256_of(path)
     part = Part(item, folder)
     resumed = part.bytes > 0
     tell(part.bytes)
@@ -100,7 +96,7 @@ def fetch(item: Item, source: Source, folder: Path, patience: Patience, tell: Te
             f"{item.name} is not what it was said to be: its digest is another",
             suggestion="try again; if it stays so, the place has a damaged or a changed file",
         )
-    _name(part, path)
+    _name(part, folder / item.name)
     return part.sha256
 
 
@@ -131,7 +127,7 @@ def _more(item: Item, source: Source, part: Part, patience: Patience, tell: Tell
                     tell(part.bytes)
                     patience.check()
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise StoreFull(f"no space is left for {item.name} in {part.path.parent}") from error
             raise
 
@@ -148,8 +144,3 @@ def _name(part: Part, path: Path) -> None:
 def _begun(item: Item) -> tuple[hashlib._Hash, hashlib._Hash]:
     git = hashlib.sha1(f"blob {item.bytes}\0".encode(), usedforsecurity=False)
     return hashlib.sha256(), git
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

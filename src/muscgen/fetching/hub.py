@@ -18,7 +18,15 @@ from urllib.parse import quote
 
 import httpx
 
-from muscgen.errors import FetchFailed, FilesWrong, SourceAway, SourceMissing, SourceRefused
+from muscgen.errors import (
+    ConfigurationError,
+    FetchFailed,
+    FilesWrong,
+    InvalidRequest,
+    SourceAway,
+    SourceMissing,
+    SourceRefused,
+)
 from muscgen.fetching.patience import Patience, patiently, retry_after_s
 from muscgen.fetching.plan import Item, Plan, Stream, Transient
 from muscgen.fetching.select import select, select_text
@@ -50,15 +58,15 @@ class Hub:
     ) -> None:
         hub = _library()
         self._repository, self._revision, self._text_encoder = repository, revision, text_encoder
-        self._token = token or hub.get_token()
-        self._endpoint = (endpoint or hub.constants.ENDPOINT).rstrip("/")
+        self._token = _sendable(token or hub.get_token())
+        self._endpoint = _web((endpoint or hub.constants.ENDPOINT).rstrip("/"))
         self._patience = patience
         self._api: HfApi = hub.HfApi(endpoint=self._endpoint, token=self._token or False)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._web = Web(headers, self._judge)
 
     def plan(self) -> Plan:
-        """Raises SourceAway, SourceRefused, SourceMissing, FilesWrong."""
+        """Raises SourceAway, SourceRefused, SourceMissing, FilesWrong; InvalidRequest for the id."""
         info = self._info(self._repository, self._revision)
         there = _files(info)
         chosen = select(there)
@@ -114,10 +122,30 @@ class Hub:
             if status in _PASSING:
                 raise Transient(f"HTTP {status}", retry_after_s(headers.get("retry-after"))) from error
             raise self._words(status, headers, f"{repository} at {revision}") from error
-        except Exception as error:  # its HTTP library has changed twice
-            if type(error).__module__.startswith("httpx"):
-                raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error
-            raise
+        except Exception as error:
+            if (meant := self._meant(error, repository)) is None:
+                raise
+            raise meant from error
+
+    def _meant(self, error: Exception, repository: str) -> Exception | None:
+        """What its library met without an answer that refuses; None: nothing that is known of it."""
+        from huggingface_hub.errors import HFValidationError
+
+        if isinstance(error, HFValidationError):
+            said = f"{repository!r} can be no repository of a hub"
+            return InvalidRequest(said, param="model", suggestion=str(error))
+        if type(error).__name__ == "TooManyRedirects":  # its HTTP library has changed twice
+            return FetchFailed(f"{self._endpoint}: {error}")
+        if type(error).__module__.startswith("httpx"):
+            return Transient(f"{type(error).__name__}: {error}".rstrip(": "))
+        if isinstance(
+            error, ValueError | TypeError | KeyError | AttributeError
+        ):  # a proxy's page for a login
+            return FilesWrong(
+                f"{self._endpoint} answered with what no hub says of {repository}",
+                suggestion="HF_ENDPOINT is a hub's address; a proxy on the way may want a login",
+            )
+        return None
 
     def _judge(self, answer: httpx.Response) -> FetchFailed | None:
         """Of a refused file. A host that files are kept at has words of its own."""
@@ -154,6 +182,26 @@ class Hub:
 def is_offline() -> bool:
     """Whether HF_HUB_OFFLINE keeps hubs from being asked."""
     return bool(_library().constants.HF_HUB_OFFLINE)
+
+
+def _web(endpoint: str) -> str:
+    """Raises ConfigurationError for an address that no try can reach."""
+    if not endpoint.startswith(("https://", "http://")):
+        raise ConfigurationError(
+            f"HF_ENDPOINT is {endpoint!r}, which is no hub's address",
+            param="HF_ENDPOINT",
+            suggestion="https://huggingface.co, or a mirror's, with https:// before it",
+        )
+    return endpoint
+
+
+def _sendable(token: str | None) -> str | None:
+    """Raises SourceRefused for what no header can carry, and does not repeat it."""
+    if token and not re.fullmatch(r"[!-~]+", token):
+        raise SourceRefused(
+            "the hub's token has characters that no token has", suggestion="HF_TOKEN, or hf auth login"
+        )
+    return token
 
 
 def _library() -> ModuleType:

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from muscgen import telemetry
-from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFound
+from muscgen.errors import CheckpointInvalid, InvalidRequest, ModelInUse, ModelNotFound
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.shelf import Shelf
-from muscgen.models.card import card_fields
+from muscgen.models.card import CARD, card_fields
 from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import Record, read_record
 from muscgen.models.registry import folders_by_id
@@ -30,11 +30,21 @@ class Finding:
     state: Literal["right", "changed", "missing", "unrecorded"]
     sha256: str | None = None
 
+    @property
+    def wrong(self) -> bool:
+        return self.state in ("changed", "missing")
+
 
 def verify(model: str, models_path: Path) -> list[Finding]:
-    """Every file read anew; of a folder made by hand the digests are told. Raises ModelNotFound."""
+    """Every file read anew; of a folder made by hand the digests are told. Raises ModelNotFound.
+
+    A card is no file that came; one that cannot be read was changed.
+    """
     folder = folder_of(model, models_path)
-    return list(_compare(folder, _promised(model, folder)))
+    found = list(_compare(folder, _promised(model, folder)))
+    if _said(folder):
+        return found
+    return [Finding(CARD, "changed"), *(one for one in found if one.file != CARD)]
 
 
 def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) -> int:
@@ -47,7 +57,7 @@ def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) 
         raise InvalidRequest(f"{model} comes with muscgen, and goes with it", param="model")
     shelf = Shelf(models_path)
     folder = folders_by_id(models_path).get(model)
-    with shelf.alone(model, patience, lambda: None):
+    with shelf.alone(model, patience, lambda: telemetry.warning("remove.waits", model=model)):
         gone = shelf.clear(model)
         if folder is None and not gone:
             raise _unknown(model, models_path)
@@ -55,7 +65,7 @@ def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) 
             _check_unused(model, folder, models_path)
             record = read_record(folder)
             gone += _size(folder)
-            shelf.remove(folder)
+            shelf.remove(folder, model)
             gone += _forget_sessions(record, models_path, cache_path)
     telemetry.event("model.removed", model=model, bytes=gone)
     return gone
@@ -97,9 +107,17 @@ def _unknown(model: str, models_path: Path) -> ModelNotFound:
 
 def _check_unused(model: str, folder: Path, models_path: Path) -> None:
     for other, place in folders_by_id(models_path).items():
-        base = card_fields(place).get("base")
+        base = _said(place).get("base")
         if base is not None and (base == model or (place / str(base)).resolve() == folder.resolve()):
             raise ModelInUse(f"{other} is made of {model}", param="model", suggestion=f"remove {other} first")
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """By its card; nothing where that cannot be read."""
+    try:
+        return card_fields(folder)
+    except CheckpointInvalid:
+        return {}
 
 
 def _promised(model: str, folder: Path) -> dict[str, str | None]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muscgen.artifacts.files import write
-from muscgen.errors import FilesWrong, InvalidRequest
+from muscgen.errors import CheckpointInvalid, FilesWrong, InvalidRequest
 from muscgen.errors.wrong import first_wrong
 from muscgen.fetching.plan import MOST_FILES, Item
 from muscgen.fetching.select import select
+from muscgen.fetching.shelf import check_id
 from muscgen.models.card import CARD, card_fields
 from muscgen.models.terms import Said, Terms
 
@@ -82,21 +83,27 @@ def read_manifest(content: bytes, where: str) -> Manifest:
 def said_by(folder: Path, model: str | None, said: Said) -> tuple[str, Said]:
     """A folder's id and terms: by its card, else as they are said.
 
-    Raises InvalidRequest where both say something and it differs, or where nobody says the id.
+    Raises InvalidRequest where both say something and it differs, or where nobody says an id that can be one;
+    CheckpointInvalid for a card without them.
     """
     if not (folder / CARD).is_file():
         if model is None:
             raise InvalidRequest(
                 f"{folder} has no {CARD}, so its id has to be said", param="id", suggestion="--id"
             )
+        check_id(model)
         return model, said
     card = card_fields(folder)
+    for field in ("id", *Said._fields):
+        if not isinstance(card.get(field), str):
+            raise CheckpointInvalid(f"{folder / CARD}: {field} is {card.get(field)!r}; a text is needed")
     if model is not None and model != card.get("id"):
         raise InvalidRequest(f"{folder / CARD} says id = {card.get('id')!r}", param="id")
     for field in Said._fields:
         if said.differs(field, there := card.get(field)):
             raise InvalidRequest(f"{folder / CARD} says {field} = {there!r}", param=field)
-    return str(card.get("id")), Said(*(card.get(field) for field in Said._fields))
+    check_id(str(card["id"]))
+    return str(card["id"]), Said(*(card.get(field) for field in Said._fields))
 
 
 def manifest_of(folder: Path, model: str, terms: Terms | None) -> Manifest:

@@ -15,6 +15,7 @@ from muscgen.errors import Cancelled, SourceAway
 from muscgen.fetching.plan import Transient
 
 T = TypeVar("T")
+_LATER = "later again, which goes on with what came; without a network: muscgen models import DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Patience:
     def wait(self, failures: int, trouble: Transient, what: str) -> None:
         """Until the next try. Raises SourceAway where there is none, Cancelled."""
         if failures >= self.tries:
-            raise SourceAway(f"{what}: {trouble}, {failures} times in a row", suggestion="try again later")
+            raise SourceAway(f"{what}: {trouble}, {failures} times in a row", suggestion=_LATER)
         backoff_s = min(self.most_s, self.first_s * 2 ** (failures - 1)) * random.uniform(0.75, 1.25)  # noqa: S311  # nosec B311
         pause_s = max(backoff_s, trouble.wait_s or 0.0)
         if pause_s > self.longest_s:

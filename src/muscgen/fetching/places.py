@@ -8,6 +8,7 @@ from muscgen.errors import InvalidRequest
 from muscgen.fetching.patience import Patience, patiently
 from muscgen.fetching.plan import Source
 from muscgen.fetching.published import Bucket, Folder, Here, Published, WebFolder
+from muscgen.fetching.web import shown
 from muscgen.models.terms import Terms
 
 HUB = "hub"
@@ -27,12 +28,15 @@ def open_source(terms: Terms, origin: str | Path | None, revision: str | None, p
         return Hub(terms.id, revision or "main", patience=patience)
     if isinstance(origin, Path):
         return Here(origin, terms.id, terms)
-    return Published(_folder(origin), terms.id, revision)
+    return Published(_folder(origin), terms.id, revision, terms.license)
 
 
 def origin_of(model: str, models_from: str) -> str | None:
-    """Where the settings have a model fetched; None is the hub."""
-    return None if models_from == HUB else f"{models_from.rstrip('/')}/{model}"
+    """Where the settings have a model fetched; None is the hub. The query of a signed URL stays last."""
+    if models_from == HUB:
+        return None
+    base, mark, query = models_from.partition("?")
+    return f"{base.rstrip('/')}/{model}{mark}{query}"
 
 
 def is_offline(models_from: str) -> bool:
@@ -48,7 +52,7 @@ def published_terms(model: str, origin: str, revision: str | None, patience: Pat
     """What the manifest at a URL says of the model's licence; None where it does not."""
     folder = _folder(origin)
     try:
-        return patiently(Published(folder, model, revision).manifest, patience, origin)[0].terms
+        return patiently(Published(folder, model, revision).manifest, patience, shown(origin))[0].terms
     finally:
         folder.close()
 
@@ -59,4 +63,4 @@ def _folder(url: str) -> Folder:
     if url.startswith(WEB):
         return WebFolder(url)
     known = ", ".join((HUB, *BUCKETS, *WEB))
-    raise InvalidRequest(f"{url!r} is no place to fetch from", param="from", suggestion=known)
+    raise InvalidRequest(f"{shown(url)!r} is no place to fetch from", param="from", suggestion=known)

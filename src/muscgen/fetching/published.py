@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from muscgen.errors import ConfigurationError, FilesWrong, SourceMissing, SourceRefused
+from muscgen.errors import ConfigurationError, FilesWrong, InvalidRequest, SourceMissing, SourceRefused
 from muscgen.fetching.manifest import MANIFEST, MOST_BYTES, Manifest, manifest_of, read_manifest
 from muscgen.fetching.plan import Item, Plan, Stream, Transient
-from muscgen.fetching.web import Web
+from muscgen.fetching.web import Web, shown
+from muscgen.models.card import CARD, read_card
+from muscgen.models.folder import read_outline
 from muscgen.models.record import Place
 from muscgen.models.terms import Terms
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig
 
 _BLOCK_BYTES = 1 << 20
+_BEYOND = "416 Range Not Satisfiable"  # obstore has no error of its own for it
 RETRIES: RetryConfig = {"max_retries": 2}  # within one try of ours
 
 
@@ -36,10 +39,15 @@ class Folder(Protocol):
 
 
 class Published:
-    """A folder with a manifest. revision: the manifest's SHA-256, where it has to be a certain one."""
+    """A folder with a manifest. revision: the manifest's SHA-256, where it has to be a certain one.
 
-    def __init__(self, folder: Folder, model: str, revision: str | None = None) -> None:
-        self._folder, self._model, self._revision = folder, model, revision
+    license: under which it was permitted; where the manifest says another one, nothing is fetched.
+    """
+
+    def __init__(
+        self, folder: Folder, model: str, revision: str | None = None, license_: str | None = None
+    ) -> None:
+        self._folder, self._model, self._revision, self._license = folder, model, revision, license_
 
     def manifest(self) -> tuple[Manifest, str]:
         """It, and its SHA-256. Raises Transient, SourceMissing, SourceRefused, FilesWrong."""
@@ -60,6 +68,12 @@ class Published:
 
     def plan(self) -> Plan:
         manifest, commit = self.manifest()
+        if self._license is not None and manifest.license not in (None, self._license):
+            raise InvalidRequest(
+                f"{self._folder.address}/{MANIFEST} says license = {manifest.license!r}, "
+                f"not {self._license!r}",
+                param="license",
+            )
         return Plan(self._folder.place, self._folder.address, self._revision or "", commit, manifest.items())
 
     def read(self, item: Item, start: int) -> AbstractContextManager[Stream]:
@@ -77,6 +91,10 @@ class Here:
 
     def plan(self) -> Plan:
         manifest = manifest_of(self._folder, self._model, self._terms)
+        if (self._folder / CARD).is_file():
+            read_card(self._folder)  # raises in words of this folder, before anything is copied
+        else:
+            read_outline(self._folder)
         return Plan("folder", str(self._folder), "", manifest.commit, manifest.items())
 
     @contextmanager
@@ -98,8 +116,8 @@ class WebFolder:
         try:
             self._url = httpx.URL(url)
         except httpx.InvalidURL as error:
-            raise SourceMissing(f"{url!r} is no URL: {error}", param="from") from error
-        self.address = str(self._url.copy_with(query=None, userinfo=b"", fragment=None)).rstrip("/")
+            raise SourceMissing(f"{shown(url)!r} is no URL: {error}", param="from") from error
+        self.address = shown(str(self._url)).rstrip("/")
         self._web = Web({})
 
     def read(self, name: str, start: int) -> AbstractContextManager[Stream]:
@@ -125,12 +143,12 @@ class Bucket:
                 param="from",
                 suggestion="pip install 'muscgen[bucket]'",
             ) from error
-        self.address = url.rstrip("/")
+        self.address = shown(url).rstrip("/")
         self._errors = exceptions
         try:
             self._store: ObjectStore = from_url(url, retry_config=RETRIES)
         except exceptions.BaseError as error:
-            raise SourceMissing(f"{url!r} is no bucket: {_first_line(error)}", param="from") from error
+            raise SourceMissing(f"{shown(url)!r} is no bucket: {_first_line(error)}", param="from") from error
 
     @contextmanager
     def read(self, name: str, start: int) -> Iterator[Stream]:
@@ -145,6 +163,9 @@ class Bucket:
         except refused as error:
             raise SourceRefused(f"{self.address}/{name} may not be read: {_first_line(error)}") from error
         except self._errors.BaseError as error:
+            if start and _BEYOND in str(error):
+                where = f"{self.address}/{name}"
+                raise FilesWrong(f"{where} ends before byte {start}: it is shorter than was said") from error
             raise Transient(_first_line(error)) from error
 
     def close(self) -> None:

@@ -15,13 +15,14 @@ from typing import Literal
 
 from muscgen import telemetry
 from muscgen.artifacts.files import write
-from muscgen.errors import InvalidRequest
+from muscgen.errors import FilesWrong, InvalidRequest
 from muscgen.fetching.download import PARTS, fetch
 from muscgen.fetching.first import First, first_of, note_first
 from muscgen.fetching.patience import Patience, patiently
 from muscgen.fetching.places import open_source
 from muscgen.fetching.plan import Item, Plan, Source
 from muscgen.fetching.shelf import Shelf
+from muscgen.fetching.web import shown
 from muscgen.models.card import CARD, Card, read_card
 from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import RECORD, Acceptance, Kept, Record, read_record
@@ -73,6 +74,11 @@ class Pulled:
     record: Record | None
     fresh: bool
 
+    @property
+    def as_it_came(self) -> bool:
+        """Whether the weights are those that were fetched."""
+        return self.record is None or self.record.revision == self.card.revision
+
 
 Tell = Callable[[Stage], None]
 
@@ -94,13 +100,13 @@ def pull(wish: Wish, models_path: Path, rules: Rules, patience: Patience, tell: 
 
     with shelf.alone(wish.model, patience, waiting):
         here = _here(place)
-        if here is not None and wish.revision is None and not isinstance(wish.origin, Path):
-            return here
+        if here is not None and wish.holds:
+            return _unharmed(here)
         tell(Stage("planning"))
         first = first_of(models_path, wish.model) if wish.holds else None
         with closing(open_source(wish.terms, wish.origin, _revision(wish, first), patience)) as source:
-            plan = patiently(source.plan, patience, str(wish.origin or wish.model))
-            if here is not None and here.record is not None and here.record.commit == plan.commit:
+            plan = patiently(source.plan, patience, shown(str(wish.origin or wish.model)))
+            if here is not None and here.as_it_came and here.record and here.record.commit == plan.commit:
                 return here
             if first is not None:  # before gigabytes come, as far as the place says their digests
                 first.check(wish.model, ((item.name, item.sha256) for item in plan.items))
@@ -136,6 +142,18 @@ def _here(place: Path) -> Pulled | None:
     if not (place / CARD).is_file():
         return None
     return Pulled(read_card(place), read_record(place), fresh=False)
+
+
+def _unharmed(here: Pulled) -> Pulled:
+    """Raises FilesWrong where the weights are not those that came."""
+    if not here.as_it_came:
+        raise FilesWrong(
+            f"{here.card.id} is here, and its weights are not those that came: their SHA-256 is "
+            f"{here.card.revision} now",
+            param="model",
+            suggestion=f"muscgen models remove {here.card.id}, and pull it again",
+        )
+    return here
 
 
 def _revision(wish: Wish, first: First | None) -> str | None:

@@ -3,6 +3,7 @@
 models/facebook--musicgen-small/                  whole, with card.toml and origin.json
 models/.fetching/facebook--musicgen-small.lock    held by the one process that fetches or removes it
 models/.fetching/facebook--musicgen-small@1a2b/   what has come so far; renamed to its place when it is whole
+models/.fetching/facebook--musicgen-small@gone-…/ what made way or is removed, until its bytes are gone
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from muscgen.artifacts.files import locked, make_private, sync, write
-from muscgen.errors import InvalidRequest, StoreFull
+from muscgen.artifacts.files import FULL, locked, make_private, sync, write
+from muscgen.errors import InvalidRequest, StoreFull, StoreUnavailable
 from muscgen.fetching.patience import Patience
+from muscgen.models.registry import folder_name
 
 WORKSHOP = ".fetching"
 KEPT_FREE_BYTES = 200_000_000  # for songs, the queue and the log
@@ -36,6 +38,19 @@ def check_id(model: str) -> None:
         )
 
 
+@contextlib.contextmanager
+def written(models_path: Path) -> Iterator[None]:
+    """Turn what a disk answers that is full, read-only or another's into words for whoever is elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        kind = StoreFull if error.errno in FULL else StoreUnavailable
+        raise kind(
+            f"{models_path} cannot be written to: {error.strerror or error}",
+            suggestion="MUSCGEN_MODELS_DIR, where workers may write and there is room",
+        ) from error
+
+
 class Shelf:
     """The models' folder."""
 
@@ -46,7 +61,7 @@ class Shelf:
     def place(self, model: str) -> Path:
         """Where the model lies once it is whole."""
         check_id(model)
-        return self.path / model.replace("/", "--")
+        return self.path / folder_name(model)
 
     def name(self) -> str:
         """What tells this folder from those of other machines: made up once, and kept in it."""
@@ -103,28 +118,29 @@ class Shelf:
         place = self.place(model)
         shutil.rmtree(bench / ".parts", ignore_errors=True)
         sync(bench)
-        aside = self._aside(place) if place.exists() else None
+        aside = self._aside(place, model) if place.exists() else None
         bench.rename(place)
         sync(self.path)
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
         return place
 
-    def remove(self, place: Path) -> None:
+    def remove(self, place: Path, model: str) -> None:
         """Gone at once and whole, by a rename; its bytes follow."""
-        shutil.rmtree(self._aside(place))
+        shutil.rmtree(self._aside(place, model))
 
     def clear(self, model: str) -> int:
-        """Remove what a fetch that was given up left; how many bytes."""
+        """Remove what a fetch or a removal that was broken off left; how many bytes."""
         gone = 0
         for bench in self._workshop.glob(f"{self.place(model).name}@*"):
             gone += sum(path.stat().st_size for path in bench.rglob("*") if path.is_file())
             shutil.rmtree(bench, ignore_errors=True)
         return gone
 
-    def _aside(self, place: Path) -> Path:
+    def _aside(self, place: Path, model: str) -> Path:
+        """Under a name that `clear` and the next `workbench` know, should this process be killed."""
         make_private(self._workshop)
-        aside = self._workshop / f"removed-{secrets.token_hex(6)}"
+        aside = self._workshop / f"{self.place(model).name}@gone-{secrets.token_hex(6)}"
         place.rename(aside)
         sync(place.parent)
         return aside

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from muscgen.errors import InvalidRequest, ModelNotFound
+from muscgen.errors import CheckpointInvalid, InvalidRequest, ModelNotFound
 from muscgen.models.card import read_card
 from muscgen.models.registry import folders_by_id
 from muscgen.models.terms import Said, Terms, shipped
@@ -41,7 +41,11 @@ def terms_of(
 def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:
     if (folder := folders.get(model)) is None:
         return None
-    card = read_card(folder)
+    try:
+        card = read_card(folder)
+    except CheckpointInvalid as error:
+        again = f"muscgen models remove {model}, and bring it anew"
+        raise CheckpointInvalid(error.detail, suggestion=again) from error
     return Terms(
         **card.stated.model_dump(exclude={"files"}),
         id=card.id,

@@ -15,7 +15,9 @@ from muscgen.fetching.plan import Stream, Transient
 
 _CONNECT_S, _SILENCE_S = 10.0, 30.0
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BEYOND = 416
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_USER = re.compile(r"(?<=://)[^/]*@")
 
 Judge = Callable[[httpx.Response], FetchFailed | None]
 
@@ -52,7 +54,7 @@ class Web:
             for block in stream.blocks:
                 found += block
                 if len(found) > most_bytes:
-                    raise FilesWrong(f"{url} has more than {most_bytes} bytes")
+                    raise FilesWrong(f"{shown(url)} has more than {most_bytes} bytes")
         return bytes(found)
 
     def _begins(self, answer: httpx.Response, start: int) -> int:
@@ -63,6 +65,10 @@ class Web:
             return start
         if answer.status_code == 200:
             return 0
+        if answer.status_code == _BEYOND:
+            raise FilesWrong(
+                f"{shown(str(answer.url))} ends before byte {start}: it is shorter than was said"
+            )
         if answer.status_code in _PASSING:
             raise Transient(f"HTTP {answer.status_code}", retry_after_s(answer.headers.get("retry-after")))
         raise self._judge(answer) or refusal(answer)
@@ -70,7 +76,7 @@ class Web:
 
 def refusal(answer: httpx.Response) -> FetchFailed:
     """What a status means."""
-    place = answer.url.copy_with(query=None, userinfo=b"")
+    place = shown(str(answer.url))
     match answer.status_code:
         case 401 | 403:
             return SourceRefused(f"{place} may not be read: HTTP {answer.status_code}")
@@ -80,12 +86,17 @@ def refusal(answer: httpx.Response) -> FetchFailed:
             return FetchFailed(f"{place} answered HTTP {status}")
 
 
+def shown(url: str) -> str:
+    """The address as it may be told and written down: without the query and the user that open it."""
+    return _USER.sub("", re.split(r"[?#]", url)[0])
+
+
 @contextmanager
 def _passing(url: str) -> Iterator[None]:
     """What a network does, as Transient; what no try can mend, as FetchFailed."""
     try:
         yield
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        raise FetchFailed(f"{url}: {error}") from error
+        raise FetchFailed(f"{shown(url)}: {error}") from error
     except httpx.TransportError as error:
         raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error

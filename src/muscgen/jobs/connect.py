@@ -12,15 +12,14 @@ import redis
 from redis import exceptions
 from redis.asyncio.cluster import ClusterNode as AsyncNode
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from muscgen.errors import ConfigurationError, QueueUnavailable
 from muscgen.jobs.address import Address
-from muscgen.jobs.patience import Impatient, ImpatientCluster, ImpatientLed
+from muscgen.jobs.patience import Impatient, ImpatientCluster
+from muscgen.jobs.sentinels import BlockingSentinels, ImpatientLed, Led, Sentinels
 
 HEALTH_CHECK_S = 15
 CONNECT_TIMEOUT_S = 5.0
@@ -44,15 +43,6 @@ Client = Impatient | ImpatientCluster
 Blocking = redis.Redis | RedisCluster
 
 
-class Led(redis.Redis):
-    """A client for a thread, of the master that Sentinels name; it closes their connections with its own."""
-
-    def close(self) -> None:
-        super().close()
-        for sentinel in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
-            sentinel.close()
-
-
 def connect(url: str) -> Client:
     """A client; nothing is sent yet, so call `check_server` before trusting jobs to it.
 
@@ -67,7 +57,8 @@ def connect(url: str) -> Client:
             nodes = [AsyncNode(host, port) for host, port in address.hosts]
             return ImpatientCluster(startup_nodes=nodes, **options)
         case "sentinel":
-            sentinels = AsyncSentinel(address.hosts, sentinel_kwargs=_of_sentinels(address), **options)  # type: ignore[no-untyped-call]
+            asking = _of_sentinels(address) | {"retry": AsyncRetry(NoBackoff(), 0)}
+            sentinels = Sentinels(address.hosts, sentinel_kwargs=asking, **options)
             return cast("Client", sentinels.master_for(address.service, redis_class=ImpatientLed))
         case _:
             return Impatient(**_place(address), **options)
@@ -87,7 +78,8 @@ def connect_blocking(url: str, timeout_s: float) -> Blocking:
             with outages():
                 return RedisCluster(startup_nodes=nodes, **options)
         case "sentinel":
-            sentinels = Sentinel(address.hosts, sentinel_kwargs=_of_sentinels(address), **options)  # type: ignore[no-untyped-call]
+            asking = _of_sentinels(address) | {"retry": Retry(NoBackoff(), 0)}
+            sentinels = BlockingSentinels(address.hosts, sentinel_kwargs=asking, **options)
             return cast("Blocking", sentinels.master_for(address.service, redis_class=Led))  # type: ignore[no-untyped-call]
         case _:
             return redis.Redis(**_place(address), **options)
@@ -178,7 +170,7 @@ def _options(address: Address) -> dict[str, Any]:
 
 
 def _of_sentinels(address: Address) -> dict[str, Any]:
-    """Of each connection to a Sentinel. One that hangs must leave time to ask the next."""
+    """Of each connection to a Sentinel. One that hangs, or is gone, must leave time to ask the next."""
     limits = {"socket_timeout": SENTINEL_LIMIT_S, "socket_connect_timeout": SENTINEL_LIMIT_S}
     tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
     return address.sentinel | limits | tls | _wire(address)

@@ -41,14 +41,6 @@ class Impatient(redis.asyncio.Redis):
         return list(await pipe.execute(raise_on_error=False))
 
 
-class ImpatientLed(Impatient):
-    """The same of the master that Sentinels name; it closes their connections with its own."""
-
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        await super().aclose(close_connection_pool)
-        await self.connection_pool.sentinel_manager.aclose()  # type: ignore[attr-defined]
-
-
 class ImpatientCluster(RedisCluster):
     """The same of a Redis Cluster, where each slot is waited for by itself."""
 

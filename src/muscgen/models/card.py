@@ -128,7 +128,11 @@ def read_card(folder: Path, bases: Mapping[str, Path] = _NO_BASES) -> Card:
         raise CheckpointInvalid(f"{path}: fields are missing or unknown: {', '.join(wrong)}")
     checkpoint = _base(folder, str(fields["base"]), bases) if adapted else folder
     adapter = folder / str(fields["adapter"]) if adapted else None
-    config, hears = read_outline(checkpoint)
+    try:
+        config, hears = read_outline(checkpoint)
+    except CheckpointInvalid as error:  # its own words name a file or a tensor, and many models have such
+        where = "" if str(checkpoint) in error.detail else f"{checkpoint}: "
+        raise CheckpointInvalid(f"{where}{error.detail}") from error
     _check_modes(path, fields["modes"], config, hears=hears)
     try:
         stated, revision = _stated(fields), sha256(checkpoint, adapter)

@@ -10,7 +10,10 @@ from muscgen.errors import CheckpointInvalid, ModelNotFound
 from muscgen.models.card import CARD, Card, card_fields, is_adapted, read_card
 from muscgen.models.leftout import BUILTIN
 
+_SLASH = "--"  # in the names of folders
+
 Cards = Mapping[str, Card]
+Unreadable = Mapping[Path, CheckpointInvalid | OSError]
 CardList = list[Card]  # named here, for `list` is a method below
 Seen = frozenset[tuple[str, int, int]]  # every file: where it is, its size, its time
 
@@ -19,22 +22,28 @@ class Registry:
     """Read when made, and again by `refresh`. A folder with a card counts; two may not share an id.
 
     Models with weights of their own come before those that adapt them, whatever the folders are called.
-    only: the ids that count; all, if empty. Raises CheckpointInvalid for a folder that cannot be read.
+    only: the ids that count; all, if empty. strict: raises CheckpointInvalid or OSError for a folder that
+    cannot be read, which is left out otherwise. unreadable: what was left out, and why.
     """
 
-    def __init__(self, models_path: Path, only: Collection[str] = ()) -> None:
+    def __init__(self, models_path: Path, only: Collection[str] = (), *, strict: bool = True) -> None:
         self._models_path, self._only = models_path, only
         self._seen = _seen(models_path)
-        self._cards = self._read(strict=True)
+        self._cards, self.unreadable = self._read()
+        if strict and self.unreadable:
+            raise next(iter(self.unreadable.values()))
 
     def list(self) -> CardList:
         return list(self._cards.values())
 
     def get(self, model_id: str) -> Card:
-        """Raises ModelNotFound naming the models that there are."""
+        """Raises ModelNotFound naming the models that there are, or why its folder could not be read."""
         try:
             return self._cards[model_id]
         except KeyError:
+            for folder, error in self.unreadable.items():
+                if _called(folder) == model_id:
+                    raise error from None
             known = ", ".join(self._cards)
             raise ModelNotFound(
                 f"there is no model {model_id!r}", param="model", suggestion=f"known models: {known}"
@@ -48,21 +57,23 @@ class Registry:
         seen = _seen(self._models_path)
         if seen == self._seen:
             return False
-        self._cards, self._seen = self._read(strict=False), seen
+        (self._cards, self.unreadable), self._seen = self._read(), seen
+        for folder, error in self.unreadable.items():
+            telemetry.warning("model.unreadable", folder=folder, reason=str(error))
         telemetry.event("models.changed", models=",".join(self._cards))
         return True
 
-    def _read(self, *, strict: bool) -> Cards:
+    def _read(self) -> tuple[Cards, Unreadable]:
         cards: dict[str, Card] = {}
+        unreadable: dict[Path, CheckpointInvalid | OSError] = {}
         folders = _checkpoints(BUILTIN) + _checkpoints(self._models_path)
         for folder in sorted(folders, key=_stands_on_another):
             try:
                 self._add(folder, cards)
             except (CheckpointInvalid, OSError) as error:  # OSError: it went while it was read
-                if strict:
-                    raise
-                telemetry.warning("model.unreadable", folder=folder, reason=str(error))
-        return {model: card for model, card in cards.items() if not self._only or model in self._only}
+                unreadable[folder] = error
+        wanted = {model: card for model, card in cards.items() if not self._only or model in self._only}
+        return wanted, unreadable
 
     def _add(self, folder: Path, cards: dict[str, Card]) -> None:
         bases = {card.id: card.path for card in cards.values() if card.adapter is None}
@@ -92,8 +103,23 @@ def find(registry: Registry, model: str) -> Card:
 
 
 def folders_by_id(models_path: Path) -> dict[str, Path]:
-    """Which folder calls itself what; nothing but the cards is read."""
-    return {str(card_fields(folder).get("id")): folder for folder in _checkpoints(models_path)}
+    """Which folder calls itself what; nothing but the cards is read.
+
+    One whose card cannot be read goes by its folder's name, so that it can be removed.
+    """
+    return {_called(folder): folder for folder in _checkpoints(models_path)}
+
+
+def folder_name(model: str) -> str:
+    """Of a model that was fetched or imported; no id has two dashes in a row."""
+    return model.replace("/", _SLASH)
+
+
+def _called(folder: Path) -> str:
+    try:
+        return str(card_fields(folder)["id"])
+    except (CheckpointInvalid, KeyError):
+        return folder.name.replace(_SLASH, "/")
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from muscgen.fetching.keeping import remove
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.places import origin_of
 from muscgen.fetching.pull import Stage, Wish
+from muscgen.fetching.shelf import written
 from muscgen.fetching.terms import terms_of
 from muscgen.jobs import Queue
 from muscgen.jobs.tasks import Standing, TaskClaim, TaskKind, TaskState
@@ -138,7 +139,9 @@ class Errands:
                 param="model",
                 suggestion=f"POST /admin/queues/purge?model={model} cancels those that wait",
             )
-        await asyncio.to_thread(remove, model, self._models_path, Patience(stop=self._stop), self._cache_path)
+        with written(self._models_path):
+            patience = Patience(stop=self._stop)
+            await asyncio.to_thread(remove, model, self._models_path, patience, self._cache_path)
         await self._caretaker.turn()
 
     def _tell(self, stage: Stage) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from muscgen.fetching.patience import Patience
 from muscgen.fetching.places import is_offline, origin_of
 from muscgen.fetching.pull import Pulled, Stage, Tell, Wish, pull
+from muscgen.fetching.shelf import written
 from muscgen.models.terms import shipped
 from muscgen.rights import Rules
 from muscgen.settings import Settings
@@ -46,9 +47,11 @@ class Fetcher:
         await self.pull(wish, stop=self._stop, tell=self._tell)
 
     async def pull(self, wish: Wish, *, stop: threading.Event, tell: Tell) -> Pulled:
-        """Any wish. Raises what `muscgen.fetching.pull` does."""
-        work = partial(pull, wish, self._settings.models_path, self._rules, Patience(stop=stop), tell)
-        return await asyncio.to_thread(work)
+        """Any wish. Raises what `muscgen.fetching.pull` does, and StoreUnavailable."""
+        path = self._settings.models_path
+        with written(path):
+            work = partial(pull, wish, path, self._rules, Patience(stop=stop), tell)
+            return await asyncio.to_thread(work)
 
     def stop(self) -> None:
         self._stop.set()

@@ -6,10 +6,11 @@ offers ── load ─► loaded ── unload ─► offers      unload: idle, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from muscgen import telemetry
@@ -19,6 +20,7 @@ from muscgen.worker.loader import Served
 from muscgen.worker.room import Need, Room, Standing, first_to_go, first_to_rest
 
 SETTLED_S = 2.0
+_ASKING_S = 0.01  # about so long a queue takes to say that there is no song
 
 Load = Callable[[Card, int], Served]  # with so many slots; blocks
 
@@ -64,6 +66,7 @@ class Roster:
         self._kept = set(kept)
         self._held: dict[str, _Held] = {}
         self._uses: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
 
     @property
     def loaded(self) -> Mapping[str, Served]:
@@ -80,6 +83,15 @@ class Roster:
 
     def done(self, model: str) -> None:
         self._uses[model] -= 1
+
+    @contextlib.contextmanager
+    def asking(self, model: str) -> Iterator[None]:
+        """Songs of it are asked for, and none may come: it is idle, and not unloaded meanwhile."""
+        self._asked[model] += 1
+        try:
+            yield
+        finally:
+            self._asked[model] -= 1
 
     def touch(self, model: str) -> None:
         """A song of it began or ended."""
@@ -105,7 +117,8 @@ class Roster:
         need = await asyncio.to_thread(self._room.need, self.offers[model])
         while not self._room.fits(need, self._taken()):
             if (victim := first_to_go(self._standing())) is not None:
-                await self.unload(victim, "room")
+                if not await self.unload(victim, "room"):
+                    await asyncio.sleep(_ASKING_S)
             elif self._held:
                 return False
             else:
@@ -124,8 +137,8 @@ class Roster:
         self.changed.set()
 
     async def unload(self, model: str, reason: str) -> bool:
-        """Give its memory back; False where songs are under way, or it is not loaded."""
-        if self._uses[model] or model not in self._held:
+        """Give its memory back; False where songs are under way or asked for, or it is not loaded."""
+        if self._uses[model] or self._asked[model] or model not in self._held:
             return False
         held = self._held.pop(model)
         self.resting.discard(model)

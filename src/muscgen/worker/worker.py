@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -107,7 +107,7 @@ class Worker:
         """Take jobs one by one, since a job of n outputs takes n slots. How many."""
         taken = 0
         for model, served in self._roster.open().items():
-            with self._using(model):
+            with self._roster.asking(model):
                 taken += await self._claim_for(model, served)
         return taken
 
@@ -126,15 +126,6 @@ class Worker:
         """The engine's free slots, less those that jobs still want which listen to their sound."""
         wanted = sum(run.unseated for run in self._runs.values() if run.claim.model == model)
         return max(0, served.engine.free - wanted)
-
-    @contextlib.contextmanager
-    def _using(self, model: str) -> Iterator[None]:
-        """The model is not unloaded meanwhile."""
-        self._roster.use(model)
-        try:
-            yield
-        finally:
-            self._roster.done(model)
 
     async def _begin(self, claim: Claim, served: Served) -> None:
         self._keeper.add(claim)

@@ -22,7 +22,7 @@ redis.call('HSET', task, 'kind', kind, 'model', model, 'wish', wish, 'scope', sc
 for _, part in ipairs(parts) do redis.call('HSET', task, part .. '|state', 'queued') end
 redis.call('PEXPIRE', task, ttl)
 redis.call('ZADD', key('open'), redis.call('INCR', key('seq')), id)
-redis.call('ZADD', key('recent'), now, id)
+redis.call('ZADD', key('recent'), now + TIME[2] % 1000 / 1000, id)  -- two may come in one millisecond
 redis.call('ZREMRANGEBYSCORE', key('recent'), '-inf', now - tonumber(ttl))
 redis.call('PEXPIRE', key('recent'), ttl)
 redis.call('PEXPIRE', key('open'), ttl)
