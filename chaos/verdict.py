@@ -15,6 +15,7 @@ from chaos.askers import Book
 from chaos.service import Service
 from chaos.wishes import MODEL
 from chaos.world import WORKERS, World
+from chaos.written import check_audit, until_settled
 from muscgen.artifacts import DirectoryStore
 from muscgen.errors import JobExpired, JobNotFound
 from muscgen.jobs import Queue, State, connect
@@ -22,7 +23,7 @@ from muscgen.jobs.keys import Keys, tag
 from muscgen.worker.keeping import shown_by
 from tests.queues import faults
 
-PATIENCE_S = 90.0  # a dead worker's record lasts 20 s, a call of a webhook whose caller died is held for 30
+PATIENCE_S = 90.0  # a dead worker's record lasts 20 s; a dead API's calls of webhooks and lines of audit, 30
 CONTENT = re.compile(r"[0-9a-f]{64}\.(?!json$)[a-z0-9]+$")
 
 
@@ -38,6 +39,8 @@ async def judge(world: World, book: Book, services: list[Service], heard: list[d
         _one_success_each(world.logs, book)
         await _hooks(book, heard)
         await _artifacts(queue, store, folder, book)
+        await until_settled(queue, PATIENCE_S)
+        check_audit(world.folder / "home", book)
         for fault in await faults(client, queue.prefix):
             book.fault(f"queue: {fault}")
         await _all_can_go(queue, services, book)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import random
@@ -19,6 +20,8 @@ from chaos.wishes import MODEL, Sound, Wish, digest
 from chaos.world import WORKERS
 from muscgen.api import create_app
 from muscgen.artifacts import DirectoryStore
+from muscgen.audit import audit_of
+from muscgen.audit.segments import segments
 from muscgen.jobs import EmbeddedServer, Queue, connect
 from muscgen.models.registry import Registry
 from muscgen.settings import Settings
@@ -34,6 +37,7 @@ class Scene:
         self.store = DirectoryStore(folder / "home" / "artifacts")
         self.book, self.heard, self.said = Book(), [], []
         settings = Settings(home=folder / "home")
+        self.audit = audit_of(settings)
         app = create_app(settings, queue=self.queue, store=self.store, registry=Registry(folder / "none"))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://muscgen")
         self.tenant = ""
@@ -51,6 +55,7 @@ class Scene:
                 duration_s=1.0, sample_rate=8000, channels=1,
             )  # fmt: skip
             output = {"index": 0, "seed": number, "artifact": artifact.to_dict()}
+            self.audit.note("generate", "anyone", job=job_id, how="made")
             await self.queue.finish(claim, {"outputs": [output]})
             self.said.append({"event": "job.left", "job": job_id, "state": "succeeded"})
             self.tell(job_id, f"msg_{number}")
@@ -70,6 +75,15 @@ class Scene:
 
     def name(self, rest):
         return self.queue._keys(MODEL).queue.removesuffix("q") + rest
+
+    @property
+    def audit_file(self):
+        (path,) = segments(self.folder / "home" / "audit")
+        return path
+
+    @property
+    def audit_lines(self):
+        return self.audit_file.read_text().splitlines(keepends=True)
 
     def contents(self):
         return verdict._contents(self.folder / "home" / "artifacts")
@@ -153,6 +167,23 @@ async def wrong_end(scene):
     scene.tell(scene.first.job_id, "msg_0", "failed")
 
 
+async def unwritten(scene):
+    scene.audit_file.write_text("".join(scene.audit_lines[:-1]))
+
+
+async def rewritten(scene):
+    scene.audit_file.write_text("".join(scene.audit_lines).replace("anyone", "nobody", 1))
+
+
+async def written_twice(scene):
+    for _ in range(2):
+        scene.audit.note("generate", "anyone", job=scene.first.job_id, how="hit")
+
+
+async def still_owed(scene):
+    await scene.queue.redis.zadd(scene.name("owed"), {scene.first.job_id: 1})
+
+
 HARMS = {
     lost: "was accepted and is gone",
     never_ended: "was  and is queued",
@@ -167,6 +198,10 @@ HARMS = {
     unheard_hook: "heard of 0 ends",
     two_ends: "heard of 2 ends",
     wrong_end: "its webhook heard failed",
+    unwritten: "no line of the audit log says so",
+    rewritten: "line 1 was changed",
+    written_twice: "is written down 2 times as hit",
+    still_owed: "owed has no expiry",
 }
 
 
@@ -175,6 +210,19 @@ async def test_each_harm_is_found(scene, harm):
     await harm(scene)
     faults = await scene.judged()
     assert any(HARMS[harm] in fault for fault in faults), faults
+
+
+async def test_a_line_that_an_api_still_owes_is_waited_for(scene, monkeypatch):
+    monkeypatch.setattr(verdict, "PATIENCE_S", 30.0)
+    await still_owed(scene)
+
+    async def write():
+        await asyncio.sleep(0.7)
+        await scene.queue.settle_owed(scene.first.job_id)
+
+    writing = asyncio.create_task(write())
+    assert await scene.judged() == []
+    await writing
 
 
 async def test_a_file_that_no_sweep_takes_is_an_orphan(scene, monkeypatch):
