@@ -92,13 +92,15 @@ def _missing(given: argparse.Namespace, only: list[str]) -> str:
 
 
 def _wrong(given: argparse.Namespace, only: list[str], names: list[str]) -> str:
-    from tinysong.stages import HEARD
+    from tinysong.stages import HEARD, MONO
 
     if unknown := [name for name in only if name not in names]:
         return f"--only: there is no stage {', '.join(unknown)}; there are {', '.join(names)}"
-    idle = [name for name in (*only, given.send, given.open) if name in HEARD]
-    if given.ears == "shipped" and idle:
-        return f"{', '.join(dict.fromkeys(idle))}: only for ears that learn, not with --ears shipped"
+    asked = dict.fromkeys((*only, given.send, given.open))
+    if given.ears == "shipped" and (idle := [name for name in asked if name in HEARD]):
+        return f"{', '.join(idle)}: only for ears that learn, not with --ears shipped"
+    if given.stereo and (idle := [name for name in asked if name in MONO]):
+        return f"{', '.join(idle)}: only for one channel, not with --stereo"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,26 @@ def test_the_loss_is_that_of_transformers_and_so_are_its_gradients(
         assert (one is None) == (other is None)
         if one is not None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_heard_of_the_steps_before_may_be_other_than_what_is_learnt(tmp_path, base, data):
+    """As transformers has it, which is fed what was heard."""
+    model, given = load(base, full(data, tmp_path / "out", base)).eval(), lesson(base)
+    heard = torch.randint(0, 2048, given.labels.shape, generator=torch.Generator().manual_seed(4))
+    fed = torch.cat([torch.full_like(heard[:, :1], 2048), heard[:, :-1]], 1)
+    said = model(
+        input_ids=given.ids,
+        attention_mask=given.mask.long() * given.spoken[:, None],
+        decoder_input_ids=fed.transpose(1, 2).flatten(0, 1),
+    ).logits.unflatten(0, (3, 4))
+    labels = given.labels.masked_fill(given.labels == 2048, IGNORED)
+    losses = [
+        torch.nn.functional.cross_entropy(said[:, book].flatten(0, 1), labels[..., book].flatten())
+        for book in range(4)
+    ]
+    there = replace(given, fed=heard).to(torch.device("cpu"))
+    assert Speaker(model)(there).item() == pytest.approx(torch.stack(losses).mean().item(), rel=1e-5)
+    assert Speaker(model)(there).item() != pytest.approx(Speaker(model)(given).item(), rel=1e-3)
 
 
 def test_what_is_trained_keeps_no_weights_of_attention(tmp_path, base, data):

@@ -237,12 +237,19 @@ def test_stages_that_need_no_soundfont_run_without_one(tmp_path):
     assert "muscgen generate" not in made.stdout
 
 
-@pytest.mark.parametrize("words", [["--only", "songs,encoder"], ["--send", "encoder"]])
-def test_what_only_ears_that_learn_need_is_refused_where_they_stay(tmp_path, words):
-    asked = [sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", "--ears", "shipped", *words]
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--ears shipped --only songs,encoder", "encoder: only for ears that learn, not with --ears shipped"),
+        ("--ears shipped --send encoder", "encoder: only for ears that learn, not with --ears shipped"),
+        ("--stereo --only songs,continued", "continued: only for one channel, not with --stereo"),
+    ],
+)
+def test_a_stage_that_what_is_asked_for_has_no_need_of_is_refused(tmp_path, words, why):
+    asked = [sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", *words.split()]
     told = subprocess.run([*map(str, asked)], capture_output=True, text=True, check=False, timeout=100)
     assert told.returncode == 2
-    assert "encoder: only for ears that learn, not with --ears shipped" in told.stderr
+    assert why in told.stderr
 
 
 @pytest.mark.timeout(600)

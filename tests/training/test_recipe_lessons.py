@@ -157,7 +157,7 @@ def test_a_wrong_clock_costs_more_than_any_other_wrong_part(codec):
 def test_a_killed_run_goes_on_to_the_same_encoder(held, codec, tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from tinysong import lessons
+    from tinysong import lessons, pupil
 
     whole, halves = (type(codec)(codec.config).eval() for _ in range(2))
     for one in (whole, halves):
@@ -173,7 +173,7 @@ def test_a_killed_run_goes_on_to_the_same_encoder(held, codec, tmp_path, monkeyp
                 raise KilledError
             return super().passages(number)
 
-    monkeypatch.setattr(lessons, "_KEEP_EVERY_S", -1.0)
+    monkeypatch.setattr(pupil, "_KEEP_EVERY_S", -1.0)
     mortal = Mortal(held.train, held.valid, held.noises, held.size)
     with pytest.raises(KilledError):
         lessons.learn(halves.encoder, mortal, tmp_path / "halves")

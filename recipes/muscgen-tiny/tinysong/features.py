@@ -5,7 +5,8 @@ Half precision, without the two channels that are always zero: 1 kB a frame. Rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,31 +25,60 @@ CHANNELS = 4 * analysis.TONES + analysis.DRUMS
 _AT_ONCE = 32  # songs
 _EVENNESS = 0.7  # 0: tempi as songs have them; 1: each as often
 Song = tuple[NDArray[np.integer], NDArray[np.float32]]  # codes [4, F], what is heard of them [F, 510]
+Asked = tuple[NDArray[np.integer], str]  # codes [4, F], what somebody would have asked for to get them
 
 
-class Features:
+class Pieces:
+    """Songs as codes [4, all frames], one after another. starts: of each, and where the last one ends."""
+
+    def __init__(self, codes: NDArray[np.integer], starts: NDArray[np.integer]) -> None:
+        self.codes, self.starts = codes, starts
+        self.lengths = np.diff(starts)
+        self.wanted = self.lengths * _rarity(codes, starts)
+
+    @classmethod
+    def of(cls, songs: Sequence[NDArray[np.integer]]) -> Pieces:
+        lengths = [song.shape[1] for song in songs]
+        return cls(np.hstack(songs).astype(np.int16), np.cumsum([0, *lengths]))
+
+    def spans(
+        self, count: int, frames: int, chances: np.random.Generator, openings: float = 0.0
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Songs [N] that are long enough, and of each a first frame of so many.
+
+        openings: the share that begins where a song does. Songs of rare tempi come more often: else slow ones
+        are few, and their clock is not learnt.
+        """
+        long = np.flatnonzero(self.lengths >= frames)
+        songs = chances.choice(long, count, p=self.wanted[long] / self.wanted[long].sum())
+        within = chances.integers(0, self.lengths[songs] - frames + 1)
+        if openings:
+            within[chances.random(count) < openings] = 0
+        return songs, self.starts[songs] + within
+
+    def cut(self, firsts: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
+        """Codes [N, 4, F]."""
+        return np.stack([self.codes[:, first : first + frames] for first in firsts]).astype(np.int64)
+
+
+class Features(Pieces):
     """A set that `store` wrote."""
 
     def __init__(self, path: Path) -> None:
         self.heard = np.load(path / "heard.npy", mmap_mode="r")
         with np.load(path / "codes.npz") as stored:
-            self.codes, self.starts = stored["codes"], stored["starts"]
-        self.lengths = np.diff(self.starts)
-        self.wanted = self.lengths * _rarity(self.codes, self.starts)
+            super().__init__(stored["codes"], stored["starts"])
+
+    def hear(self, firsts: NDArray[np.int64], frames: int) -> NDArray[np.float32]:
+        """What is heard [N, F, 510]."""
+        return np.stack([self.heard[first : first + frames] for first in firsts]).astype(np.float32)
 
     def windows(
         self, count: int, frames: int, chances: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """What is heard [N, F, 510] and codes [N, 4, F] of so many, from songs that are long enough.
-
-        Songs of rare tempi come more often: else slow ones are few, and their clock is not learnt.
-        """
-        long = np.flatnonzero(self.lengths >= frames)
-        songs = chances.choice(long, count, p=self.wanted[long] / self.wanted[long].sum())
-        firsts = self.starts[songs] + chances.integers(0, self.lengths[songs] - frames + 1)
-        heard = [self.heard[first : first + frames] for first in firsts]
-        codes = [self.codes[:, first : first + frames] for first in firsts]
-        return np.stack(heard).astype(np.float32), np.stack(codes).astype(np.int64)
+        """What is heard, and codes, of so many."""
+        _, firsts = self.spans(count, frames, chances)
+        return self.hear(firsts, frames), self.cut(firsts, frames)
 
 
 def _rarity(codes: NDArray[np.integer], starts: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -78,15 +108,16 @@ def store(songs: Iterable[Song], path: Path) -> int:
     return int(starts[-1])
 
 
-def composed(folder: Path, split: str) -> list[NDArray[np.integer]]:
-    """The codes of a split's packs; of stereo songs each side is a song."""
+def composed(folder: Path, split: str) -> list[Asked]:
+    """Songs of a split's packs; of stereo songs each side is one."""
     found = []
     for path in sorted(folder.glob(f"{split}-*{packs.ENDING}")):
         pack = packs.opened(path)
         sides = len(pack.codes) // meaning.BOOKS
-        for first, frames in pack.spans:
+        lines = path.with_name(path.name.removesuffix(packs.ENDING) + ".jsonl").read_text("utf-8")
+        for (first, frames), line in zip(pack.spans, lines.splitlines(), strict=True):
             song = pack.codes[:, first : first + frames]
-            found += [song[side::sides] for side in range(sides)]
+            found += [(song[side::sides], json.loads(line)["description"]) for side in range(sides)]
     return found
 
 
@@ -101,7 +132,7 @@ def exchanged(
 
 
 def played(songs: Iterable[NDArray[np.integer]], shortcut: Shortcut) -> Iterator[Song]:
-    """By the codec's decoder."""
+    """By the codec's decoder, the shortest first."""
     waiting = sorted(songs, key=lambda song: song.shape[1])
     for first in range(0, len(waiting), _AT_ONCE):
         part = waiting[first : first + _AT_ONCE]
@@ -112,9 +143,9 @@ def played(songs: Iterable[NDArray[np.integer]], shortcut: Shortcut) -> Iterator
             yield song, row[: song.shape[1], :CHANNELS]
 
 
-def rendered(folder: Path, shortcut: Shortcut) -> Iterator[Song]:
+def rendered(sounds: Iterable[Path], shortcut: Shortcut) -> Iterator[Song]:
     """By FluidSynth."""
-    for path in sorted(folder.glob("*.wav")):
+    for path in sounds:
         samples, _ = soundfile.read(path, dtype="float32")
         with np.load(beside(path)) as stored:
             codes = stored["codes"]

@@ -1,16 +1,12 @@
 """The encoder learns on CPUs: from features of songs, played by the codec and by FluidSynth, in bf16.
 
 A passage is heard window by window, and what the LSTM knows goes on from one to the next: where the beat is
-cannot be told from three seconds that begin anywhere. What is drawn is a function of the passage's number,
-and what was learnt is kept every few minutes, between passages, so a run that was killed goes on. What is
-kept in the end is the average of the last steps.
+cannot be told from three seconds that begin anywhere. What is drawn is a function of the passage's number.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +15,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from muscgen.training.average import Average
-from muscgen.training.config import Optimiser
-from muscgen.training.turns import schedule
 from tinysong import analysis
 from tinysong.dynamics import WIDTH
 from tinysong.features import CHANNELS, Features
 from tinysong.listener import Listener
+from tinysong.pupil import Pupil
 from tinysong.scales import Teaching
 
 _SEED, _VALID = 20, 1 << 40
 _TONES = 4 * analysis.TONES  # channels; behind them are drums
-_AVERAGE, _BETAS, _DECAY = 0.998, (0.9, 0.98), 0.01
+_BETAS = 0.9, 0.98
 _SOFTER_DB, _LOUDER_DB, _TILT_DB = -12.0, 6.0, 3.0  # of the changed; tilt: an octave
 _MUFFLED, _LEAST_OCTAVES, _MOST_OCTAVES, _ORDER = 0.3, 11.0, 13.5, 8  # share, cut in octaves of 1 Hz
 _NOISY, _NOISE_DB = 0.6, (-60.0, -18.0)
-_KEEP_EVERY_S = 120.0
 Floats = NDArray[np.float32]
 
 
@@ -58,7 +51,7 @@ class Lessons:
         ]
         heard = np.concatenate([one for one, _ in drawn])
         changed(heard, self.noises, size.changed, chances)
-        return _tensor(heard), torch.from_numpy(np.concatenate([codes for _, codes in drawn]))
+        return tensor(heard), torch.from_numpy(np.concatenate([codes for _, codes in drawn]))
 
     def judge(self, listener: Listener) -> dict[str, list[float]]:
         """Of each set that judges, the loss and by codebook how many codes are right."""
@@ -67,7 +60,7 @@ class Lessons:
             chances = np.random.default_rng((_SEED, _VALID))
             heard, codes = features.windows(self.size.batch, self.size.passage, chances)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                (said, _), told = listener(_tensor(heard)), torch.from_numpy(codes)
+                (said, _), told = listener(tensor(heard)), torch.from_numpy(codes)
             figures = [float(listener.loss(said, told)), *listener.right(said, told)]
             found[name] = [round(figure, 4) for figure in figures]
         return found
@@ -75,67 +68,24 @@ class Lessons:
 
 def learn(encoder: Any, lessons: Lessons, place: Path) -> None:  # noqa: ANN401
     """The encoder, in place; `place` has what a run that was killed goes on from, and a log."""
-    place.mkdir(parents=True, exist_ok=True)
-    pupil, size = Pupil(encoder, lessons.size, place / "kept.pt"), lessons.size
-    last, losses = time.monotonic(), []
-    while pupil.step < size.steps:
-        losses += pupil.learn(*lessons.passages(pupil.step // size.windows))
-        if pupil.step == size.steps or time.monotonic() - last > _KEEP_EVERY_S:
-            found = {"step": pupil.step, "loss": round(float(np.mean(losses)), 4)}
-            with pupil.average.worn():
-                found |= lessons.judge(pupil.listener)
-            with (place / "log.jsonl").open("a") as log:
-                log.write(json.dumps(found) + "\n")
-            print(found, flush=True)
-            pupil.keep()
-            last, losses = time.monotonic(), []
-    with pupil.average.worn():
-        pupil.listener.put_into(encoder)
+    listener, size = Listener(encoder), lessons.size
+    pupil = Pupil(listener, size, _BETAS, place)
 
-
-class Pupil:
-    """Who learns, the average of it, and its optimiser; from `kept`, if that is there."""
-
-    def __init__(self, encoder: Any, size: Teaching, kept: Path) -> None:  # noqa: ANN401
-        self._size, self._kept, self.step = size, kept, 0
-        self.listener = Listener(encoder)
-        self.average = Average(dict(self.listener.named_parameters()), _AVERAGE)
-        self._rates = Optimiser(warmup_steps=size.warmup_steps, least=size.least)
-        self._optimiser = torch.optim.AdamW(self.listener.parameters(), betas=_BETAS, weight_decay=_DECAY)
-        if kept.is_file():
-            state = torch.load(kept, weights_only=True)
-            self.step, self.average.values = state["step"], state["average"]
-            self.listener.load_state_dict(state["listener"])
-            self._optimiser.load_state_dict(state["optimiser"])
-
-    def learn(self, heard: torch.Tensor, codes: torch.Tensor) -> list[float]:
-        """A step of each window, up to the last step of all; their losses before it."""
-        left, known, losses = self._size.steps - self.step, None, []
-        windows = zip(heard.split(self._size.frames, 1), codes.split(self._size.frames, 2), strict=True)
-        for window, told in itertools.islice(windows, left):
+    def passage() -> list[float]:
+        """A step of each window, up to the last step of all."""
+        heard, codes = lessons.passages(pupil.step // size.windows)
+        windows = zip(heard.split(size.frames, 1), codes.split(size.frames, 2), strict=True)
+        known, losses = None, []
+        for window, told in itertools.islice(windows, size.steps - pupil.step):
             with torch.autocast("cpu", torch.bfloat16):
-                said, known = self.listener(window, known)
-            inner = slice(self.listener.reach, -self.listener.reach)  # whose neighbours are all in the window
-            loss = self.listener.loss(said[:, inner], told[:, :, inner])
-            self._step(loss)
-            losses.append(float(loss.detach()))
+                said, known = listener(window, known)
+            inner = slice(listener.reach, -listener.reach)  # whose neighbours are all in the window
+            losses.append(pupil.learn(listener.loss(said[:, inner], told[:, :, inner])))
         return losses
 
-    def _step(self, loss: torch.Tensor) -> None:
-        self._optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.listener.parameters(), 1.0)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._size.learning_rate * schedule(self.step, self._size.steps, self._rates)
-        self._optimiser.step()
-        self.average.follow(self.step)
-        self.step += 1
-
-    def keep(self) -> None:
-        part = self._kept.with_suffix(".part")
-        state = {"listener": self.listener.state_dict(), "optimiser": self._optimiser.state_dict()}
-        torch.save({**state, "average": self.average.values, "step": self.step}, part)
-        part.replace(self._kept)
+    pupil.attend(passage, lambda: lessons.judge(listener))
+    with pupil.average.worn():
+        listener.put_into(encoder)
 
 
 def changed(heard: Floats, noises: Floats, share: float, chances: np.random.Generator) -> None:
@@ -153,5 +103,6 @@ def changed(heard: Floats, noises: Floats, share: float, chances: np.random.Gene
             heard[n] += 10 ** (chances.uniform(*_NOISE_DB) / 20) * noise[first : first + heard.shape[1]]
 
 
-def _tensor(heard: Floats) -> torch.Tensor:
+def tensor(heard: Floats) -> torch.Tensor:
+    """[N, F, 510] -> [N, F, 512], as an encoder's LSTM takes it."""
     return torch.from_numpy(np.pad(heard, ((0, 0), (0, 0), (0, WIDTH - CHANNELS))))

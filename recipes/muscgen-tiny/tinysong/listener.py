@@ -64,14 +64,19 @@ class Listener(nn.Module):
     @torch.no_grad()
     def right(self, said: Tensor, codes: Tensor) -> list[float]:
         """Of each codebook the share of codes that are the nearest to what is said."""
+        return [float(share) for share in (self.nearest(said) == codes).double().mean((0, 2))]
+
+    @torch.no_grad()
+    def nearest(self, said: Tensor) -> Tensor:
+        """The codes [N, 4, F] that are heard."""
         found = []
         for book, chances in enumerate(self._chances(said)):
             places = self._places[book]
             near = sum(row[..., places[:, part].clamp_min(0)] for part, row in enumerate(chances))
             assert isinstance(near, Tensor)  # noqa: S101 - there is a part
             near[..., places[:, 0] < 0] = -torch.inf
-            found.append(float((near.argmax(-1) == codes[:, book]).double().mean()))
-        return found
+            found.append(near.argmax(-1))
+        return torch.stack(found, 1)
 
     def _chances(self, said: Tensor) -> list[list[Tensor]]:
         """Logits of each part's places, by codebook."""

@@ -50,6 +50,7 @@ class Teaching:
     rendered: float = 0.5
     exchange: float = 0.25
     changed: float = 0.6
+    average: float = 0.998
     warmup_steps: int = 100
     least: float = 0.02
 
@@ -61,6 +62,35 @@ class Teaching:
     @property
     def passage_s(self) -> float:
         return self.passage / FRAMES_S
+
+
+@dataclass(frozen=True, slots=True)
+class Continuing:
+    """What the language model learns of songs whose beginning it has from the encoder (continuing.py).
+
+    fewest, most: frames that are heard; frames: that follow, and are learnt. exact_frames: of windows of
+    which nothing is heard; openings: of them, the share that begins where a song does. composed, rendered:
+    songs that are heard, which are not among those that taught the encoder.
+    """
+
+    steps: int
+    batch: int
+    fewest: int
+    most: int
+    frames: int
+    exact_frames: int
+    learning_rate: float
+    composed: int
+    rendered: int
+    openings: float = 0.6
+    average: float = 0.995
+    warmup_steps: int = 50
+    least: float = 0.02
+
+    @property
+    def most_s(self) -> float:
+        """Of sound: what is heard, and what follows."""
+        return (self.most + self.frames) / FRAMES_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +127,7 @@ class Scale:
     seconds: float
     lm: Singing
     teaching: Teaching
+    continuing: Continuing
     ears: Listening
     prompts: int
     judged_s: float
@@ -116,6 +147,17 @@ class Scale:
 _TAUGHT = Teaching(
     steps=10_000, batch=48, frames=150, windows=8, learning_rate=1.6e-3, composed=1_200, exchanged=600
 )  # on CPUs at every scale but a try's
+_CONTINUED = Continuing(
+    steps=2_000,
+    batch=12,
+    fewest=100,
+    most=600,
+    frames=300,
+    exact_frames=600,
+    learning_rate=4e-4,
+    composed=2_000,
+    rendered=600,
+)
 SCALES = {
     "smoke": Scale(
         composed={"train": 24, "valid": 4, "test": 0},
@@ -139,13 +181,25 @@ SCALES = {
             exchanged=2,
             warmup_steps=0,
         ),
+        continuing=Continuing(
+            steps=2,
+            batch=2,
+            fewest=10,
+            most=20,
+            frames=20,
+            exact_frames=40,
+            learning_rate=1e-5,
+            composed=6,
+            rendered=1,
+            warmup_steps=0,
+        ),
         ears=Listening(steps=2, batch=1, window_s=0.6, learning_rate=1e-5, every_steps=2),
         prompts=2,
         judged_s=2.0,
     ),
     "night": Scale(
         composed={"train": 10_000, "valid": 100, "test": 0},
-        rendered={"train": 3_300, "valid": 24, "test": 48},
+        rendered={"train": 3_900, "valid": 24, "test": 48},
         seconds=30.0,
         lm=Singing(
             steps=3_000,
@@ -156,13 +210,14 @@ SCALES = {
             every_steps=500,
         ),
         teaching=_TAUGHT,
+        continuing=_CONTINUED,
         ears=Listening(steps=50, batch=4, window_s=4.0, learning_rate=2e-5, every_steps=50),
         prompts=48,
         judged_s=10.0,
     ),
     "gpu": Scale(
         composed={"train": 40_000, "valid": 200, "test": 0},
-        rendered={"train": 3_300, "valid": 24, "test": 48},
+        rendered={"train": 3_900, "valid": 24, "test": 48},
         seconds=30.0,
         lm=Singing(
             steps=3_250,
@@ -173,6 +228,7 @@ SCALES = {
             every_steps=300,
         ),
         teaching=_TAUGHT,
+        continuing=_CONTINUED,
         ears=Listening(
             steps=1_000, batch=32, window_s=6.0, learning_rate=1e-4, every_steps=500, rendered=0.4
         ),

@@ -70,6 +70,11 @@ class Kitchen:
         return not self.stereo and (self.out / "rendered").is_dir()
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """Stages that this model has no need of."""
+        return (HEARD if self.ears == "shipped" else frozenset()) | (MONO if self.stereo else frozenset())
+
+    @property
     def books(self) -> str:
         return books_revision(Checkpoint(self.start))
 
@@ -88,7 +93,7 @@ def cook(kitchen: Kitchen, only: Collection[str] = ()) -> None:
         done = marker(kitchen, stage.__name__)
         if done.is_file() or (only and stage.__name__ not in only):
             continue
-        if kitchen.ears == "shipped" and stage.__name__ in HEARD:
+        if stage.__name__ in kitchen.left_out:
             continue
         began = time.monotonic()
         print(f"== {stage.__name__}: {stage.__doc__}", flush=True)
@@ -143,10 +148,18 @@ def rendered(kitchen: Kitchen) -> None:
 
 def taught(kitchen: Kitchen) -> None:
     """the encoder learns what codes there are, from what its front says of them"""
-    learnt = teacher.teach(kitchen.start, kitchen.out, kitchen.scale.teaching)
+    scale = kitchen.scale
+    learnt = teacher.teach(kitchen.start, kitchen.out, scale.teaching, scale.continuing.rendered)
     model = kitchen.out / "hearing"
     shutil.rmtree(model, ignore_errors=True)
     shutil.copytree(kitchen.out / "lm", model, ignore=shutil.ignore_patterns("checkpoints", "samples"))
+    ears.rewrite(model, lambda weights: weights | learnt)
+
+
+def continued(kitchen: Kitchen) -> None:
+    """the language model goes on from what that encoder hears"""
+    model, scale = kitchen.out / "hearing", kitchen.scale
+    learnt = teacher.carry_on(model, kitchen.out, scale.continuing, scale.teaching.composed)
     ears.rewrite(model, lambda weights: weights | learnt)
 
 
@@ -230,10 +243,12 @@ def card(kitchen: Kitchen) -> None:
 
 
 STAGES: tuple[Callable[[Kitchen], None], ...] = (
-    *(base, songs, data, language_model, rendered, taught, sound, encoder, packed, judged, card),
+    *(base, songs, data, language_model, rendered, taught, continued),
+    *(sound, encoder, packed, judged, card),
 )
+MONO = frozenset({"continued"})  # a twin's language model speaks of two sides, which its encoder hears apart
 PLAYED = frozenset({"rendered"})  # where FluidSynth is needed
-HEARD = frozenset({"rendered", "sound", "taught", "encoder"})  # that only ears which learn need
+HEARD = frozenset({"rendered", "taught", "continued", "sound", "encoder"})  # that only ears which learn need
 OF_EARS = frozenset({"packed", "judged", "card"})
 PARCELS = {"language_model": "lm", "encoder": "ears"}  # trainings and their folders
 

@@ -21,16 +21,23 @@ MOST_LOGITS = 2**27  # of all codebooks together, that are kept for the gradient
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """ids, mask [B, L]: words. spoken [B]: whose words are heard. labels [B, S, K]: see batches.py."""
+    """ids, mask [B, L]: words. spoken [B]: whose words are heard. labels [B, S, K]: see batches.py.
+
+    fed [B, S, K]: what a step hears of those before it, where that is not their labels.
+    """
 
     ids: Tensor
     mask: Tensor
     spoken: Tensor
     labels: Tensor
+    fed: Tensor | None = None
 
     def to(self, device: torch.device) -> Lesson:
-        parts = (self.ids, self.mask, self.spoken, self.labels)
-        return Lesson(*(part.to(device, non_blocking=True) for part in parts))
+        def there(part: Tensor) -> Tensor:
+            return part.to(device, non_blocking=True)
+
+        fed = None if self.fed is None else there(self.fed)
+        return Lesson(there(self.ids), there(self.mask), there(self.spoken), there(self.labels), fed)
 
 
 class Speaker(nn.Module):
@@ -53,7 +60,7 @@ class Speaker(nn.Module):
         [model] = self._plain
         special = model.config.decoder.pad_token_id
         hidden = model.decoder.model(
-            input_ids=_shifted(lesson.labels, special).flatten(0, 1),
+            input_ids=_shifted(lesson.labels if lesson.fed is None else lesson.fed, special).flatten(0, 1),
             encoder_hidden_states=self._words(lesson),
             # Who hears nothing may look at every word: they are zeros, and so is what is seen of them. A row
             # that may look at none is not a number on some devices.
@@ -88,8 +95,8 @@ def _loss(head: nn.Module, hidden: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(head(hidden).flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
 
 
-def _shifted(labels: Tensor, special: int) -> Tensor:
+def _shifted(steps: Tensor, special: int) -> Tensor:
     """What the decoder is fed [B, K, S]: the step before, and special tokens before the first."""
-    before = torch.full_like(labels[:, :1], special)
-    fed = torch.cat([before, labels[:, :-1]], 1).transpose(1, 2)
+    before = torch.full_like(steps[:, :1], special)
+    fed = torch.cat([before, steps[:, :-1]], 1).transpose(1, 2)
     return fed.masked_fill(fed == IGNORED, special)
