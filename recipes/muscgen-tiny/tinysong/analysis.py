@@ -18,6 +18,7 @@ from torch import nn
 from tinysong import meaning
 from tinysong.dynamics import OSCILLATORS
 
+FRONT, LSTM, LAST = 12, 13, 15  # layers of an encoder: the end of its front, and what learns behind it
 TONES, LOWEST_HZ, DRUMS = OSCILLATORS, 440 * 2 ** ((24 - 69) / 12), 126
 _LEVELS = (4.5, 5.5, 4.3, 4.0, 2.0, 1.3, 0.7, 0.25)  # by octave: deviations of songs, behind the front
 _DRUM_LEVEL = 0.5
@@ -30,8 +31,8 @@ _IN, _OPEN, _SHUT, _STEEP = 0.4, 4.0, -4.0, 6.0
 @torch.no_grad()
 def build(encoder: Any) -> None:  # noqa: ANN401  (transformers' EncodecEncoder)
     """In place."""
-    _even(encoder.layers[12].conv)
-    _resonate(encoder.layers[13].lstm)
+    _even(encoder.layers[FRONT].conv)
+    _resonate(encoder.layers[LSTM].lstm)
 
 
 def gains() -> torch.Tensor:

@@ -32,7 +32,7 @@ LENGTH = 128.0  # of a part's vector; sounds of drums are up to 14 long
 _NAMELESS = 512.0  # each number of a code without a meaning: it is never the nearest
 _KEPT = 3.0  # added to the forget gates of half of the units: they hear across beats
 _SEED, _PUSHES = 20, 600
-_LSTM, _LAST = "encoder.layers.13.lstm", "encoder.layers.15.conv"
+_LSTM, _LAST = f"encoder.layers.{analysis.LSTM}.lstm", f"encoder.layers.{analysis.LAST}.conv"
 Weights = dict[str, torch.Tensor]
 STORED = Path(__file__).with_name("names.json")
 
@@ -93,7 +93,7 @@ def widened(codec: Any) -> Any:  # noqa: ANN401  (transformers' EncodecModel)
     _begin(fresh)
     wide.load_state_dict(fresh)
     analysis.build(wide.encoder)
-    _remembering(wide.encoder.layers[13].lstm)
+    _remembering(wide.encoder.layers[analysis.LSTM].lstm)
     start = plain
     for book, layer in enumerate(wide.quantizer.layers):
         width = sum(NUMBERS[book])

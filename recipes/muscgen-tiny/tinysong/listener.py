@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinysong import ears, meaning
+from tinysong.analysis import LAST, LSTM
 from tinysong.dynamics import WIDTH
 
 Known = tuple[tuple[Tensor, Tensor], ...]  # an LSTM's states [1, N, 512], by layer
 _CLOCK = 2.5  # what its parts count, beside others' 1
 _STEEPNESS = 4.0  # of chances by what is said, beside directions of length 1
 _SPOKEN = ears.LENGTH / 3  # of what is said, so that it is about as long as names are
-_LSTM, _LAST = 13, 15
 _LSTM_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -30,7 +30,7 @@ class Listener(nn.Module):
     def __init__(self, encoder: Any) -> None:  # noqa: ANN401  (transformers' EncodecEncoder)
         super().__init__()
         self.layers = nn.ModuleList([nn.LSTM(WIDTH, WIDTH), nn.LSTM(WIDTH, WIDTH)])
-        self.last = nn.Conv1d(WIDTH, sum(map(sum, ears.NUMBERS)), encoder.layers[_LAST].conv.kernel_size)
+        self.last = nn.Conv1d(WIDTH, sum(map(sum, ears.NUMBERS)), encoder.layers[LAST].conv.kernel_size)
         self.reach = self.last.kernel_size[0] // 2  # frames to both sides
         self._directions = ears.directions()
         self._places = [torch.from_numpy(meaning.places(book)) for book in range(meaning.BOOKS)]
@@ -90,8 +90,8 @@ class Listener(nn.Module):
         for number, layer in enumerate(self.layers):
             for name in _LSTM_WEIGHTS:
                 weight = getattr(layer, f"{name}_l0")
-                getattr(encoder.layers[_LSTM].lstm, f"{name}_l{number}").copy_(weight)
-        last, names = encoder.layers[_LAST].conv, len(self.last.weight)
+                getattr(encoder.layers[LSTM].lstm, f"{name}_l{number}").copy_(weight)
+        last, names = encoder.layers[LAST].conv, len(self.last.weight)
         direction, length = last.parametrizations.weight.original1, last.parametrizations.weight.original0
         direction[:-names], length[:-names] = 1.0, 0.0
         direction[-names:] = _SPOKEN * self.last.weight
@@ -103,7 +103,7 @@ class Listener(nn.Module):
     def _take(self, encoder: Any) -> None:  # noqa: ANN401
         for number, layer in enumerate(self.layers):
             for name in _LSTM_WEIGHTS:
-                getattr(layer, f"{name}_l0").copy_(getattr(encoder.layers[_LSTM].lstm, f"{name}_l{number}"))
-        last, names = encoder.layers[_LAST].conv, len(self.last.weight)
+                getattr(layer, f"{name}_l0").copy_(getattr(encoder.layers[LSTM].lstm, f"{name}_l{number}"))
+        last, names = encoder.layers[LAST].conv, len(self.last.weight)
         self.last.weight.copy_(last.weight[-names:] / _SPOKEN)
         self.last.bias.copy_(last.bias[-names:] / _SPOKEN)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinysong import meaning
+from tinysong import analysis, meaning
 
 _EDGE = 8  # frames
 _UNIT, _SAMPLE = 5e-4, 0.5  # more than at rest; a unit bears no more
@@ -31,7 +31,7 @@ class Shortcut:
         self._memory = torch.nn.Sequential(*codec.decoder.layers[:3])
         exact = type(codec)(codec.config).double().eval()  # differences of small numbers
         exact.load_state_dict(codec.state_dict())
-        front = exact.encoder.layers[:13]
+        front = exact.encoder.layers[: analysis.LSTM]
         self._of_sound = _asked(front, torch.zeros(1, 1, meaning.HOP), _SAMPLE)
         silence = torch.zeros(1, meaning.BOOKS, _REST_FRAMES, dtype=torch.long)
         self._rest = self._played(silence)[:, _REST_FRAMES // 2]
