@@ -33,7 +33,7 @@ _SEED, _VALID = 21, 1 << 40
 _DELAYS, _SPECIAL = tuple(range(meaning.BOOKS)), meaning.SIZE
 _BETAS = 0.9, 0.95
 _CHANGED = 0.5  # of what is heard, as foreign sound is
-_UNHEARD = 0.4  # of steps, whose songs are exact from the beginning
+_UNHEARD = 0.6  # of steps, whose songs are exact from the beginning
 _SPOKEN_FIRST, _SPOKEN_LATER = 0.9, 0.5  # songs whose words are said: where nothing was heard, and after it
 Floats, Codes, Firsts = NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]
 
@@ -131,9 +131,11 @@ def _labels(codes: Codes, unlearnt: int = 0) -> torch.Tensor:
 def learn(model: Any, passages: Passages, place: Path) -> Weights:  # noqa: ANN401
     """transformers' MusicGen, in place. Returns the decoder's weights, by a model's names.
 
-    `place` has what a run that was killed goes on from, and a log.
+    They lie between what it knew and what it learnt: that goes on as well, and keeps to its words better
+    (Wortsman et al., 2022). `place` has what a run that was killed goes on from, and a log.
     """
     model.requires_grad_(False)
+    known = {name: weight.clone() for name, weight in model.decoder.state_dict().items()}
     decoder = model.decoder.requires_grad_(True)
     pupil, speaker = Pupil(decoder, passages.size, _BETAS, place), Speaker(model, halves=True)
 
@@ -146,4 +148,5 @@ def learn(model: Any, passages: Passages, place: Path) -> Weights:  # noqa: ANN4
 
     pupil.attend(lesson, judge)
     with pupil.average.worn():
-        return {f"decoder.{name}": weight.clone() for name, weight in decoder.state_dict().items()}
+        learnt, taken = decoder.state_dict(), passages.size.taken
+        return {f"decoder.{name}": weight.lerp(learnt[name], taken) for name, weight in known.items()}

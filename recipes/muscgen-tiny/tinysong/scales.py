@@ -70,7 +70,8 @@ class Continuing:
 
     fewest, most: frames that are heard; frames: that follow, and are learnt. exact_frames: of windows of
     which nothing is heard; openings: of them, the share that begins where a song does. composed, rendered:
-    songs that are heard, which are not among those that taught the encoder.
+    songs that are heard, which are not among those that taught the encoder. taken: of what was learnt; the
+    rest of each weight is what it was.
     """
 
     steps: int
@@ -83,6 +84,7 @@ class Continuing:
     composed: int
     rendered: int
     openings: float = 0.6
+    taken: float = 0.5
     average: float = 0.995
     warmup_steps: int = 50
     least: float = 0.02
@@ -153,7 +155,7 @@ _CONTINUED = Continuing(
     fewest=100,
     most=600,
     frames=300,
-    exact_frames=600,
+    exact_frames=1_400,
     learning_rate=4e-4,
     composed=2_000,
     rendered=600,
