@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from muscgen.engine.delay import DelayPattern
-from muscgen.training.batches import IGNORED
+from muscgen.training.batches import IGNORED, Shape, together
 from muscgen.training.speaker import Lesson, Speaker
 from muscgen.training.texts import Texts
 from tinysong import meaning
@@ -121,9 +121,8 @@ class Passages:
 
 def _labels(codes: Codes, unlearnt: int = 0) -> torch.Tensor:
     """[N, 4, F] -> what each step yields [N, S, 4]; of the first frames nothing is learnt."""
-    frames = codes.shape[2]
-    pattern = DelayPattern(_DELAYS, frames)
-    labels = np.stack([pattern.apply(row.astype(np.int32), _SPECIAL) for row in codes]).astype(np.int64)
+    shape = Shape(codes.shape[2], _DELAYS, _SPECIAL)
+    labels, pattern = together([*codes], shape), DelayPattern(_DELAYS, shape.frames)
     labels[:, pattern.has_code() & (pattern.frame_at() < unlearnt)] = IGNORED
     return torch.from_numpy(labels)
 

@@ -63,7 +63,7 @@ class Batches:
         chosen = [self._clips[self._draw(draws)] for _ in range(self._size)]
         cuts = [self._cut(clip, draws) for clip in chosen]
         texts = tuple(self._text(clip, draws) for clip in chosen)
-        return Windows(_together(cuts, self._shape), texts)
+        return Windows(together(cuts, self._shape), texts)
 
     def _draw(self, draws: np.random.Generator) -> int:
         return min(int(np.searchsorted(self._chances, draws.random(), side="right")), len(self._clips) - 1)
@@ -87,7 +87,7 @@ def with_facts(clip: Clip) -> str:
     return ". ".join([clip.caption.rstrip("."), ", ".join(more)]) if more else clip.caption
 
 
-def _together(cuts: Sequence[Codes], shape: Shape) -> NDArray[np.int64]:
+def together(cuts: Sequence[Codes], shape: Shape) -> NDArray[np.int64]:
     """Cuts [K, F] of any length as labels of one length [B, S, K]."""
     patterns = [DelayPattern(shape.delays, codes.shape[1]) for codes in cuts]
     longest = max(pattern.steps for pattern in patterns)
