@@ -180,7 +180,7 @@ async def _all(queue: Queue) -> list[Any]:
 
 async def _cached(queue: Queue) -> set[str]:
     """The artifacts of results that the cache keeps."""
-    base = Keys(tag(MODEL)).queue.removesuffix("q")
+    base = Keys(tag(MODEL)).base
     found = set()
     for work in await queue.redis.zrange(f"{base}cache", 0, -1):
         result = await queue.cached(MODEL, work.decode())

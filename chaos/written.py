@@ -21,7 +21,7 @@ SHARED = ("hit", "coalesced")  # lines that are owed, of songs that no worker wr
 async def until_settled(queue: Queue, patience_s: float) -> None:
     """Nothing is owed any more. An API that was killed owes for LATE_S; what then still is, is a fault of the
     queue's, for those who look."""
-    owed = Keys(tag(MODEL)).queue.removesuffix("q") + "owed"
+    owed = Keys(tag(MODEL)).base + "owed"
     until = time.monotonic() + patience_s
     while time.monotonic() < until and await queue.redis.zcard(owed):  # noqa: ASYNC110
         await asyncio.sleep(0.5)

@@ -167,7 +167,7 @@ async def test_the_scripts_refuse_every_move_that_is_not_in_the_table(queue, cli
     script = f"{_constants()}\n{names}\nreturn pcall(move, ARGV[1], ARGV[2]) and 1 or 0"
     enqueued = await queue.enqueue(song())
     keys = queue._keys(MODEL)
-    hash_key = keys.queue.removesuffix("q") + f"job:{enqueued.job_id}"
+    hash_key = keys.job(enqueued.job_id)
     for start in State:
         for end in State:
             await client.hset(hash_key, "state", start.value)
@@ -211,7 +211,7 @@ async def test_text_that_is_no_job_id_is_not_found(queue, job_id):
 async def test_a_job_whose_time_to_live_is_over_has_expired(queue, client):
     claim = await running(queue)
     await queue.finish(claim, {})
-    base = queue._keys(MODEL).queue.removesuffix("q")
+    base = queue._keys(MODEL).base
     assert 86_000 < await client.ttl(f"{base}job:{claim.job_id}") <= 86_400
     assert await client.ttl(f"{base}gone:{claim.job_id}") > 6 * 86_400
     await client.pexpire(f"{base}job:{claim.job_id}", 1)

@@ -217,7 +217,7 @@ async def test_a_request_of_another_version_stops_no_other_job_and_waits_for_a_w
     queue = make_queue(max_attempts=1)
     strange = await queue.enqueue(song())
     known = await queue.enqueue(song(seed=8))
-    record = queue._keys(MODEL).queue.removesuffix("q") + f"job:{strange.job_id}"
+    record = queue._keys(MODEL).job(strange.job_id)
     readable = await queue.redis.hget(record, "request")
     await queue.redis.hset(record, "request", '{"model": "muscgen-tiny", "new": 1}')
 
@@ -242,7 +242,7 @@ async def test_a_request_that_no_worker_can_read_for_long_is_a_dead_letter(make_
     monkeypatch.setattr(claims_room, "DECLINE_PATIENCE_S", 0.0)
     queue = make_queue()
     strange = await queue.enqueue(song())
-    record = queue._keys(MODEL).queue.removesuffix("q") + f"job:{strange.job_id}"
+    record = queue._keys(MODEL).job(strange.job_id)
     await queue.redis.hset(record, "request", json.dumps(json.loads(song().to_json()) | {"new": 1}))
     async with asyncio.timeout(10):
         while await queue.redis.hget(record, "state") == b"queued":

@@ -61,7 +61,7 @@ class Jobs(RuleBasedStateMachine):
             lease_s=60.0,
             backoff_cap_s=30.0,
         )
-        self.base = self.queue._keys(MODEL).queue.removesuffix("q")
+        self.base = self.queue._keys(MODEL).base
         self.model = Model(MAX_ATTEMPTS, MAX_DEPTH, 4_000)
         self.named: dict[str, tuple[str, str]] = {}  # idempotency key: job, body
         self.claims: list[Claim] = []

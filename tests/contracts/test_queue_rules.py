@@ -157,7 +157,7 @@ async def pass_deadline(queue, job_id, seconds=1.0):
     keys, now = queue._keys_of(job_id), (await queue.redis.time())[0]
     ended = round((now - seconds) * 1000)
     await queue.redis.hset(keys.job(job_id), "deadline", ended)
-    await queue.redis.zadd(keys.queue.removesuffix("q") + "deadlines", {job_id: ended})
+    await queue.redis.zadd(keys.base + "deadlines", {job_id: ended})
 
 
 async def test_a_running_job_past_its_deadline_is_told_and_expires(queue):

@@ -74,7 +74,7 @@ class Scene:
         return self.book.told[0]
 
     def name(self, rest):
-        return self.queue._keys(MODEL).queue.removesuffix("q") + rest
+        return self.queue._keys(MODEL).base + rest
 
     @property
     def audit_file(self):

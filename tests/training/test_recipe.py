@@ -209,6 +209,13 @@ def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
     assert again.returncode == 0
     assert "==" not in again.stdout  # nothing is done twice
 
+    hearing = (out / "hearing" / "model.safetensors").read_bytes()
+    (out / "done" / "continued").unlink()  # as if killed before it
+    subprocess.run(
+        [*map(str, words), "--only", "continued"], env=environment, capture_output=True, check=True, timeout=300
+    )
+    assert (out / "hearing" / "model.safetensors").read_bytes() == hearing
+
 
 def read_manifest(folder: Path) -> str:
     return manifests.read(folder).sha256

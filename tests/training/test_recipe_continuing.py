@@ -11,7 +11,7 @@ from muscgen.training.speaker import Speaker
 from muscgen.training.texts import Texts
 
 pytestmark = pytest.mark.usefixtures("beside")
-FOLLOWING, EXACT = 20, 45
+FOLLOWING, WHOLE = 20, 55
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def passages(shipped, tmp_path):
     songs = [compose(seed, 4).codes()[:, :160] for seed in range(2)]
     store([(codes, chances.normal(size=(160, 510)).astype(np.float32)) for codes in songs], tmp_path / "set")
     size = Continuing(
-        steps=4, batch=4, fewest=10, most=30, frames=FOLLOWING, exact_frames=EXACT, learning_rate=1e-3,
+        steps=4, batch=4, fewest=10, most=30, frames=FOLLOWING, whole=WHOLE, learning_rate=1e-3,
         composed=2, rendered=1, average=0.5, warmup_steps=0,
     )  # fmt: skip
     exact = continuing.Songs(Pieces.of(songs), ["a harp", "a flute"])
@@ -51,12 +51,13 @@ def drawn(passages, *, heard):
 def test_what_is_learnt_is_what_was_played_after_what_was_heard(passages):
     lesson = drawn(passages, heard=True)
     labels, fed = frames_of(lesson.labels), frames_of(lesson.fed)
-    heard = labels.shape[2] - FOLLOWING
+    heard = int((labels[0, 0] == IGNORED).sum())
     assert 10 <= heard <= 30
+    assert heard + FOLLOWING <= labels.shape[2] <= WHOLE
     assert (labels[..., :heard] == IGNORED).all()
     assert torch.equal(labels[..., heard:], fed[..., heard:])
     whole = torch.from_numpy(passages.heard["composed"].pieces.codes.astype(np.int64))
-    pieces = whole.unfold(1, FOLLOWING, 1)
+    pieces = whole.unfold(1, labels.shape[2] - heard, 1)
     for row in range(4):
         there = (pieces == labels[row, :, None, heard:]).all(-1).all(0)
         first = int(there.nonzero()[0])
@@ -66,8 +67,8 @@ def test_what_is_learnt_is_what_was_played_after_what_was_heard(passages):
 def test_between_them_songs_are_learnt_that_are_exact_from_the_beginning(passages):
     lesson = drawn(passages, heard=False)
     codes = frames_of(lesson.labels)
-    assert codes.shape == (4, 4, EXACT)
-    pieces = torch.from_numpy(passages.exact.pieces.codes.astype(np.int64)).unfold(1, EXACT, 1)
+    assert codes.shape == (4, 4, WHOLE)
+    pieces = torch.from_numpy(passages.exact.pieces.codes.astype(np.int64)).unfold(1, WHOLE, 1)
     for row in codes:
         assert (pieces == row[:, None]).all(-1).all(0).any()
 

@@ -67,7 +67,7 @@ class Room:
 
     async def empty(self, limit_s: float = 60.0) -> None:
         """Once nothing is left to tell."""
-        hooks = self.queue._keys(MODEL).queue.removesuffix("q") + "hooks"
+        hooks = self.queue._keys(MODEL).base + "hooks"
         async with asyncio.timeout(limit_s):
             while await self.queue.redis.zcard(hooks):  # noqa: ASYNC110 - another process empties it
                 await asyncio.sleep(0.01)

@@ -237,7 +237,7 @@ async def test_whoever_holds_a_message_too_long_changes_nothing(room):
     await room.make()
     [late] = await room.queue.take_calls(60.0, 10)
     assert await room.queue.take_calls(60.0, 10) == []
-    hooks = room.queue._keys(MODEL).queue.removesuffix("q") + "hooks"
+    hooks = room.queue._keys(MODEL).base + "hooks"
     for message in await room.queue.redis.zrange(hooks, 0, -1):
         await room.queue.redis.zadd(hooks, {message: 1})  # its time was over long ago
     [holder] = await room.queue.take_calls(60.0, 10)

@@ -33,7 +33,7 @@ _SEED, _VALID = 21, 1 << 40
 _DELAYS, _SPECIAL = tuple(range(meaning.BOOKS)), meaning.SIZE
 _BETAS = 0.9, 0.95
 _CHANGED = 0.5  # of what is heard, as foreign sound is
-_UNHEARD = 0.6  # of steps, whose songs are exact from the beginning
+_UNHEARD = 0.5  # of steps, whose songs are exact from the beginning
 _SPOKEN_FIRST, _SPOKEN_LATER = 0.9, 0.5  # songs whose words are said: where nothing was heard, and after it
 Floats, Codes, Firsts = NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]
 
@@ -75,26 +75,30 @@ class Passages:
         if chances.random() < _UNHEARD:
             return self._of_exact(self.exact, chances)
         frames = int(chances.integers(self.size.fewest, self.size.most + 1))
-        return self._of_heard(self.heard, frames, chances)
+        whole = int(chances.integers(frames + self.size.frames, self.size.whole + 1))
+        return self._of_heard(self.heard, frames, whole, chances)
 
     def judging(self) -> Iterator[tuple[str, Lesson]]:
         """Of each set that judges, a lesson of which nothing is heard, and one of which much is."""
         for name, songs in self.valid.items():
             yield f"{name}, exact", self._of_exact(songs, np.random.default_rng((_SEED, _VALID)))
             chances = np.random.default_rng((_SEED, _VALID))
-            yield f"{name}, heard", self._of_heard({name: songs}, self.size.most, chances)
+            most = self.size.most
+            yield f"{name}, heard", self._of_heard({name: songs}, most, most + self.size.frames, chances)
 
     def _of_exact(self, songs: Songs, chances: np.random.Generator) -> Lesson:
         size = self.size
-        _, codes, words = songs.cut(size.batch, size.exact_frames, chances, size.openings)
+        _, codes, words = songs.cut(size.batch, size.whole, chances, size.openings)
         return self._lesson(words, chances.random(len(words)) < _SPOKEN_FIRST, _labels(codes))
 
-    def _of_heard(self, sets: dict[str, Songs], frames: int, chances: np.random.Generator) -> Lesson:
-        """frames: that are heard. Each of the sets has its part of the batch."""
+    def _of_heard(
+        self, sets: dict[str, Songs], frames: int, whole: int, chances: np.random.Generator
+    ) -> Lesson:
+        """frames: that are heard, of so many. Each of the sets has its part of the batch."""
         played, heard, words = [], [], []
         for songs in sets.values():
             count = self.size.batch // len(sets)
-            firsts, codes, asked = songs.cut(count, frames + self.size.frames, chances)
+            firsts, codes, asked = songs.cut(count, whole, chances)
             assert isinstance(songs.pieces, Features)  # noqa: S101
             features = songs.pieces.hear(firsts, frames)
             changed(features, self.noises, _CHANGED, chances)

@@ -68,8 +68,9 @@ class Teaching:
 class Continuing:
     """What the language model learns of songs whose beginning it has from the encoder (continuing.py).
 
-    fewest, most: frames that are heard; frames: that follow, and are learnt. exact_frames: of windows of
-    which nothing is heard; openings: of them, the share that begins where a song does. composed, rendered:
+    fewest, most: frames that are heard; frames: that follow at least, and are learnt; whole: frames of the
+    longest windows, and of those of which nothing is heard: what is late in a song is forgotten, if it is not
+    learnt. openings: of the latter, the share that begins where a song does. composed, rendered:
     songs that are heard, which are not among those that taught the encoder. taken: of what was learnt; the
     rest of each weight is what it was.
     """
@@ -79,7 +80,7 @@ class Continuing:
     fewest: int
     most: int
     frames: int
-    exact_frames: int
+    whole: int
     learning_rate: float
     composed: int
     rendered: int
@@ -91,8 +92,8 @@ class Continuing:
 
     @property
     def most_s(self) -> float:
-        """Of sound: what is heard, and what follows."""
-        return (self.most + self.frames) / FRAMES_S
+        """Of sound that is heard."""
+        return self.most / FRAMES_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ _CONTINUED = Continuing(
     fewest=100,
     most=600,
     frames=300,
-    exact_frames=1_400,
+    whole=1_400,
     learning_rate=4e-4,
     composed=2_000,
     rendered=600,
@@ -189,7 +190,7 @@ SCALES = {
             fewest=10,
             most=20,
             frames=20,
-            exact_frames=40,
+            whole=60,
             learning_rate=1e-5,
             composed=6,
             rendered=1,

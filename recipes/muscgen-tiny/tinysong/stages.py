@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from safetensors.torch import load_file
+
 from muscgen.backends.listening import books_revision
 from muscgen.data.place import write
 from muscgen.models.checkpoint import Checkpoint
@@ -159,6 +161,9 @@ def taught(kitchen: Kitchen) -> None:
 def continued(kitchen: Kitchen) -> None:
     """the language model goes on from what that encoder hears"""
     model, scale = kitchen.out / "hearing", kitchen.scale
+    start = load_file(kitchen.out / "lm" / "model.safetensors")
+    began = {name: weight for name, weight in start.items() if name.startswith("decoder.")}
+    ears.rewrite(model, lambda weights: weights | began)  # once more, where it was killed before it was marked
     learnt = teacher.carry_on(model, kitchen.out, scale.continuing, scale.teaching.composed)
     ears.rewrite(model, lambda weights: weights | learnt)
 

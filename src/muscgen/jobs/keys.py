@@ -58,8 +58,13 @@ class Keys:
     tag: str
     prefix: str = PREFIX
 
+    @property
+    def base(self) -> str:
+        """What every name of the model begins with."""
+        return f"{self.prefix}:{{{self.tag}}}:"
+
     def _name(self, name: str) -> str:
-        return f"{self.prefix}:{{{self.tag}}}:{name}"
+        return self.base + name
 
     @property
     def queue(self) -> str:
