@@ -211,9 +211,8 @@ def test_the_whole_recipe_makes_a_model_that_is_served(tmp_path):
 
     hearing = (out / "hearing" / "model.safetensors").read_bytes()
     (out / "done" / "continued").unlink()  # as if killed before it
-    subprocess.run(
-        [*map(str, words), "--only", "continued"], env=environment, capture_output=True, check=True, timeout=300
-    )
+    alone = [*map(str, words), "--only", "continued"]
+    subprocess.run(alone, env=environment, capture_output=True, check=True, timeout=300)
     assert (out / "hearing" / "model.safetensors").read_bytes() == hearing
 
 

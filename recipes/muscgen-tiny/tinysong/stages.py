@@ -163,7 +163,7 @@ def continued(kitchen: Kitchen) -> None:
     model, scale = kitchen.out / "hearing", kitchen.scale
     start = load_file(kitchen.out / "lm" / "model.safetensors")
     began = {name: weight for name, weight in start.items() if name.startswith("decoder.")}
-    ears.rewrite(model, lambda weights: weights | began)  # once more, where it was killed before it was marked
+    ears.rewrite(model, lambda weights: weights | began)  # where it was killed unmarked
     learnt = teacher.carry_on(model, kitchen.out, scale.continuing, scale.teaching.composed)
     ears.rewrite(model, lambda weights: weights | learnt)
 
