@@ -270,10 +270,11 @@ def test_buckets_say_which_extra_they_need(house, monkeypatch):
 
 
 def test_a_folder_is_brought_in_with_a_card(house, run, weights):
-    words = ("import", weights, "--id", "ours/lofi", "--license", "MIT", "--attribution", "Us")
+    words = ("import", weights, "--id", "ours/lofi", "--license", "mit", "--attribution", "Us")
     assert "is here now" in run(*words)
     card = Registry(house.models).get("ours/lofi")
     assert (card.license, card.attribution, card.modes[0]) == ("MIT", "Us", "text")
+    assert card.license_url.endswith("/MIT.html")
     assert card.to_public()["origin"]["address"] is None
     assert "was here already" in run(*words)
 
@@ -292,7 +293,7 @@ def test_a_folder_that_was_pulled_elsewhere_is_brought_in_by_its_own_card(house,
     house.pull()
     carried = shutil.copytree(house.folder(), tmp_path / "stick")
     run("remove", SMALL, "--yes")
-    run("import", carried)
+    run("import", carried, "--license", "cc-by-nc-4.0")
     assert Registry(house.models).get(SMALL).license == "CC-BY-NC-4.0"
     assert "says id" in run("import", carried, "--id", "ours/free", expect=2)
     assert "says license" in run("import", carried, "--license", "MIT", expect=2)

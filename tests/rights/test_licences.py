@@ -46,6 +46,7 @@ def test_every_musicgen_is_known_and_for_no_commercial_use():
         ("MIT AND CC-BY-NC-4.0", None, "noncommercial-only"),
         ("MIT OR CC-BY-NC-4.0", None, "allow"),
         ("MIT", "noncommercial-only", "noncommercial-only"),
+        ("mit AND cc-by-4.0", None, "allow-with-attribution"),  # case is one to SPDX
         ("LicenseRef-ours", None, "unknown"),
         ("LicenseRef-ours", "allow", "allow"),
         ("(MIT OR Apache-2.0) AND CC-BY-NC-4.0", None, "unknown"),

@@ -21,6 +21,7 @@ from muscgen.errors.wrong import first_wrong
 from muscgen.fetching.plan import MOST_FILES, Item
 from muscgen.fetching.select import select
 from muscgen.fetching.shelf import check_id
+from muscgen.fetching.terms import in_spdx
 from muscgen.models.card import CARD, card_fields
 from muscgen.models.terms import Said, Terms
 
@@ -86,6 +87,7 @@ def said_by(folder: Path, model: str | None, said: Said) -> tuple[str, Said]:
     Raises InvalidRequest where both say something and it differs, or where nobody says an id that can be one;
     CheckpointInvalid for a card without them.
     """
+    said = in_spdx(said)
     if not (folder / CARD).is_file():
         if model is None:
             raise InvalidRequest(

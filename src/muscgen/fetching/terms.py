@@ -9,6 +9,7 @@ from muscgen.errors import CheckpointInvalid, InvalidRequest, ModelNotFound
 from muscgen.models.card import read_card
 from muscgen.models.registry import folders_by_id
 from muscgen.models.terms import Said, Terms, shipped
+from muscgen.rights.policies import spelled
 
 NOTHING_SAID = Said()
 
@@ -23,6 +24,7 @@ def terms_of(
 
     Raises ModelNotFound where nobody says a licence, InvalidRequest where something else is said than there.
     """
+    said = in_spdx(said)
     found = _installed(model, folders_by_id(models_path)) or shipped().get(model) or said.terms(model)
     found = found or published()
     if found is None:
@@ -36,6 +38,11 @@ def terms_of(
         if said.differs(field, there := getattr(found, field)):
             raise InvalidRequest(f"the card of {model} says {field} = {there!r}", param=field)
     return found
+
+
+def in_spdx(said: Said) -> Said:
+    """The licence as SPDX spells it, so that its page and its text are found."""
+    return said if said.license is None else said._replace(license=spelled(said.license))
 
 
 def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:

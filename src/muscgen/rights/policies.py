@@ -24,6 +24,7 @@ _LICENCES: dict[Policy, tuple[str, ...]] = {
 KNOWN: Mapping[str, Policy] = MappingProxyType(
     {name: policy for policy, names in _LICENCES.items() for name in names}
 )
+_SPELLED = {name.lower(): name for name in KNOWN}
 REACH: tuple[Use, ...] = ("research", "noncommercial", "commercial")  # each asks for more than the one before
 NEEDS_ACCEPTANCE: frozenset[Policy] = frozenset({"noncommercial-only", "revenue-capped"})
 
@@ -36,11 +37,16 @@ def policy_of(expression: str, stated: Policy | None = None) -> Policy:
     """
     found = freest(
         strictest(KNOWN.get(part.strip(), "unknown") for part in choice.split(" AND "))
-        for choice in expression.split(" OR ")
+        for choice in spelled(expression).split(" OR ")
     )
     if stated is None:
         return found
     return stated if found == "unknown" else strictest((found, stated))
+
+
+def spelled(expression: str) -> str:
+    """With known ids as SPDX spells them: upper and lower case are one there."""
+    return " ".join(_SPELLED.get(word.lower(), word) for word in expression.split())
 
 
 def strictest(policies: Iterable[Policy]) -> Policy:
