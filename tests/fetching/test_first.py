@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from tiny import random_checkpoint
 
 from muscgen.errors import CheckpointInvalid, FilesWrong
+from muscgen.fetching.first import First
 from muscgen.fetching.keeping import remove
 from muscgen.fetching.patience import Patience
 
@@ -89,3 +91,26 @@ def test_what_was_written_down_and_cannot_be_read_is_not_passed_over(fetched):
     (fetched.models / ".first" / "facebook--musicgen-small.json").write_text("{}")
     with pytest.raises(CheckpointInvalid, match=r"facebook--musicgen-small\.json"):
         fetched.pull()
+
+
+def test_weights_under_other_names_are_refused_before_they_come(fetched, tmp_path):
+    shards = random_checkpoint(tmp_path / "sharded", max_shard_size="2MB")
+    for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"):
+        (shards / name).write_bytes(fetched.weights.with_name(name).read_bytes())
+    fetched.hub.repositories[SMALL] = shards
+    before = first(fetched)
+    with pytest.raises(FilesWrong, match=r"model.* is not among the files that were fetched first"):
+        fetched.pull()
+    assert not fetched.hub.sent(".safetensors")
+    assert first(fetched) == before
+
+
+def test_notices_and_a_card_may_come_and_go_and_weights_may_not():
+    shards = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    files = dict.fromkeys((*shards, "NOTICE", "generation_config.json"), "ab" * 32)
+    known = First(place="hub", address="https://hub/m", commit=COMMIT, files=files, at=0.0)
+    known.check("m", [*dict.fromkeys(shards, "ab" * 32).items(), ("LICENSE", "cd" * 32), ("card.toml", None)])
+    with pytest.raises(FilesWrong, match=f"{shards[1]} of m is missing, which was fetched first"):
+        known.check("m", [(shards[0], "ab" * 32)])
+    with pytest.raises(FilesWrong, match=r"preprocessor_config\.json of m is not among"):
+        known.check("m", [*files.items(), ("preprocessor_config.json", None)])

@@ -18,9 +18,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from muscgen.artifacts.files import make_private, write
 from muscgen.errors import CheckpointInvalid, FilesWrong
+from muscgen.fetching.select import NOTICES
+from muscgen.models.card import CARD
 from muscgen.models.record import Place
 
 FOLDER = ".first"
+_NO_PART_OF_IT = {*NOTICES, CARD}  # what is read of a model is not in these; a card is judged by the gate
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin")
 
 
 class First(BaseModel):
@@ -40,15 +44,28 @@ class First(BaseModel):
         return self.commit if (self.place == "hub") == hub else None
 
     def check(self, model: str, files: Iterable[tuple[str, str | None]]) -> None:
-        """Raises FilesWrong for a file (name, SHA-256 where it is known) that was another one first."""
-        for name, sha256 in files:
+        """Raises FilesWrong for a file (name, SHA-256 where it is known) that was another one first, or none,
+        and for weights that are missing.
+        """
+        there = dict(files)
+        for name, sha256 in there.items():
+            if name not in self.files and name not in _NO_PART_OF_IT:
+                raise self._wrong(f"{name} of {model} is not among the files that were fetched first")
             if sha256 is not None and self.files.get(name, sha256) != sha256:
-                raise FilesWrong(
-                    f"{name} of {model} is not the file that was fetched first, from {self.address} at "
-                    f"{self.commit[:12]}: its SHA-256 is {sha256}, not {self.files[name]}",
-                    param="revision",
-                    suggestion="if the new version is to be trusted, say which: --revision",
+                raise self._wrong(
+                    f"{name} of {model} is not the file that was fetched first",
+                    f": its SHA-256 is {sha256}, not {self.files[name]}",
                 )
+        for name in self.files:
+            if name.endswith(_WEIGHTS) and name not in there:
+                raise self._wrong(f"{name} of {model} is missing, which was fetched first")
+
+    def _wrong(self, what: str, more: str = "") -> FilesWrong:
+        return FilesWrong(
+            f"{what}, from {self.address} at {self.commit[:12]}{more}",
+            param="revision",
+            suggestion="if the new version is to be trusted, say which: --revision",
+        )
 
 
 def first_of(models_path: Path, model: str) -> First | None:

@@ -20,7 +20,7 @@ _CONFIG, _TOKENIZER, _SINGLE, _INDEX = (
 )
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _OPTIONAL = ("generation_config.json", "preprocessor_config.json", "tokenizer_config.json")
-_NOTICES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE")
+NOTICES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Selection:
 
 def select(there: Collection[str]) -> Selection:
     """Raises FilesWrong, saying what is missing."""
-    extras = [name for name in (*_OPTIONAL, *_NOTICES) if name in there]
+    extras = [name for name in (*_OPTIONAL, *NOTICES) if name in there]
     if weights := _weights(there):
         _check(there, (_CONFIG, _TOKENIZER))
         return Selection((_CONFIG, _TOKENIZER, *extras, *weights))
