@@ -301,3 +301,51 @@ async def test_nothing_is_fetched_where_it_is_not_wanted(home, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     async with home.worker() as roster:
         assert roster.absent == []
+
+
+async def test_a_model_that_was_away_for_a_moment_under_a_song_takes_songs_again(home):
+    folder = put(home.path, "second")
+    async with home.worker() as roster:
+        await home.made("second")
+        roster.use("second")  # as a song does
+        folder.rename(home.path / "aside")
+        await until(lambda: "second" not in roster.open())
+        (home.path / "aside").rename(folder)
+        await until(lambda: "second" in roster.open())
+        roster.done("second")
+        await home.made("second", seed=9)
+
+
+@pytest.fixture
+async def cared_for(bench, tmp_path):
+    """A caretaker that does nothing by itself, of a worker with little memory; and its roster."""
+    chosen = load({}, home=tmp_path / "home", memory_mb=1, fetch_on_use=False)
+    put(tmp_path / "home", "second")
+    roster = roster_of(chosen)
+    care = caretaker_of("w1", bench.queue, roster, Fetcher(chosen, Rules(chosen)), chosen)
+    await care.preload(chosen)
+    yield care, roster
+    roster.close()
+
+
+async def test_a_model_that_an_operator_wants_unloaded_is_not_taken_back_by_a_look(cared_for):
+    care, roster = cared_for
+    roster.use(TINY)
+    assert not await care.unload(TINY)
+    await care.turn()
+    assert TINY not in roster.open()
+    care.stay(TINY)
+    assert TINY in roster.open()
+
+
+async def test_a_model_that_found_no_room_is_not_kept_later(cared_for):
+    care, roster = cared_for
+    roster.use(TINY)
+    assert not await care.load("second", keep=True)
+    roster.done(TINY)
+    await roster.unload(TINY, "asked")
+    assert await care.load("second")
+    await asyncio.sleep(0.01)
+    assert roster.idle_for_s("second") > 0
+    assert await care.load("second", keep=True)
+    assert roster.idle_for_s("second") == 0

@@ -104,10 +104,13 @@ class Caretaker:
         for model, served in self._roster.loaded.items():
             offered = self._roster.offers.get(model)
             if offered is None or offered.revision != served.card.revision:
-                self._roster.leaving.add(model)
-                if await self._roster.unload(model, "gone" if offered is None else "changed") and not offered:
+                self._roster.leaving[model] = why = "gone" if offered is None else "changed"
+                if await self._roster.unload(model, why) and not offered:
                     await self._queue.goodbye(self._name, [model])
-            elif self._idle_s and self._roster.idle_for_s(model) > self._idle_s:
+                continue
+            if self._roster.leaving.get(model) in ("gone", "changed"):  # its folder was away for a moment
+                self._roster.stay(model)
+            if self._idle_s and self._roster.idle_for_s(model) > self._idle_s:
                 await self._roster.unload(model, "idle")
 
     async def _bring_what_is_wanted(self) -> None:
@@ -145,14 +148,13 @@ class Caretaker:
         if model not in self._roster.offers:
             self._rules.allow(self._registry.get(model))
         async with self._loading:
+            if model not in self._roster.loaded:
+                if not await self._roster.make_room(model):
+                    return False
+                async with self._announced(model, "loading"):
+                    await self._roster.load(model)
             if keep:
                 self._roster.keep(model)
-            if model in self._roster.loaded:
-                return True
-            if not await self._roster.make_room(model):
-                return False
-            async with self._announced(model, "loading"):
-                await self._roster.load(model)
             return True
 
     async def unload(self, model: str) -> bool:
@@ -160,12 +162,12 @@ class Caretaker:
         self._roster.keep(model, kept=False)
         if model not in self._roster.loaded:
             return True
-        self._roster.leaving.add(model)
+        self._roster.leaving[model] = "asked"
         return await self._roster.unload(model, "asked")
 
     def stay(self, model: str) -> None:
         """It is not to go after all."""
-        self._roster.leaving.discard(model)
+        self._roster.stay(model)
 
     def _waited_s(self, model: str) -> float:
         return self._clock() - self._wanted_since.get(model, self._clock())

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from muscgen import telemetry
 from muscgen.jobs.job import Holding
@@ -22,6 +23,7 @@ from muscgen.worker.room import Need, Room, Standing, first_to_go, first_to_rest
 SETTLED_S = 2.0
 _ASKING_S = 0.01  # about so long a queue takes to say that there is no song
 
+Leaving = Literal["gone", "changed", "asked"]  # its files went, or are others; or somebody wants its memory
 Load = Callable[[Card, int], Served]  # with so many slots; blocks
 
 
@@ -60,7 +62,7 @@ class Roster:
         self.offers: Mapping[str, Card] = {}
         self.absent: Sequence[str] = ()  # would be fetched for their first job
         self.resting: set[str] = set()  # no more songs for now: it is to make way
-        self.leaving: set[str] = set()  # no more songs: its files are others, or gone
+        self.leaving: dict[str, Leaving] = {}  # no more songs, and why
         self.changed = asyncio.Event()  # songs may be taken for a model that was not there before
         self._load, self._room, self._maker, self._clock = load, room, maker, clock
         self._kept = set(kept)
@@ -74,7 +76,7 @@ class Roster:
 
     def open(self) -> dict[str, Served]:
         """Those that songs are taken for."""
-        closed = self.resting | self.leaving
+        closed = self.resting | self.leaving.keys()
         return {model: held.served for model, held in self._held.items() if model not in closed}
 
     def use(self, model: str) -> None:
@@ -142,12 +144,17 @@ class Roster:
             return False
         held = self._held.pop(model)
         self.resting.discard(model)
-        self.leaving.discard(model)
+        self.leaving.pop(model, None)
         await asyncio.to_thread(held.served.close)
         del held
         gc.collect()  # sessions sit in cycles
         telemetry.event("model.unloaded", model=model, reason=reason)
         return True
+
+    def stay(self, model: str) -> None:
+        """It is not to go after all."""
+        if self.leaving.pop(model, None) is not None:
+            self.changed.set()
 
     def rest(self) -> None:
         """Take no more songs for the model that is first to go, though songs are under way."""
