@@ -77,9 +77,13 @@ class Acceptances:
         if self._path is None:
             raise ValueError("nowhere to write an acceptance to")
         make_private(self._path.parent)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:
-            file.write(json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n")
+            size = os.fstat(descriptor).st_size
+            cut = (
+                size and os.pread(descriptor, 1, size - 1) != b"\n"
+            )  # by a crash: it stays a line of its own
+            file.write(b"\n" * bool(cut) + json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         sync(self._path.parent)
@@ -95,7 +99,7 @@ class Acceptances:
             return
         seen = status.st_mtime_ns, status.st_size
         if seen != self._seen:
-            lines = [_line(text) for text in self._path.read_text("utf-8").splitlines()]
+            lines = [_line(text) for text in self._path.read_bytes().split(b"\n") if text]
             self._known = {(line.model, line.text_sha256): line for line in lines if line}
             self._seen = seen
 
@@ -105,10 +109,10 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _line(text: str) -> Accepted | None:
+def _line(text: bytes) -> Accepted | None:
     """None for a line that a crash cut, or that somebody changed: it accepts nothing."""
     try:
-        line = Accepted(**json.loads(text))
+        line = Accepted(**json.loads(text.decode()))
     except (ValueError, TypeError):
         telemetry.warning("licence.line_ignored")
         return None
