@@ -102,17 +102,17 @@ def fetch(item: Item, source: Source, folder: Path, patience: Patience, tell: Te
 
 def _complete(item: Item, source: Source, part: Part, patience: Patience, tell: Tell) -> None:
     """Until all bytes are there."""
-    failures = 0
+    failures, most = 0, part.bytes  # a place that cannot begin in the middle begins anew at every try
     while part.bytes < item.bytes:
         patience.check()
-        before = part.bytes
         try:
             _more(item, source, part, patience, tell)
             trouble = Transient("the connection ended early")
         except Transient as error:
             trouble = error
         if part.bytes < item.bytes:
-            failures = 1 if part.bytes > before else failures + 1
+            failures = 1 if part.bytes > most else failures + 1
+            most = max(most, part.bytes)
             patience.wait(failures, trouble, item.name)
 
 

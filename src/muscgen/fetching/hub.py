@@ -30,7 +30,7 @@ from muscgen.errors import (
 from muscgen.fetching.patience import Patience, patiently, retry_after_s
 from muscgen.fetching.plan import Item, Plan, Stream, Transient
 from muscgen.fetching.select import select, select_text
-from muscgen.fetching.web import Web
+from muscgen.fetching.web import Web, shown
 from muscgen.models.audiocraft import TEXT_FOLDER
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Hub:
         self._repository, self._revision, self._text_encoder = repository, revision, text_encoder
         self._token = _sendable(token or hub.get_token())
         self._endpoint = _web((endpoint or hub.constants.ENDPOINT).rstrip("/"))
+        self._shown = shown(self._endpoint)  # a mirror's may have a user and a password
         self._patience = patience
         self._api: HfApi = hub.HfApi(endpoint=self._endpoint, token=self._token or False)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -77,9 +78,7 @@ class Hub:
             items[:0] = [
                 self._item(self._text_encoder, text, name, f"{TEXT_FOLDER}/{name}") for name in names
             ]
-        return Plan(
-            "hub", f"{self._endpoint}/{self._repository}", self._revision, _commit(info), tuple(items)
-        )
+        return Plan("hub", f"{self._shown}/{self._repository}", self._revision, _commit(info), tuple(items))
 
     @contextmanager
     def read(self, item: Item, start: int) -> Iterator[Stream]:
@@ -92,7 +91,7 @@ class Hub:
     def _item(self, repository: str, info: ModelInfo, name: str, target: str) -> Item:
         file = _files(info)[name]
         if file.size is None or not (file.lfs or file.blob_id):
-            raise FilesWrong(f"{self._endpoint} does not say how large {name} is, or its digest")
+            raise FilesWrong(f"{self._shown} does not say how large {name} is, or its digest")
         return Item(
             name=target,
             source=f"{self._endpoint}/{repository}/resolve/{_commit(info)}/{quote(name)}",
@@ -103,7 +102,7 @@ class Hub:
 
     def _info(self, repository: str, revision: str) -> ModelInfo:
         asked = partial(self._ask, repository, revision)
-        return patiently(asked, self._patience, f"{self._endpoint}/{repository}")
+        return patiently(asked, self._patience, f"{self._shown}/{repository}")
 
     def _ask(self, repository: str, revision: str) -> ModelInfo:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -135,21 +134,21 @@ class Hub:
             said = f"{repository!r} can be no repository of a hub"
             return InvalidRequest(said, param="model", suggestion=str(error))
         if type(error).__name__ == "TooManyRedirects":  # its HTTP library has changed twice
-            return FetchFailed(f"{self._endpoint}: {error}")
+            return FetchFailed(f"{self._shown}: {error}")
         if type(error).__module__.startswith("httpx"):
             return Transient(f"{type(error).__name__}: {error}".rstrip(": "))
         if isinstance(
             error, ValueError | TypeError | KeyError | AttributeError
         ):  # a proxy's page for a login
             return FilesWrong(
-                f"{self._endpoint} answered with what no hub says of {repository}",
+                f"{self._shown} answered with what no hub says of {repository}",
                 suggestion="HF_ENDPOINT is a hub's address; a proxy on the way may want a login",
             )
         return None
 
     def _judge(self, answer: httpx.Response) -> FetchFailed | None:
         """Of a refused file. A host that files are kept at has words of its own."""
-        if not str(answer.url).startswith(f"{self._endpoint}/"):
+        if not shown(str(answer.url)).startswith(f"{self._shown}/"):
             return None
         return self._words(answer.status_code, answer.headers, answer.url.path)
 
@@ -158,9 +157,9 @@ class Hub:
         code, message = headers.get("x-error-code", ""), headers.get("x-error-message", "")
         if code == "GatedRepo":
             return SourceRefused(
-                f"{self._repository} is gated: {self._endpoint} wants its terms accepted there"
+                f"{self._repository} is gated: {self._shown} wants its terms accepted there"
                 + ("" if self._token else ", and a token"),
-                suggestion=f"accept them at {self._endpoint}/{self._repository}, and set HF_TOKEN to a token "
+                suggestion=f"accept them at {self._shown}/{self._repository}, and set HF_TOKEN to a token "
                 "of that account",
             )
         if code == "RevisionNotFound":
@@ -169,14 +168,14 @@ class Hub:
             return SourceMissing(f"{what} is not there")
         if status == 401 and self._token:
             return SourceRefused(
-                f"{self._endpoint} does not take this token", suggestion="HF_TOKEN, or hf auth login"
+                f"{self._shown} does not take this token", suggestion="HF_TOKEN, or hf auth login"
             )
         if code == "RepoNotFound" or status in (401, 404):
             return SourceMissing(
-                f"{self._endpoint} has no {self._repository}, or shows it only to others",
+                f"{self._shown} has no {self._repository}, or shows it only to others",
                 suggestion=None if self._token else "if it is private: HF_TOKEN",
             )
-        return SourceRefused(f"{self._endpoint} refuses {what}: HTTP {status} {message}".rstrip())
+        return SourceRefused(f"{self._shown} refuses {what}: HTTP {status} {message}".rstrip())
 
 
 def is_offline() -> bool:
@@ -188,7 +187,7 @@ def _web(endpoint: str) -> str:
     """Raises ConfigurationError for an address that no try can reach."""
     if not endpoint.startswith(("https://", "http://")):
         raise ConfigurationError(
-            f"HF_ENDPOINT is {endpoint!r}, which is no hub's address",
+            f"HF_ENDPOINT is {shown(endpoint)!r}, which is no hub's address",
             param="HF_ENDPOINT",
             suggestion="https://huggingface.co, or a mirror's, with https:// before it",
         )

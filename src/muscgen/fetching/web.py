@@ -17,7 +17,7 @@ _CONNECT_S, _SILENCE_S = 10.0, 30.0
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _BEYOND = 416
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
-_USER = re.compile(r"(?<=://)[^/]*@")
+_USER = re.compile(r"(?:(?<=://)|^)[^/]*@")
 
 Judge = Callable[[httpx.Response], FetchFailed | None]
 
@@ -61,7 +61,7 @@ class Web:
         if answer.status_code == 206:
             match = _RANGE.fullmatch(answer.headers.get("content-range", ""))
             if match is None or int(match[1]) != start:
-                raise FilesWrong(f"{answer.url} answered with another range than was asked for")
+                raise FilesWrong(f"{shown(str(answer.url))} answered with another range than was asked for")
             return start
         if answer.status_code == 200:
             return 0
