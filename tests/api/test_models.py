@@ -163,6 +163,16 @@ async def test_a_pull_is_a_task_that_can_be_followed(service, operator, tmp_path
     assert [one["id"] for one in (await operator.get("/admin/model-tasks")).json()["tasks"]] == [task["id"]]
 
 
+async def test_a_model_that_a_manifest_speaks_of_is_left_to_the_workers_who_read_it(service, operator):
+    settings = service.app.state.house.settings.model_copy(update={"models_from": "https://host/models"})
+    registry = Registry(settings.models_path)
+    app = create_app(settings, queue=service.queue, store=service.store, registry=registry)
+    service.http._transport = httpx.ASGITransport(app)
+    await service.queue.beat("w1", "disk")
+    assert (await operator.post("/v1/models/ours/unknown/pull")).status_code == 202
+    assert_problem(await operator.post(f"/v1/models/{SMALL}/pull"), 403, "licence_refused", "model")
+
+
 async def test_a_task_that_failed_tells_why_as_a_problem(service, operator):
     await service.queue.beat("w1", "disk")
     task = (await operator.post(f"/v1/models/{MODEL}/load")).json()
@@ -197,6 +207,7 @@ async def test_a_task_can_be_cancelled(service, operator):
         ("ours/unknown/pull", {"license": "Nice-1.0"}, 403, "licence_refused", "model"),
         (f"{SMALL}/pull", {"license": "MIT"}, 422, "invalid_request", "license"),
         (f"{SMALL}/pull", {"from": "http://10.0.0.1/"}, 422, "invalid_request", "from"),
+        (f"{SMALL}/pull", {"revision": ""}, 422, "invalid_request", "revision"),
         ("a--b/pull", {}, 422, "invalid_request", "model"),
         ("ours/unknown/load", None, 404, "model_not_found", "model"),
         (f"{SMALL}/load", None, 403, "licence_refused", "model"),

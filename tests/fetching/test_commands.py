@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tiny import MUSCGEN_TINY
 from typer.testing import CliRunner
 
 from muscgen.backends.onnx.cache import REVISION
 from muscgen.cli.app import app
-from muscgen.fetching.keeping import SESSION_REVISION
+from muscgen.errors import ModelNotFound
+from muscgen.fetching.keeping import SESSION_REVISION, remove
+from muscgen.fetching.patience import Patience
 from muscgen.fetching.shelf import Shelf
 
 from .conftest import HURRY, SMALL, WEIGHTS, spoil
-from .hub_server import Trouble
+from .hub_server import COMMIT, Trouble
 
 
 @pytest.fixture
@@ -94,6 +99,15 @@ def test_weights_that_changed_are_said_with_what_to_do_and_fetched_by_a_revision
     assert f"try: muscgen models remove {SMALL}" in refused
 
 
+def test_weights_that_were_cut_are_fetched_over_by_a_revision(house, run):
+    house.accept()
+    run("pull", SMALL)
+    path = house.folder() / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "is here now" in run("pull", SMALL, "--revision", "main")
+    assert "changed" not in run("verify", SMALL)
+
+
 def test_a_wait_is_said_with_its_reason(house):
     house.accept()
     house.hub.troubles["/config.json"].append(Trouble(429, {"Retry-After": "1"}))
@@ -129,6 +143,61 @@ def test_one_whose_card_cannot_be_read_can_be_removed_and_is_in_nobody_s_way(hou
         assert "is removed" in run("remove", model, "--yes")
     assert not house.folder().exists()
     assert not broken.exists()
+
+
+def test_a_damaged_record_is_in_no_removal_s_way(house, run, weights):
+    house.accept()
+    run("pull", SMALL)
+    run("import", str(weights), "--id", "ours/same", "--license", "MIT")
+    (house.folder() / "origin.json").write_text("{")
+    assert "is removed" in run("remove", "ours/same", "--yes")
+    assert "is removed" in run("remove", SMALL, "--yes")
+    assert not house.folder().exists()
+
+
+def test_of_a_model_that_is_a_link_the_link_is_removed(house, run, tmp_path):
+    house.accept()
+    run("pull", SMALL)
+    elsewhere = house.folder().rename(tmp_path / "elsewhere")
+    house.folder().symlink_to(elsewhere)
+    assert "is removed: 0.0 MB" in run("remove", SMALL, "--yes")
+    assert (elsewhere / WEIGHTS).is_file()
+    assert not [*house.models.glob("[!.]*"), *house.models.glob(".fetching/*@*")]
+    house.folder().symlink_to(elsewhere)
+    (elsewhere / "card.toml").write_text("[")
+    run("pull", SMALL, "--revision", COMMIT)
+    assert not house.folder().is_symlink()
+    assert not list(house.models.glob(".fetching/*@*"))
+
+
+def test_of_two_folders_with_one_id_none_is_removed(house, run):
+    house.accept()
+    run("pull", SMALL)
+    other = shutil.copytree(house.folder(), house.models / "other")
+    refused = run("remove", SMALL, "--yes", expect=2)
+    assert f"{house.folder()} and {other} both call themselves '{SMALL}'" in refused
+    assert house.folder().is_dir()
+
+
+def test_a_removal_asks_with_the_folder(house, run):
+    house.accept()
+    run("pull", SMALL)
+    assert f"Remove the files of {SMALL}, {house.folder()}?" in run("remove", SMALL, expect=1)
+
+
+def test_a_removal_that_waited_for_the_first_fetch_removes_what_came(house):
+    house.accept()
+    with ThreadPoolExecutor() as threads:
+        with Shelf(house.models).alone(SMALL, HURRY, lambda: None):
+            removing = threads.submit(remove, SMALL, house.models, Patience(), house.settings.cache_path)
+            time.sleep(0.1)
+            shutil.copytree(MUSCGEN_TINY, house.folder())
+            card = house.folder() / "card.toml"
+            card.write_text(card.read_text().replace('"muscgen-tiny"', f'"{SMALL}"'))
+        assert removing.result(30) > 0
+    assert not house.folder().exists()
+    with pytest.raises(ModelNotFound):
+        remove(SMALL, house.models, Patience(), house.settings.cache_path)
 
 
 def test_a_removal_that_was_broken_off_is_ended_by_the_next(house, run, monkeypatch):

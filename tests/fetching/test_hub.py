@@ -30,6 +30,7 @@ from muscgen.errors import (
 from muscgen.fetching import shelf
 from muscgen.fetching.hub import Hub
 from muscgen.fetching.patience import Patience, retry_after_s
+from muscgen.fetching.web import Web
 from muscgen.models.registry import Registry
 from muscgen.models.terms import Said
 
@@ -131,6 +132,14 @@ def test_a_place_without_ranges_begins_anew(house):
     assert house.hub.sent(WEIGHTS) > house.size
 
 
+def test_a_place_without_ranges_that_never_gets_farther_is_given_up(house):
+    house.accept()
+    house.hub.ranges = False
+    house.troubles.extend([Trouble(cut=house.size * tenths // 10) for tenths in (5, 3, 4, 3, 4, 3, 4)])
+    with pytest.raises(SourceAway, match="3 times in a row"):
+        house.pull()
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 @pytest.mark.parametrize("where", ["/revision/main", "/config.json", WEIGHTS])
 def test_passing_troubles_are_waited_out(house, status, where):
@@ -228,6 +237,41 @@ def test_a_revision_that_is_not_there_is_called_so(house):
     house.accept()
     with pytest.raises(SourceMissing, match="no revision 'v9'"):
         house.pull(revision="v9")
+
+
+def test_an_empty_revision_is_none_of_a_model(house):
+    with pytest.raises(InvalidRequest, match="revision is empty") as refusal:
+        house.pull(revision="")
+    assert refusal.value.param == "revision"
+
+
+def test_what_opens_a_mirror_is_written_down_nowhere_and_in_no_error(house, caplog):
+    house.accept()
+    plain, house.hub.url = house.hub.url, house.hub.url.replace("http://", "http://user:secret@")
+    house.hub.troubles["/revision/main"].append(Trouble(503))
+    assert house.pull().record.address == f"{plain}/{SMALL}"
+    shutil.rmtree(house.folder())
+    house.hub.gated.add(SMALL)
+    told = []
+    for wish in ({"revision": "v9"}, {"terms": OURS}, {}):
+        with pytest.raises(FetchFailed) as refusal:
+            house.pull(**wish)
+        told.append(f"{refusal.value} {refusal.value.suggestion}")
+    with pytest.raises(ConfigurationError) as odd:
+        Hub(SMALL, patience=HURRY, endpoint="user:secret@mirror.example")
+    told += [str(odd.value), *(str(vars(record)) for record in caplog.records)]
+    assert "secret" not in " ".join(told)
+
+
+def test_another_range_than_was_asked_for_is_called_so_without_what_opens_the_url(house):
+    house.hub.troubles["/x"].append(Trouble(206, {"Content-Range": "bytes 7-9/10"}))
+    url = house.hub.url.replace("http://", "http://user:secret@") + "/x?sig=secret"
+    with (
+        pytest.raises(FilesWrong, match=f"{house.hub.url}/x answered with another range") as wrong,
+        Web({}).read(url, 5),
+    ):
+        pass
+    assert "secret" not in str(wrong.value)
 
 
 def test_a_file_that_left_while_it_was_fetched_is_called_so(house):

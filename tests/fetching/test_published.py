@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 import shutil
@@ -29,9 +30,10 @@ from muscgen.errors import (
 )
 from muscgen.fetching.keeping import remove
 from muscgen.fetching.manifest import MANIFEST, read_manifest
-from muscgen.fetching.places import origin_of, published_terms
+from muscgen.fetching.places import origin_of, published
 from muscgen.models.registry import Registry
 from muscgen.models.terms import Said
+from muscgen.rights import Rules
 
 from .conftest import HURRY, SMALL, WEIGHTS, checkpoint
 
@@ -206,7 +208,7 @@ def test_what_opens_a_url_is_in_no_error(house, web, path, caplog):
     with pytest.raises(SourceAway, match=f"http://127.0.0.1:1{path}: ConnectError") as away:
         house.pull(LOFI, origin=closed)
     with pytest.raises(SourceAway) as unsaid:
-        published_terms("ours/lofi", closed, None, HURRY)
+        published("ours/lofi", closed, None, HURRY)
     with pytest.raises(InvalidRequest, match="no place to fetch from") as odd:
         house.pull(LOFI, origin=f"ftp://user:secret@host{path}?sig=secret")
     told = [str(error.value) for error in (away, unsaid, odd)]
@@ -217,6 +219,47 @@ def test_a_licence_that_the_manifest_does_not_say_is_refused(house, run, web):
     refused = run("pull", "ours/lofi", "--from", web, "--license", "MIT", expect=2)
     assert "muscgen-manifest.json says license = 'CC-BY-4.0', not 'MIT'" in refused
     assert not house.folder("ours/lofi").exists()
+
+
+def test_what_is_not_said_is_as_the_manifest_says_it(house, run, web):
+    run("pull", "ours/lofi", "--from", web, "--license", "cc-by-4.0")
+    card = Registry(house.models).get("ours/lofi")
+    assert (card.license, card.attribution) == ("CC-BY-4.0", "Us")
+
+
+@pytest.mark.parametrize("field", Said._fields)
+def test_terms_that_the_manifest_does_not_say_are_refused(house, run, web, field):
+    other = {"license": "MIT", "license_url": "https://host/text", "attribution": "Them"}[field]
+    option = f"--{field.replace('_', '-')}"
+    refused = run("pull", "ours/lofi", "--from", web, "--license", "CC-BY-4.0", option, other, expect=2)
+    assert f"muscgen-manifest.json says {field} = " in refused
+    assert f"not {other!r}" in refused
+
+
+def test_terms_that_a_manifest_says_are_accepted_and_then_pulled(house, run, folder, web, monkeypatch):
+    manifest = json.loads((folder / MANIFEST).read_text()) | {"license": "CC-BY-NC-4.0"}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    run("accept", "ours/lofi", "--from", web, "--yes")
+    assert "is here now" in run("pull", "ours/lofi", "--from", web, "--license", "CC-BY-NC-4.0")
+    assert "--from was not asked" in run("pull", "ours/lofi", "--from", web)
+    assert "--from" not in run("pull", "ours/lofi", "--from", web, "--revision", _sha256(folder / MANIFEST))
+    run("remove", "ours/lofi", "--yes")
+    (folder.parent / "ours").mkdir()
+    folder.rename(folder.parent / "ours" / "lofi")
+    monkeypatch.setenv("MUSCGEN_MODELS_FROM", web.removesuffix("/lofi"))
+    run("withdraw", "ours/lofi")
+    run("accept", "ours/lofi", "--yes")
+    assert "is here now" in run("pull", "ours/lofi")
+    assert "--from" not in run("pull", "ours/lofi")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_nothing_is_asked_for_what_can_be_no_id(house, run, web):
+    assert "is no model's id" in run("pull", "ours lofi", "--from", web, expect=2)
+    assert not Quiet.asked
 
 
 def test_a_manifest_can_be_pinned(house, folder, web):
@@ -231,7 +274,7 @@ def test_the_manifest_says_the_licence_and_nothing_more_is_fetched_where_it_is_r
 ):
     manifest = json.loads((folder / MANIFEST).read_text()) | {"license": "CC-BY-NC-4.0"}
     (folder / MANIFEST).write_text(json.dumps(manifest))
-    terms = published_terms("ours/lofi", web, None, HURRY)
+    terms = published("ours/lofi", web, None, HURRY).terms("ours/lofi")
     with pytest.raises(LicenceRefused):
         house.pull(terms, origin=web)
     assert "muscgen models accept ours/lofi" in run("pull", "ours/lofi", "--from", web, expect=2)
@@ -255,6 +298,11 @@ def test_a_manifest_that_is_none_says_why(house, folder, web, change, said):
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(FilesWrong, match=said):
         house.pull(LOFI, origin=web)
+
+
+def test_a_bucket_with_a_name_that_none_has_is_called_so(house):
+    with pytest.raises(SourceMissing, match="'s3://bu cket/x' is no bucket"):
+        house.pull(LOFI, origin="s3://bu cket/x")
 
 
 def test_a_place_of_another_kind_is_refused(house):
@@ -297,6 +345,23 @@ def test_a_folder_that_was_pulled_elsewhere_is_brought_in_by_its_own_card(house,
     assert Registry(house.models).get(SMALL).license == "CC-BY-NC-4.0"
     assert "says id" in run("import", carried, "--id", "ours/free", expect=2)
     assert "says license" in run("import", carried, "--license", "MIT", expect=2)
+
+
+def test_a_licence_in_any_case_is_one_in_cards_and_manifests(house, run, folder, tmp_path, web):
+    run("import", folder, "--id", "ours/lofi", "--license", "CC-BY-NC-4.0", expect=2)
+    run("accept", "ours/lofi", "--license", "CC-BY-NC-4.0", "--yes")
+    run("import", folder, "--id", "ours/lofi", "--license", "CC-BY-NC-4.0")
+    mine = shutil.copytree(house.folder("ours/lofi"), tmp_path / "mine")
+    run("remove", "ours/lofi", "--yes")
+    card = mine / "card.toml"
+    card.write_text(card.read_text().replace('"CC-BY-NC-4.0"', '"cc-by-nc-4.0"'))
+    for said in ((), ("--license", "CC-BY-NC-4.0")):
+        run("import", mine, *said)
+    assert Rules(house.settings).permits(Registry(house.models).get("ours/lofi"))
+    run("remove", "ours/lofi", "--yes")
+    manifest = json.loads((folder / MANIFEST).read_text()) | {"license": "cc-by-4.0"}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert "is here now" in run("pull", "ours/lofi", "--from", web, "--license", "CC-BY-4.0")
 
 
 def test_what_is_brought_in_needs_an_id_and_a_licence(run, weights, tmp_path):

@@ -123,6 +123,20 @@ def test_a_line_that_was_changed_by_hand_accepts_nothing(tmp_path):
     assert Acceptances(path).of(SMALL, terms.text) is None
 
 
+def test_a_line_that_a_crash_cut_swallows_neither_the_next_nor_those_before(tmp_path):
+    path = tmp_path / "accepted.jsonl"
+    line = Acceptances(path).add("m", "CC-BY-NC-4.0", "the terms of Zoë\u2028", person="Ada")
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[: whole.index("ë".encode()) + 1])
+    acceptances = Acceptances(path)
+    assert acceptances.of("m", "the terms of Zoë\u2028") == line
+    acceptances.withdraw(line, "Bob")
+    assert Acceptances(path).standing("m") == []
+    again = acceptances.add("n", "CC-BY-NC-4.0", "others", person="Ada")
+    assert Acceptances(path).of("n", "others") == again
+    assert len(path.read_bytes().split(b"\n")) == 5
+
+
 def test_a_card_under_a_known_name_cannot_be_freer_than_the_shipped_one(tmp_path):
     put(tmp_path, SMALL, "Apache-2.0")
     assert licensed(Registry(tmp_path / "models").get(SMALL)).policy == "noncommercial-only"
@@ -154,6 +168,25 @@ def test_an_adapted_model_stays_under_the_shipped_card_of_its_base_whatever_its_
     put(tmp_path, SMALL, "MIT")
     adapt(tmp_path, SMALL)
     assert licensed(Registry(tmp_path / "models").get("tuned")).policy == "noncommercial-only"
+
+
+@pytest.mark.parametrize("base", ["base", "../base"])
+def test_an_adapted_model_is_accepted_under_the_terms_of_its_base(tmp_path, base):
+    put(tmp_path, "base", "CC-BY-NC-4.0")
+    adapt(tmp_path, base)
+    words = ["models", "accept", "tuned", "--yes", "--home", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert "Accepted by" in done.stdout, done.output
+    settings = Settings(home=tmp_path)
+    assert Rules(settings).permits(Registry(settings.models_path).get("tuned"))
+    assert "was here already" in CliRunner().invoke(app, ["models", "pull", "tuned", *words[4:]]).stdout
+
+
+def test_nobody_is_told_to_remove_what_was_made_here_and_cannot_come_again(tmp_path):
+    adapt(tmp_path, "elsewhere")
+    done = CliRunner().invoke(app, ["models", "accept", "tuned", "--home", str(tmp_path)])
+    assert "base 'elsewhere' is no folder and no model; known are muscgen-tiny" in done.output
+    assert "models remove" not in done.output
 
 
 def pinned(name: str, sha256: str) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from fetching.hub_server import COMMIT
+from tiny import MUSCGEN_TINY
 
+from muscgen.fetching.manifest import manifest_of, write_manifest
 from muscgen.fetching.shelf import Shelf
 from muscgen.jobs import State
-from muscgen.models.terms import shipped
+from muscgen.models.terms import Said, shipped
 from muscgen.rights import Acceptances, Rules, licensed
 from muscgen.settings import load
 from muscgen.worker import caretaker, errands
@@ -125,3 +131,25 @@ async def test_a_pull_is_followed_stopped_and_gone_on_with(bench, hub, settings,
     hub.pace_s = 0.0
     assert (await asked(bench, "pull", SMALL)).state == "succeeded"
     assert hub.sent("model.safetensors") - before < task.parts[0].progress["bytes_total"] - 4_000_000
+
+
+async def test_a_model_of_ones_own_is_pulled_under_the_terms_that_its_manifest_says(bench, tmp_path):
+    unknown = shutil.ignore_patterns("card.toml", "MODEL.md")
+    folder = shutil.copytree(MUSCGEN_TINY, tmp_path / "web" / "ours" / "lofi", ignore=unknown)
+    write_manifest(folder, manifest_of(folder, "ours/lofi", Said("MIT", attribution="Us").terms("ours/lofi")))
+    serve = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        chosen = load({}, home=tmp_path / "home", models_from=url)
+        roster, fetcher = roster_of(chosen), Fetcher(chosen, Rules(chosen))
+        care = caretaker_of("w1", bench.queue, roster, fetcher, chosen)
+        work = asyncio.create_task(errands_of("w1", bench.queue, care, fetcher, chosen).run())
+        try:
+            assert (await asked(bench, "pull", "ours/lofi", {"license": "mit"})).state == "succeeded"
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            server.shutdown()
+    card = roster.offers["ours/lofi"]
+    assert (card.license, card.attribution) == ("MIT", "Us")

@@ -44,7 +44,7 @@ def bring_in(
 
         settings = load(home=home)
         model, said = said_by(folder, model, Said(license_, license_url, attribution))
-        terms = terms_of(model, settings.models_path, said)
+        terms = terms_of(model, settings.models_path, said, anew=True)
         with telling(as_json=as_json) as tell:
             wish = Wish(terms, origin=folder.resolve())
             pulled = pull(wish, settings.models_path, Rules(settings), Patience(), tell)

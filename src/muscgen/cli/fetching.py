@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -15,14 +16,14 @@ from muscgen.cli.steps import say, telling
 from muscgen.cli.words import FAILED, in_words
 from muscgen.cli.words import say as say_one
 
-if TYPE_CHECKING:
-    from muscgen.fetching.patience import Patience
-    from muscgen.models.terms import Terms
-
 ModelId = Annotated[str, typer.Argument(metavar="ID")]
 License = Annotated[str | None, typer.Option("--license", help="SPDX, of a model that no card is known of.")]
 LicenseUrl = Annotated[str | None, typer.Option(help="Where its text is; default: at spdx.org.")]
 Attribution = Annotated[str | None, typer.Option(help="Who is to be named; default: the model's id.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="hub, or the URL of a folder with a manifest; default: MUSCGEN_MODELS_FROM."),
+]
 
 
 def pull(
@@ -31,9 +32,7 @@ def pull(
         str | None,
         typer.Option(help="Branch, tag or commit; of a URL the SHA-256 of its manifest. Replaces another."),
     ] = None,
-    origin: Annotated[
-        str | None, typer.Option("--from", help="hub, or the URL of a folder with a manifest.")
-    ] = None,
+    origin: From = None,
     license_: License = None,
     license_url: LicenseUrl = None,
     attribution: Attribution = None,
@@ -50,6 +49,7 @@ def pull(
             at_service.ended(client, task, f"{model} is there now", as_json=as_json)
             return
         from muscgen.fetching.patience import Patience
+        from muscgen.fetching.places import origin_of, published
         from muscgen.fetching.pull import Wish, pull
         from muscgen.fetching.terms import terms_of
         from muscgen.models.terms import Said
@@ -58,15 +58,16 @@ def pull(
 
         settings = load(home=home)
         telemetry.show_warnings()
-        patience = Patience()
+        place, patience = origin or origin_of(model, settings.models_from), Patience()
         said = Said(license_, license_url, attribution)
-        terms = terms_of(
-            model, settings.models_path, said, lambda: _published(model, origin, revision, patience)
-        )
-        wish = Wish(terms, revision, origin)
+        manifest = partial(published, model, place, revision, patience)
+        terms = terms_of(model, settings.models_path, said, manifest, anew=revision is not None)
+        wish = Wish(terms, revision, place)
         with telling(as_json=as_json) as tell:
             pulled = pull(wish, settings.models_path, Rules(settings), patience, tell)
         say(pulled, as_json=as_json)
+        if origin is not None and wish.holds and not pulled.fresh:
+            typer.echo("muscgen: --from was not asked; with --revision it is", err=True)
 
 
 def verify(
@@ -110,24 +111,22 @@ def remove(
 ) -> None:
     """Take a model away, and what an unfinished fetch of it left."""
     with in_words(as_json=as_json, anywhere=True), there(home=home) as client:
-        from muscgen.fetching.keeping import remove
+        from muscgen.fetching.keeping import folder_called, remove
         from muscgen.fetching.patience import Patience
         from muscgen.settings import load
 
+        settings = load(home=home)
         if not yes:
-            typer.confirm(f"Remove the files of {model}? (--yes: without asking)", abort=True, err=True)
+            lies = None if client is not None else folder_called(model, settings.models_path)
+            where = f", {lies}" if lies else ""
+            typer.confirm(
+                f"Remove the files of {model}{where}? (--yes: without asking)", abort=True, err=True
+            )
         if client is not None:
             task = client.ask("DELETE", f"v1/models/{model}")
             at_service.ended(client, task, f"{model} is removed", as_json=as_json)
             return
-        settings = load(home=home)
         telemetry.show_warnings()
         gone = remove(model, settings.models_path, Patience(), settings.cache_path)
         told = {"model": model, "removed": True, "bytes": gone}
         say_one(told, f"{model} is removed: {gone / 1e6:,.1f} MB", as_json=as_json)
-
-
-def _published(model: str, origin: str | None, revision: str | None, patience: Patience) -> Terms | None:
-    from muscgen.fetching.places import HUB, published_terms
-
-    return None if origin in (None, HUB) else published_terms(model, origin, revision, patience)

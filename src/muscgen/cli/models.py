@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,6 +95,7 @@ def accept(
     license_: fetching.License = None,
     license_url: fetching.LicenseUrl = None,
     attribution: fetching.Attribution = None,
+    origin: fetching.From = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
     by: Annotated[str | None, typer.Option(help="Who accepts; default: whoever is logged in.")] = None,
     below_cap: Annotated[
@@ -106,7 +108,9 @@ def accept(
     """Accept the terms of a model for this installation; they are shown first, and kept."""
     with in_words(as_json=as_json):
         from muscgen.audit import audit_of
-        from muscgen.fetching.terms import terms_of
+        from muscgen.fetching.patience import Patience
+        from muscgen.fetching.places import origin_of, published
+        from muscgen.fetching.terms import standing
         from muscgen.models.terms import Said
         from muscgen.rights import Acceptances, licensed
         from muscgen.rights.acceptance import digest
@@ -115,8 +119,12 @@ def accept(
         from muscgen.settings import load
 
         settings = load(home=home)
-        said = Said(license_, license_url, attribution)
-        terms = licensed(terms_of(model, settings.models_path, said))
+        said, place = (
+            Said(license_, license_url, attribution),
+            origin or origin_of(model, settings.models_from),
+        )
+        manifest = partial(published, model, place, None, Patience())
+        terms = licensed(standing(model, settings.models_path, said, manifest))
         typer.echo(terms.text, nl=False, err=as_json)
         if (path := text_of(terms.license)) is not None:
             typer.echo(path.read_text("utf-8") if whole_text else f"The whole text: {path}", err=as_json)

@@ -16,7 +16,7 @@ from muscgen.fetching.shelf import Shelf
 from muscgen.models.card import CARD, card_fields
 from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import Record, read_record
-from muscgen.models.registry import folders_by_id
+from muscgen.models.registry import folders_by_id, folders_called
 from muscgen.models.terms import shipped
 
 SESSION_REVISION = "revision"  # in each of the onnx backend's prepared sessions
@@ -51,20 +51,22 @@ def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) 
     """Take a model away, what an unfinished fetch of it left, and its prepared sessions; how many bytes.
 
     A process that has it open keeps it until it closes it. Raises ModelNotFound, InvalidRequest for the
-    shipped model, ModelInUse where an adapter stands on it, Cancelled.
+    shipped model and where two folders have the id, ModelInUse where an adapter stands on it, Cancelled.
     """
     if model in folders_by_id(BUILTIN):
         raise InvalidRequest(f"{model} comes with muscgen, and goes with it", param="model")
     shelf = Shelf(models_path)
-    folder = folders_by_id(models_path).get(model)
     with shelf.alone(model, patience, lambda: telemetry.warning("remove.waits", model=model)):
+        folder = folder_called(
+            model, models_path
+        )  # only now: who had the lock may have put it there, or away
         gone = shelf.clear(model)
         if folder is None and not gone:
             raise _unknown(model, models_path)
         if folder is not None:
             _check_unused(model, folder, models_path)
-            record = read_record(folder)
-            gone += _size(folder)
+            record = _record(folder)
+            gone += 0 if folder.is_symlink() else _size(folder)
             shelf.remove(folder, model)
             gone += _forget_sessions(record, models_path, cache_path)
     telemetry.event("model.removed", model=model, bytes=gone)
@@ -76,7 +78,7 @@ def _forget_sessions(record: Record | None, models_path: Path, cache_path: Path)
 
     Of a model without a record nobody knows it, and it stays.
     """
-    others = [read_record(folder) for folder in folders_by_id(models_path).values()]
+    others = [_record(folder) for folder in folders_by_id(models_path).values()]
     used = {terms.revision for terms in shipped().values()} | {other.revision for other in others if other}
     if record is None or record.revision in used:
         return 0
@@ -88,8 +90,28 @@ def _forget_sessions(record: Record | None, models_path: Path, cache_path: Path)
     return gone
 
 
+def _record(folder: Path) -> Record | None:
+    """None too where it cannot be read: it is in no removal's way."""
+    try:
+        return read_record(folder)
+    except CheckpointInvalid:
+        return None
+
+
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def folder_called(model: str, models_path: Path) -> Path | None:
+    """Where a model that is not shipped lies. Raises InvalidRequest where two folders call themselves so."""
+    found = folders_called(model, models_path)
+    if len(found) > 1:
+        raise InvalidRequest(
+            f"{' and '.join(map(str, found))} both call themselves {model!r}",
+            param="model",
+            suggestion="take one of them away by hand, or give it another id in its card.toml",
+        )
+    return found[0] if found else None
 
 
 def folder_of(model: str, models_path: Path) -> Path:

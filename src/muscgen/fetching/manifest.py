@@ -21,7 +21,7 @@ from muscgen.errors.wrong import first_wrong
 from muscgen.fetching.plan import MOST_FILES, Item
 from muscgen.fetching.select import select
 from muscgen.fetching.shelf import check_id
-from muscgen.fetching.terms import in_spdx
+from muscgen.fetching.terms import check_said, in_spdx
 from muscgen.models.card import CARD, card_fields
 from muscgen.models.terms import Said, Terms
 
@@ -52,9 +52,9 @@ class Manifest(BaseModel):
     files: tuple[Listed, ...] = Field(min_length=1, max_length=MOST_FILES)
 
     @property
-    def terms(self) -> Terms | None:
+    def said(self) -> Said:
         """What whoever published it says of its licence."""
-        return Said(self.license, self.license_url, self.attribution).terms(self.id)
+        return Said(self.license, self.license_url, self.attribution)
 
     @property
     def bytes(self) -> bytes:
@@ -87,25 +87,22 @@ def said_by(folder: Path, model: str | None, said: Said) -> tuple[str, Said]:
     Raises InvalidRequest where both say something and it differs, or where nobody says an id that can be one;
     CheckpointInvalid for a card without them.
     """
-    said = in_spdx(said)
     if not (folder / CARD).is_file():
         if model is None:
             raise InvalidRequest(
                 f"{folder} has no {CARD}, so its id has to be said", param="id", suggestion="--id"
             )
         check_id(model)
-        return model, said
+        return model, in_spdx(said)
     card = card_fields(folder)
     for field in ("id", *Said._fields):
         if not isinstance(card.get(field), str):
             raise CheckpointInvalid(f"{folder / CARD}: {field} is {card.get(field)!r}; a text is needed")
     if model is not None and model != card.get("id"):
         raise InvalidRequest(f"{folder / CARD} says id = {card.get('id')!r}", param="id")
-    for field in Said._fields:
-        if said.differs(field, there := card.get(field)):
-            raise InvalidRequest(f"{folder / CARD} says {field} = {there!r}", param=field)
+    check_said(said, card, str(folder / CARD))
     check_id(str(card["id"]))
-    return str(card["id"]), Said(*(card.get(field) for field in Said._fields))
+    return str(card["id"]), in_spdx(Said(*(card.get(field) for field in Said._fields)))
 
 
 def manifest_of(folder: Path, model: str, terms: Terms | None) -> Manifest:

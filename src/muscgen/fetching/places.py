@@ -8,8 +8,10 @@ from muscgen.errors import InvalidRequest
 from muscgen.fetching.patience import Patience, patiently
 from muscgen.fetching.plan import Source
 from muscgen.fetching.published import Bucket, Folder, Here, Published, WebFolder
+from muscgen.fetching.shelf import check_id
+from muscgen.fetching.terms import NOTHING_SAID
 from muscgen.fetching.web import shown
-from muscgen.models.terms import Terms
+from muscgen.models.terms import Said, Terms
 
 HUB = "hub"
 BUCKETS = ("s3://", "gs://", "az://")
@@ -28,7 +30,7 @@ def open_source(terms: Terms, origin: str | Path | None, revision: str | None, p
         return Hub(terms.id, revision or "main", patience=patience)
     if isinstance(origin, Path):
         return Here(origin, terms.id, terms)
-    return Published(_folder(origin), terms.id, revision, terms.license)
+    return Published(_folder(origin), terms.id, revision, terms)
 
 
 def origin_of(model: str, models_from: str) -> str | None:
@@ -48,11 +50,17 @@ def is_offline(models_from: str) -> bool:
     return hub.is_offline()
 
 
-def published_terms(model: str, origin: str, revision: str | None, patience: Patience) -> Terms | None:
-    """What the manifest at a URL says of the model's licence; None where it does not."""
+def published(model: str, origin: str | None, revision: str | None, patience: Patience) -> Said:
+    """What the manifest at a URL says of the model's licence; of a hub nothing is asked.
+
+    Raises InvalidRequest for what can be no model's id, and what reading a manifest does.
+    """
+    if origin is None or origin == HUB:
+        return NOTHING_SAID
+    check_id(model)
     folder = _folder(origin)
     try:
-        return patiently(Published(folder, model, revision).manifest, patience, shown(origin))[0].terms
+        return patiently(Published(folder, model, revision).manifest, patience, shown(origin))[0].said
     finally:
         folder.close()
 

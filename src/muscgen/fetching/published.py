@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from muscgen.errors import ConfigurationError, FilesWrong, InvalidRequest, SourceMissing, SourceRefused
+from muscgen.errors import ConfigurationError, FilesWrong, SourceMissing, SourceRefused
 from muscgen.fetching.manifest import MANIFEST, MOST_BYTES, Manifest, manifest_of, read_manifest
 from muscgen.fetching.plan import Item, Plan, Stream, Transient
+from muscgen.fetching.terms import check_said
 from muscgen.fetching.web import Web, shown
 from muscgen.models.card import CARD, read_card
 from muscgen.models.folder import read_outline
 from muscgen.models.record import Place
-from muscgen.models.terms import Terms
+from muscgen.models.terms import Said, Terms
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig
@@ -41,13 +42,13 @@ class Folder(Protocol):
 class Published:
     """A folder with a manifest. revision: the manifest's SHA-256, where it has to be a certain one.
 
-    license: under which it was permitted; where the manifest says another one, nothing is fetched.
+    terms: under which it was permitted; where the manifest says others, nothing is fetched.
     """
 
     def __init__(
-        self, folder: Folder, model: str, revision: str | None = None, license_: str | None = None
+        self, folder: Folder, model: str, revision: str | None = None, terms: Terms | None = None
     ) -> None:
-        self._folder, self._model, self._revision, self._license = folder, model, revision, license_
+        self._folder, self._model, self._revision, self._terms = folder, model, revision, terms
 
     def manifest(self) -> tuple[Manifest, str]:
         """It, and its SHA-256. Raises Transient, SourceMissing, SourceRefused, FilesWrong."""
@@ -68,13 +69,14 @@ class Published:
 
     def plan(self) -> Plan:
         manifest, commit = self.manifest()
-        if self._license is not None and manifest.license not in (None, self._license):
-            raise InvalidRequest(
-                f"{self._folder.address}/{MANIFEST} says license = {manifest.license!r}, "
-                f"not {self._license!r}",
-                param="license",
-            )
+        if self._terms is not None:
+            self._check(manifest, self._terms)
         return Plan(self._folder.place, self._folder.address, self._revision or "", commit, manifest.items())
+
+    def _check(self, manifest: Manifest, terms: Terms) -> None:
+        there = manifest.said._asdict()
+        permitted = {name: getattr(terms, name) for name, said in there.items() if said is not None}
+        check_said(Said(**permitted), there, f"{self._folder.address}/{MANIFEST}")
 
     def read(self, item: Item, start: int) -> AbstractContextManager[Stream]:
         return self._folder.read(item.source, start)
@@ -147,7 +149,7 @@ class Bucket:
         self._errors = exceptions
         try:
             self._store: ObjectStore = from_url(url, retry_config=RETRIES)
-        except exceptions.BaseError as error:
+        except (exceptions.BaseError, ValueError) as error:  # ValueError: what is no URL
             raise SourceMissing(f"{shown(url)!r} is no bucket: {_first_line(error)}", param="from") from error
 
     @contextmanager

@@ -1,7 +1,7 @@
 """A model from elsewhere to its folder here: permitted, planned, fetched, checked, written down, placed.
 
-The order is this file. Nothing is asked of the network before the licence permits it; nothing is seen by
-others before it is whole.
+The order is this file. Nothing is asked of the network before the licence permits it, but for the manifest
+that says which licence it is; nothing is seen by others before it is whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from muscgen import telemetry
 from muscgen.artifacts.files import write
-from muscgen.errors import FilesWrong, InvalidRequest
+from muscgen.errors import CheckpointInvalid, FilesWrong, InvalidRequest
 from muscgen.fetching.download import PARTS, fetch
 from muscgen.fetching.first import First, first_of, note_first
 from muscgen.fetching.patience import Patience, patiently
@@ -26,10 +26,11 @@ from muscgen.fetching.web import shown
 from muscgen.models.card import CARD, Card, read_card
 from muscgen.models.leftout import BUILTIN
 from muscgen.models.record import RECORD, Acceptance, Kept, Record, read_record
-from muscgen.models.registry import folders_by_id
+from muscgen.models.registry import card_in, folders_by_id
 from muscgen.models.terms import Terms
 from muscgen.models.writing import card_text
 from muscgen.rights import Rules, licensed
+from muscgen.rights.policies import spelled
 
 TELL_S = 0.25
 
@@ -45,6 +46,10 @@ class Wish:
     terms: Terms
     revision: str | None = None
     origin: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.revision == "":  # neither none nor one: it would be fetched over what was fetched first
+            raise InvalidRequest("revision is empty; a branch, a tag or a commit is needed", param="revision")
 
     @property
     def model(self) -> str:
@@ -99,7 +104,7 @@ def pull(wish: Wish, models_path: Path, rules: Rules, patience: Patience, tell: 
         tell(Stage("waiting"))
 
     with shelf.alone(wish.model, patience, waiting):
-        here = _here(place)
+        here = _here(wish, place, models_path)
         if here is not None and wish.holds:
             return _unharmed(here)
         tell(Stage("planning"))
@@ -138,10 +143,16 @@ def _check_free(wish: Wish, place: Path, models_path: Path) -> None:
         )
 
 
-def _here(place: Path) -> Pulled | None:
+def _here(wish: Wish, place: Path, models_path: Path) -> Pulled | None:
+    """What cannot be read is an error, unless it is fetched over."""
     if not (place / CARD).is_file():
         return None
-    return Pulled(read_card(place), read_record(place), fresh=False)
+    try:
+        return Pulled(card_in(place, models_path), read_record(place), fresh=False)
+    except CheckpointInvalid:
+        if wish.holds:
+            raise
+        return None
 
 
 def _unharmed(here: Pulled) -> Pulled:
@@ -210,7 +221,7 @@ def _write_down(wish: Wish, plan: Plan, kept: tuple[Kept, ...], bench: Path, rul
     card = read_card(bench)
     if card.id != wish.model:
         raise InvalidRequest(f"what is there calls itself {card.id!r}", param="model", suggestion=card.id)
-    if card.license != wish.terms.license:
+    if spelled(card.license) != spelled(wish.terms.license):
         raise InvalidRequest(
             f"the card there says {card.license!r}, not {wish.terms.license!r}", param="license"
         )

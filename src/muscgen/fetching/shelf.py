@@ -78,7 +78,7 @@ class Shelf:
         bench = self._workshop / f"{name}@{commit[:16]}"
         for other in self._workshop.glob(f"{name}@*"):
             if other != bench:
-                shutil.rmtree(other, ignore_errors=True)
+                _discard(other)
         make_private(bench)
         return bench
 
@@ -122,19 +122,20 @@ class Shelf:
         bench.rename(place)
         sync(self.path)
         if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
+            _discard(aside)
         return place
 
     def remove(self, place: Path, model: str) -> None:
         """Gone at once and whole, by a rename; its bytes follow."""
-        shutil.rmtree(self._aside(place, model))
+        _discard(self._aside(place, model), whole=True)
 
     def clear(self, model: str) -> int:
         """Remove what a fetch or a removal that was broken off left; how many bytes."""
         gone = 0
         for bench in self._workshop.glob(f"{self.place(model).name}@*"):
-            gone += sum(path.stat().st_size for path in bench.rglob("*") if path.is_file())
-            shutil.rmtree(bench, ignore_errors=True)
+            if not bench.is_symlink():
+                gone += sum(path.stat().st_size for path in bench.rglob("*") if path.is_file())
+            _discard(bench)
         return gone
 
     def _aside(self, place: Path, model: str) -> Path:
@@ -144,6 +145,14 @@ class Shelf:
         place.rename(aside)
         sync(place.parent)
         return aside
+
+
+def _discard(folder: Path, *, whole: bool = False) -> None:
+    """A link goes, and what it points to stays. whole: raises OSError where something cannot be removed."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=not whole)
 
 
 def _taken(descriptor: int) -> bool:

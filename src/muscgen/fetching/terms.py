@@ -6,38 +6,79 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from muscgen.errors import CheckpointInvalid, InvalidRequest, ModelNotFound
-from muscgen.models.card import read_card
-from muscgen.models.registry import folders_by_id
+from muscgen.models.card import Card
+from muscgen.models.record import RECORD
+from muscgen.models.registry import card_of, folders_by_id
 from muscgen.models.terms import Said, Terms, shipped
 from muscgen.rights.policies import spelled
 
 NOTHING_SAID = Said()
+
+Published = Callable[[], Said]  # what a manifest says; asks a network
 
 
 def terms_of(
     model: str,
     models_path: Path,
     said: Said = NOTHING_SAID,
-    published: Callable[[], Terms | None] = lambda: None,
+    published: Published = lambda: NOTHING_SAID,
+    *,
+    anew: bool = False,
 ) -> Terms:
-    """Those of the model as it is here, else of the shipped card, else as they are said, else `published`.
+    """What a fetch goes by: see `standing`, which the gate is to be asked about where the model is here."""
+    found = standing(model, models_path, said, published, anew=anew)
+    return _of_card(found) if isinstance(found, Card) else found
 
-    Raises ModelNotFound where nobody says a licence, InvalidRequest where something else is said than there.
+
+def standing(
+    model: str,
+    models_path: Path,
+    said: Said = NOTHING_SAID,
+    published: Published = lambda: NOTHING_SAID,
+    *,
+    anew: bool = False,
+) -> Card | Terms:
+    """The card of the model as it is here, else the shipped one, else what is said, and published where it is
+    not said.
+
+    anew: its files are fetched over, so one here that cannot be read is as none. Raises ModelNotFound where
+    nobody says a licence, InvalidRequest where something else is said than there, what `published` does.
     """
-    said = in_spdx(said)
-    found = _installed(model, folders_by_id(models_path)) or shipped().get(model) or said.terms(model)
-    found = found or published()
+    found = known(model, models_path, anew=anew)
+    if found is None:
+        said = _filled(said, published()) if None in said else in_spdx(said)
+        found = said.terms(model)
     if found is None:
         raise ModelNotFound(
             f"no card is known for {model!r}, so its licence has to be said",
             param="license",
             suggestion="license, an SPDX id, as its owner states it; a hub's page has its uploader's word. "
-            f"Known by name: {', '.join(shipped())}",
+            f"At a URL its manifest may say it. Known by name: {', '.join(shipped())}",
         )
-    for field in Said._fields:
-        if said.differs(field, there := getattr(found, field)):
-            raise InvalidRequest(f"the card of {model} says {field} = {there!r}", param=field)
+    check_said(said, {field: getattr(found, field) for field in Said._fields}, f"the card of {model}")
     return found
+
+
+def known(model: str, models_path: Path, *, anew: bool = False) -> Card | Terms | None:
+    """The card of the model as it is here, else the shipped one; None where there is neither."""
+    try:
+        card = card_of(model, models_path)
+    except CheckpointInvalid as error:
+        if not anew:
+            raise _with_what_to_do(error, model, models_path) from error
+        card = None
+    return card or shipped().get(model)
+
+
+def check_said(said: Said, there: Mapping[str, object], where: str) -> None:
+    """Raises InvalidRequest where something else is said than there; case is one to licences."""
+    said = in_spdx(said)
+    for field in Said._fields:
+        found = there.get(field)
+        if said.differs(field, spelled(found) if field == "license" and isinstance(found, str) else found):
+            raise InvalidRequest(
+                f"{where} says {field} = {found!r}, not {getattr(said, field)!r}", param=field
+            )
 
 
 def in_spdx(said: Said) -> Said:
@@ -45,19 +86,24 @@ def in_spdx(said: Said) -> Said:
     return said if said.license is None else said._replace(license=spelled(said.license))
 
 
-def _installed(model: str, folders: Mapping[str, Path]) -> Terms | None:
-    if (folder := folders.get(model)) is None:
-        return None
-    try:
-        card = read_card(folder)
-    except CheckpointInvalid as error:
-        again = f"muscgen models remove {model}, and bring it anew"
-        raise CheckpointInvalid(error.detail, suggestion=again) from error
+def _filled(said: Said, published: Said) -> Said:
+    both = zip(said, published, strict=True)
+    return in_spdx(Said(*(there if here is None else here for here, there in both)))
+
+
+def _with_what_to_do(error: CheckpointInvalid, model: str, models_path: Path) -> CheckpointInvalid:
+    """What came can come again; of what was made here there is no other."""
+    if not (folders_by_id(models_path)[model] / RECORD).is_file():
+        return error
+    return CheckpointInvalid(error.detail, suggestion=f"muscgen models remove {model}, and bring it anew")
+
+
+def _of_card(card: Card) -> Terms:
     return Terms(
         **card.stated.model_dump(exclude={"files"}),
         id=card.id,
         revision="",
-        license=card.license,
+        license=spelled(card.license),
         license_url=card.license_url,
         attribution=card.attribution,
         modes=card.modes,

@@ -110,6 +110,23 @@ def folders_by_id(models_path: Path) -> dict[str, Path]:
     return {_called(folder): folder for folder in _checkpoints(models_path)}
 
 
+def card_of(model: str, models_path: Path) -> Card | None:
+    """None: it is not here. Raises CheckpointInvalid where its card cannot be read."""
+    folder = folders_by_id(models_path).get(model)
+    return None if folder is None else card_in(folder, models_path)
+
+
+def card_in(folder: Path, models_path: Path) -> Card:
+    """The card of one of the models as `Registry` has it, without reading any other model's weights."""
+    folders = (folders_by_id(BUILTIN) | folders_by_id(models_path)).items()
+    return read_card(folder, {model: path for model, path in folders if not _stands_on_another(path)})
+
+
+def folders_called(model: str, models_path: Path) -> list[Path]:
+    """All that call themselves so; only one may."""
+    return [folder for folder in _checkpoints(models_path) if _called(folder) == model]
+
+
 def folder_name(model: str) -> str:
     """Of a model that was fetched or imported; no id has two dashes in a row."""
     return model.replace("/", _SLASH)

@@ -21,7 +21,7 @@ from muscgen.models.card import Card
 from muscgen.models.terms import Policy, Stated, Terms, shipped
 from muscgen.request import Use
 from muscgen.rights.acceptance import Acceptances
-from muscgen.rights.policies import NEEDS_ACCEPTANCE, REACH, farther, policy_of, strictest
+from muscgen.rights.policies import NEEDS_ACCEPTANCE, REACH, farther, policy_of, spelled, strictest
 
 NOTHING_ACCEPTED = Acceptances(None)
 _TEXTS = Path(__file__).parent / "licences"
@@ -87,7 +87,7 @@ def licensed(model: Card | Terms) -> Licensed:
     uses = set(REACH).intersection(*(each.permitted_uses or REACH for _, each in bound))
     return Licensed(
         model.id,
-        model.license,
+        spelled(model.license),
         model.license_url,
         model.attribution,
         strictest(policies),

@@ -7,13 +7,14 @@ import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from muscgen import telemetry
 from muscgen.errors import Cancelled, InternalError, ModelInUse, MuscgenError, QueueUnavailable, Unavailable
 from muscgen.fetching.keeping import remove
 from muscgen.fetching.patience import Patience
-from muscgen.fetching.places import origin_of
+from muscgen.fetching.places import origin_of, published
 from muscgen.fetching.pull import Stage, Wish
 from muscgen.fetching.shelf import written
 from muscgen.fetching.terms import terms_of
@@ -107,8 +108,11 @@ class Errands:
     async def _pull(self, claim: TaskClaim) -> None:
         wish = claim.wish
         said = Said(wish.get("license"), wish.get("license_url"), wish.get("attribution"))
-        terms = await asyncio.to_thread(terms_of, claim.model, self._models_path, said)
-        asked = Wish(terms, wish.get("revision"), origin_of(claim.model, self._models_from))
+        origin, revision = origin_of(claim.model, self._models_from), wish.get("revision")
+        there = partial(published, claim.model, origin, revision, Patience(stop=self._stop))
+        anew = revision is not None
+        terms = await asyncio.to_thread(terms_of, claim.model, self._models_path, said, there, anew=anew)
+        asked = Wish(terms, revision, origin)
         await self._fetcher.pull(asked, stop=self._stop, tell=self._tell)
         await self._caretaker.look()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,8 +13,9 @@ from muscgen.api.models import found_in, listed, told
 from muscgen.api.schemas import TaskDocument
 from muscgen.api.tasks import task_accepted
 from muscgen.errors import InvalidRequest, ModelInUse, ModelNotFetched
+from muscgen.fetching.places import HUB
 from muscgen.fetching.shelf import check_id
-from muscgen.fetching.terms import terms_of
+from muscgen.fetching.terms import known, standing
 from muscgen.jobs.tasks import TaskKind
 from muscgen.models.card import Card
 from muscgen.models.leftout import BUILTIN
@@ -35,7 +37,10 @@ class PullWish(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     revision: str | None = Field(
-        default=None, max_length=200, description="Branch, tag or commit; null: the newest, if none is here."
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Branch, tag or commit; null: the newest, if none is here.",
     )
     license: str | None = Field(default=None, max_length=200, description="SPDX.")
     license_url: str | None = Field(default=None, max_length=500)
@@ -62,8 +67,7 @@ async def pull_model(
     """Have it fetched, wherever workers keep their models; only what its licence permits here."""
     check_id(model_id)
     wish = wish or PullWish()
-    said = Said(wish.license, wish.license_url, wish.attribution)
-    house.rules.allow(terms_of(model_id, house.settings.models_path, said))
+    await asyncio.to_thread(_check_pull, model_id, wish, house)
     return await _asked("pull", model_id, house, request, asker.id, wish.model_dump(exclude_none=True))
 
 
@@ -105,6 +109,14 @@ async def _asked(
     kind: TaskKind, model: str, house: House, request: Request, asker: str, wish: dict[str, Any] | None = None
 ) -> Response:
     return task_accepted(await house.queue.ask_workers(kind, model, wish, asker=asker), request)
+
+
+def _check_pull(model: str, wish: PullWish, house: House) -> None:
+    """By what is known here. Of a model that is not, a manifest has the last word, which workers read."""
+    path, anew = house.settings.models_path, wish.revision is not None
+    if house.settings.models_from == HUB or known(model, path, anew=anew) is not None:
+        said = Said(wish.license, wish.license_url, wish.attribution)
+        house.rules.allow(standing(model, path, said, anew=anew))
 
 
 async def _somewhere(model: str, house: House) -> bool:
