@@ -119,10 +119,8 @@ def accept(
         from muscgen.settings import load
 
         settings = load(home=home)
-        said, place = (
-            Said(license_, license_url, attribution),
-            origin or origin_of(model, settings.models_from),
-        )
+        said = Said(license_, license_url, attribution)
+        place = origin or origin_of(model, settings.models_from)
         manifest = partial(published, model, place, None, Patience())
         terms = licensed(standing(model, settings.models_path, said, manifest))
         typer.echo(terms.text, nl=False, err=as_json)

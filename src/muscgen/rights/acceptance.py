@@ -79,11 +79,8 @@ class Acceptances:
         make_private(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:
-            size = os.fstat(descriptor).st_size
-            cut = (
-                size and os.pread(descriptor, 1, size - 1) != b"\n"
-            )  # by a crash: it stays a line of its own
-            file.write(b"\n" * bool(cut) + json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(asdict(line), ensure_ascii=False).encode() + b"\n"
+            file.write(text if _whole(descriptor) else b"\n" + text)
             file.flush()
             os.fsync(file.fileno())
         sync(self._path.parent)
@@ -107,6 +104,12 @@ class Acceptances:
 def digest(text: str) -> str:
     """SHA-256, hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _whole(descriptor: int) -> bool:
+    """Whether the last line ends; one that a crash cut stays a line of its own."""
+    size = os.fstat(descriptor).st_size
+    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def _line(text: bytes) -> Accepted | None:
