@@ -148,6 +148,19 @@ def test_prompts_are_read_from_texts_lines_and_tables(tmp_path, name, text):
     assert found[1].asked.bpm == 130
 
 
+def test_a_prompt_may_hold_ends_of_lines(tmp_path):
+    (tmp_path / "p.CSV").write_text('caption\n"lofi\npiano"\ntechno\n')
+    assert [prompt.prompt for prompt in prompts.read(tmp_path / "p.CSV")] == ["lofi\npiano", "techno"]
+    (tmp_path / "p.jsonl").write_text('{"prompt": "lofi\u2028piano"}\n')
+    assert [prompt.prompt for prompt in prompts.read(tmp_path / "p.jsonl")] == ["lofi\u2028piano"]
+
+
+def test_a_sound_has_one_name_however_it_is_written(tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"prompt": "x", "file": "./0.wav", "reference": "funk//12.flac"}')
+    found = prompts.read(tmp_path / "p.jsonl")[0]
+    assert (found.file, found.reference) == ("0.wav", "funk/12.flac")
+
+
 def test_what_is_told_beside_the_words_goes_before_them(tmp_path):
     file = tmp_path / "p.jsonl"
     file.write_text('{"prompt": "fast piano, 130 bpm", "bpm": 65, "key": "D minor", "families": []}')
@@ -161,6 +174,9 @@ def test_what_is_told_beside_the_words_goes_before_them(tmp_path):
         ('{"prompt": "x", "key": "H minor"}', "key"),
         ('{"prompt": "x", "families": ["kazoo"]}', "families"),
         ('{"prompt": "x", "tempo": 3}', "tempo"),
+        ('{"prompt": "x", "file": "/tmp/0.wav"}', "file.*not below the folder"),
+        ('{"prompt": "x", "file": "songs/../../0.wav"}', "file.*not below the folder"),
+        ('{"prompt": "x", "reference": "../0.wav"}', "reference.*not below the folder"),
         ("{", "no JSON"),
         ("[]", "no object"),
     ],

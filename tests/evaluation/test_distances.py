@@ -74,7 +74,8 @@ def test_as_many_different_clips_are_counted_as_there_are():
     spread = likeness.spread(reference)
     assert likeness.effective_number(reference[:16], spread) > 15
     assert likeness.effective_number(reference[:2], spread) == pytest.approx(2, rel=0.01)
-    assert likeness.effective_number(np.concatenate([reference[:5]] * 4), spread) == pytest.approx(5, rel=0.02)
+    five_each_four_times = np.concatenate([reference[:5]] * 4)
+    assert likeness.effective_number(five_each_four_times, spread) == pytest.approx(5, rel=0.02)
     assert likeness.effective_number(reference[:1], spread) == pytest.approx(1)
 
 

@@ -96,9 +96,9 @@ def spread(tracks: Floats) -> Floats | None:
 def effective_number(vectors: Floats, spread: Floats) -> float:
     """How many different clips there are in effect, 1 to N, of one vector a clip [N, D].
 
-    spread: of the reference, [D]. The Vendi score, the exponential of the entropy of the kernel's eigenvalues,
-    over a Gaussian kernel: a cosine would know no size, and tell the noise of N equal clips from each other.
-    Friedman and Dieng, "The Vendi Score" (TMLR 2023).
+    spread: of the reference, [D]. The Vendi score, the exponential of the entropy of the kernel's
+    eigenvalues, over a Gaussian kernel: a cosine would know no size, and tell the noise of N equal clips
+    apart. Friedman and Dieng, "The Vendi Score" (TMLR 2023).
     """
     units = (vectors - vectors.mean(axis=0)) / spread
     squares = np.mean(units**2, axis=1)
