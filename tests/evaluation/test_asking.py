@@ -27,10 +27,42 @@ from muscgen.evaluation.families import FAMILIES
         ("a minor change in the weather", Asked()),
         ("F# minor, 87.5bpm, saxophone", Asked(87.5, (6, "minor"), frozenset({"reed"}))),
         ("E flat maj organ", Asked(None, (3, "major"), frozenset({"organ"}))),
+        ("a ballad in C Major", Asked(key=(0, "major"))),
+        ("A Minor, 90 bpm", Asked(90.0, (9, "minor"))),
+        ("in B-Flat MAJ", Asked(key=(10, "major"))),
+        ("bass guitar and bass drum", Asked(families=frozenset({"bass", "drums"}))),
+        ("00 bpm", Asked()),
     ],
 )
 def test_words_ask_for_tempo_key_and_instruments(words, asked):
     assert asked_in(words) == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted", "unwanted"),
+    [
+        ("rock, no electric guitar", "", "guitar"),
+        ("no vocals or drums", "", "drums voice"),
+        ("without drums or bass, soft piano", "keyboard", "bass drums"),
+        ("no drums and bass", "", "bass drums"),
+        ("no drums, loud guitars or vocals", "", "drums guitar voice"),
+        ("without the drums, bass, and vocals", "", "bass drums voice"),
+        ("no drum kit or tubular bells, flute", "flute", "drums mallet"),
+        ("no  vocals/drums", "", "drums voice"),
+        ("neither drums nor bass", "", "bass drums"),
+        ("no 80s drums", "", "drums"),
+        ("no synth bass, organ", "organ", "bass"),
+        ("no drums, piano and strings", "keyboard string", "drums"),
+        ("no drums and a soft piano", "keyboard", "drums"),
+        ("no drums but piano", "keyboard", "drums"),
+        ("no vocals piano ballad", "keyboard", "voice"),
+        ("no vocals, drum and bass, piano", "keyboard", "voice"),
+        ("piano no. 2 with guitar", "guitar keyboard", ""),
+    ],
+)
+def test_a_no_reaches_over_an_adjective_and_along_a_list(words, wanted, unwanted):
+    asked = asked_in(words)
+    assert (" ".join(sorted(asked.families)), " ".join(sorted(asked.without))) == (wanted, unwanted)
 
 
 def heard(bpm=None, key=None, **families):
@@ -116,6 +148,19 @@ def test_prompts_are_read_from_texts_lines_and_tables(tmp_path, name, text):
     assert found[1].asked.bpm == 130
 
 
+def test_a_prompt_may_hold_ends_of_lines(tmp_path):
+    (tmp_path / "p.CSV").write_text('caption\n"lofi\npiano"\ntechno\n')
+    assert [prompt.prompt for prompt in prompts.read(tmp_path / "p.CSV")] == ["lofi\npiano", "techno"]
+    (tmp_path / "p.jsonl").write_text('{"prompt": "lofi\u2028piano"}\n')
+    assert [prompt.prompt for prompt in prompts.read(tmp_path / "p.jsonl")] == ["lofi\u2028piano"]
+
+
+def test_a_sound_has_one_name_however_it_is_written(tmp_path):
+    (tmp_path / "p.jsonl").write_text('{"prompt": "x", "file": "./0.wav", "reference": "funk//12.flac"}')
+    found = prompts.read(tmp_path / "p.jsonl")[0]
+    assert (found.file, found.reference) == ("0.wav", "funk/12.flac")
+
+
 def test_what_is_told_beside_the_words_goes_before_them(tmp_path):
     file = tmp_path / "p.jsonl"
     file.write_text('{"prompt": "fast piano, 130 bpm", "bpm": 65, "key": "D minor", "families": []}')
@@ -129,6 +174,9 @@ def test_what_is_told_beside_the_words_goes_before_them(tmp_path):
         ('{"prompt": "x", "key": "H minor"}', "key"),
         ('{"prompt": "x", "families": ["kazoo"]}', "families"),
         ('{"prompt": "x", "tempo": 3}', "tempo"),
+        ('{"prompt": "x", "file": "/tmp/0.wav"}', "file.*not below the folder"),
+        ('{"prompt": "x", "file": "songs/../../0.wav"}', "file.*not below the folder"),
+        ('{"prompt": "x", "reference": "../0.wav"}', "reference.*not below the folder"),
         ("{", "no JSON"),
         ("[]", "no object"),
     ],

@@ -61,12 +61,46 @@ def test_few_windows_make_the_distance_too_large_and_the_line_takes_that_away():
     assert limits[2] == frechet.infinity(few[2], reference, seed=2)
 
 
+def tracks(count=400, width=32):
+    """With two numbers of a much larger unit, and one that never moves."""
+    values = np.random.default_rng(1).normal(size=(count, width)) + 3.0
+    values[:, :2] *= 1_000
+    values[:, 2] = 0
+    return values
+
+
 def test_as_many_different_clips_are_counted_as_there_are():
-    apart = np.eye(6)
-    assert likeness.effective_number(np.concatenate([apart] * 5)) == pytest.approx(
-        5, rel=1e-6
-    )  # one is the mean's
-    assert likeness.effective_number(np.ones((4, 3))) == pytest.approx(1)
+    reference = tracks()
+    spread = likeness.spread(reference)
+    assert likeness.effective_number(reference[:16], spread) > 15
+    assert likeness.effective_number(reference[:2], spread) == pytest.approx(2, rel=0.01)
+    five_each_four_times = np.concatenate([reference[:5]] * 4)
+    assert likeness.effective_number(five_each_four_times, spread) == pytest.approx(5, rel=0.02)
+    assert likeness.effective_number(reference[:1], spread) == pytest.approx(1)
+
+
+def test_songs_that_are_equal_but_for_noise_are_one_song():
+    spread = likeness.spread(tracks())
+    equal = tracks()[7] + 1e-6 * np.random.default_rng(2).normal(size=(16, 32))
+    assert likeness.effective_number(equal, spread) == pytest.approx(1, abs=1e-3)
+    assert likeness.effective_number(tracks().mean(axis=0) + 0 * equal, spread) == pytest.approx(1)
+
+
+def test_songs_that_differ_less_than_tracks_do_are_fewer():
+    reference = tracks()
+    spread, middle = likeness.spread(reference), reference.mean(axis=0)
+    counts = [
+        likeness.effective_number(middle + part * (reference[:16] - middle), spread)
+        for part in (0.1, 0.25, 0.5, 1.0)
+    ]
+    assert counts == sorted(counts)
+    assert counts[0] < 1.5
+    assert 6 < counts[2] < 10
+
+
+def test_tracks_that_are_all_alike_are_no_measure():
+    assert likeness.spread(tracks(1)) is None
+    assert likeness.spread(np.ones((5, 3))) is None
 
 
 def test_kl_is_nothing_between_equals_and_what_arithmetic_says_else():

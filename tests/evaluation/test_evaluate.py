@@ -8,6 +8,7 @@ import shutil
 from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -134,6 +135,33 @@ def test_a_prompt_cannot_write_into_the_page(tmp_path, reference):
     assert "<script" not in (tmp_path / "out" / "index.html").read_text("utf-8")
 
 
+def test_beyond_24_songs_the_page_links_to_where_they_lie(tmp_path, reference):
+    names = [f"a/{n:02d} #1.wav" for n in range(26)]
+    for n, name in enumerate(names):
+        write(tmp_path / "sounds" / name, n, 1.1)
+    lines = [json.dumps({"prompt": f"song {n}", "file": f"./{name}"}) for n, name in enumerate(names)]
+    (tmp_path / "p.jsonl").write_text("\n".join(lines))
+    done = run(
+        *("--generated", tmp_path / "sounds", "--prompts", tmp_path / "p.jsonl"),
+        *("--reference", reference, "--out", tmp_path / "pages" / "out", "--json"),
+        home=tmp_path / "home",
+    )
+    assert done.exit_code == 0, done.stderr
+    assert [song["prompt"] for song in json.loads(done.stdout)["songs"]] == [f"song {n}" for n in range(26)]
+    reader = Reader()
+    reader.feed((tmp_path / "pages" / "out" / "index.html").read_text("utf-8"))
+    linked = [src for src in reader.sounds if not src.startswith("data:")]
+    assert len(linked) == 2
+    for src, name in zip(linked, names[24:], strict=True):
+        assert (tmp_path / "pages" / "out" / unquote(src)).samefile(tmp_path / "sounds" / name)
+
+
+def test_errors_are_json_where_figures_are(tmp_path, reference):
+    done = run("--reference", reference, "--json", home=tmp_path / "home")
+    assert done.exit_code == 2
+    assert json.loads(done.stderr)["error"]["param"] == "prompts"
+
+
 def test_a_song_of_the_reference_is_called_a_copy(tmp_path, reference):
     sounds = tmp_path / "sounds"
     sounds.mkdir()
@@ -180,6 +208,38 @@ def test_a_regression_has_its_own_exit_code(made, model, reference, tmp_path):
     assert len(re.findall("WORSE", done.stdout)) == 1
     assert re.search(r"gone +not measured any more", done.stdout)
     assert 'class="number worse"' in (tmp_path / "out" / "index.html").read_text("utf-8")
+
+
+def test_figures_of_an_older_layout_are_refused_before_anything_is_made(made, model, reference, tmp_path):
+    folder, _ = made
+    before = json.loads((folder / "before.json").read_text())
+    del before["version"]
+    (tmp_path / "before.json").write_text(json.dumps(before))
+    done = run(
+        *(model, "--prompts", folder / "prompts.txt", "--reference", reference, "--out", tmp_path / "out"),
+        *("--duration", 4.2, "--baseline", tmp_path / "before.json"),
+        home=folder / "home",
+    )
+    assert done.exit_code == 2
+    assert "is of version 1, which another muscgen wrote" in done.stderr
+    assert "--store-baseline anew" in done.stderr
+
+
+def test_a_reference_of_other_sounds_is_not_compared_though_names_and_lengths_are_the_same(
+    made, model, reference, tmp_path
+):
+    folder, _ = made
+    shutil.copytree(reference, tmp_path / "reference")
+    write(tmp_path / "reference" / "tunes" / "2.wav", 12, 6.0)
+    sizes = [(one / "tunes" / "2.wav").stat().st_size for one in (reference, tmp_path / "reference")]
+    assert sizes[0] == sizes[1]
+    done = run(
+        *(model, "--prompts", folder / "prompts.txt", "--reference", tmp_path / "reference"),
+        *("--out", tmp_path / "out", "--duration", 4.2, "--baseline", folder / "before.json"),
+        home=folder / "home",
+    )
+    assert done.exit_code == 1
+    assert "measured otherwise: reference" in done.stderr
 
 
 def test_figures_of_other_prompts_are_not_compared(made, model, reference, tmp_path):
@@ -230,6 +290,22 @@ def test_figures_of_other_prompts_are_not_compared(made, model, reference, tmp_p
             "holds no weights of clap",
         ),
         (
+            ["--generated", "REFERENCE", "--reference", "REFERENCE", "--duration", "3", "--each", "2"],
+            2,
+            "--duration and --each is for songs that are made",
+        ),
+        (["--generated", "REFERENCE", "--reference", "REFERENCE", "--clap", "EMPTY"], 2, "there are none"),
+        (
+            [*("--generated", "REFERENCE", "--reference", "REFERENCE"), *2 * ("--embedding", "clap=EMPTY")],
+            2,
+            "clap is named twice",
+        ),
+        (
+            ["--generated", "REFERENCE", "--prompts", "TWICE", "--reference", "REFERENCE"],
+            2,
+            "two prompts say",
+        ),
+        (
             ["MODEL", "--prompts", "PROMPTS", "--reference", "REFERENCE", "--baseline", "PROMPTS"],
             2,
             "is no baseline",
@@ -239,11 +315,15 @@ def test_figures_of_other_prompts_are_not_compared(made, model, reference, tmp_p
 def test_what_cannot_be_judged_is_refused_in_words(tmp_path, model, reference, words, code, said):
     (tmp_path / "prompts.txt").write_text(PROMPTS)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "twice.jsonl").write_text(
+        '{"prompt": "x", "file": "a.wav"}\n{"prompt": "y", "file": "./a.wav"}\n'
+    )
     places = {
         "MODEL": model,
         "PROMPTS": tmp_path / "prompts.txt",
         "REFERENCE": reference,
         "EMPTY": tmp_path / "empty",
+        "TWICE": tmp_path / "twice.jsonl",
     }
     given = ["=".join(str(places.get(part, part)) for part in word.split("=")) for word in words]
     done = run(*given, "--out", tmp_path / "out", home=tmp_path / "home")

@@ -8,10 +8,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from data.tunes import tune
+from data.tunes import tune, write
 from tiny import MUSCGEN_TINY
+from typer.testing import CliRunner
 
 from muscgen.audio import Audio
+from muscgen.cli.app import app
 from muscgen.errors import ConfigurationError
 from muscgen.evaluation import pretrained, vggish
 from muscgen.training.model import quiet
@@ -120,6 +122,82 @@ def test_labels_are_shares_of_one(labels):
     found = pretrained.classifier(labels).labels(sound())
     assert found.shape == (5,)
     assert found.sum() == pytest.approx(1)
+
+
+def without(folder, *names):
+    """A copy of a checkpoint that lacks tensors."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    assert set(names) <= set(tensors)
+    kept = {name: value for name, value in tensors.items() if name not in names}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_model_that_never_learnt_labels_is_no_classifier(labels, tmp_path):
+    from transformers import AutoModelForAudioClassification
+
+    shutil.copytree(labels, tmp_path / "body")
+    with quiet():
+        whole = AutoModelForAudioClassification.from_pretrained(labels)
+        whole.base_model.save_pretrained(tmp_path / "body")
+    with pytest.raises(ConfigurationError, match=r"lack classifier\.dense\.bias.* and 1 others") as caught:
+        pretrained.classifier(tmp_path / "body")
+    assert caught.value.param == "classifier"
+
+
+def test_weights_that_lack_something_are_refused_and_not_drawn_at_random(clap, mert, tmp_path):
+    half = without(shutil.copytree(clap, tmp_path / "clap"), "audio_projection.linear1.weight")
+    with pytest.raises(ConfigurationError, match=r"lack audio_projection.linear1.weight"):
+        pretrained.clap(half)
+    half = without(shutil.copytree(mert, tmp_path / "mert"), "encoder.layer_norm.weight")
+    with pytest.raises(ConfigurationError, match=r"lack encoder.layer_norm.weight"):
+        pretrained.mert(half)
+
+
+def test_what_only_training_needs_may_be_missing(mert, tmp_path):
+    light = without(shutil.copytree(mert, tmp_path / "light"), "masked_spec_embed")
+    assert np.array_equal(pretrained.mert(light)(sound()), pretrained.mert(mert)(sound()))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json"])
+def test_files_that_are_damaged_are_refused_in_words(labels, tmp_path, name):
+    folder = shutil.copytree(labels, tmp_path / "damaged")
+    if name != "config.json":
+        (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(b"{nothing of it at all")
+    with pytest.raises(ConfigurationError, match=r"cannot be loaded|is no JSON"):
+        pretrained.classifier(folder)
+
+
+def test_damaged_weights_of_vggish_are_refused_in_words(tmp_path):
+    (tmp_path / "vggish.pth").write_bytes(b"nothing of it at all")
+    with pytest.raises(ConfigurationError, match="cannot be loaded"):
+        pretrained.embedding("vggish", tmp_path)
+
+
+def test_an_evaluation_says_by_whose_weights_it_is(labels, mert, tmp_path):
+    for seed in range(2):
+        write(tmp_path / "sounds" / f"{seed}.wav", seed, 1.1)
+    words = ["--generated", tmp_path / "sounds", "--reference", tmp_path / "sounds", "--json"]
+    words += ["--classifier", labels, "--embedding", f"mert={mert}"]
+    words += ["--out", tmp_path / "out", "--home", tmp_path / "home"]
+    done = CliRunner().invoke(app, ["evaluate", *map(str, words)])
+    assert done.exit_code == 0, done.stderr
+    setting = json.loads(done.stdout)["setting"]
+    assert setting["weights_classifier"] == pretrained.revision(labels)
+    assert setting["weights_mert"] == pretrained.revision(mert)
+
+
+def test_other_weights_are_another_revision_and_a_note_beside_them_is_not(labels, tmp_path):
+    folder = shutil.copytree(labels, tmp_path / "labels")
+    (folder / "README.md").write_text("mine")
+    assert pretrained.revision(folder) == pretrained.revision(labels)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    assert pretrained.revision(folder) != pretrained.revision(labels)
 
 
 @pytest.mark.parametrize("kind", ["clap", "mert", "vggish"])

@@ -16,6 +16,7 @@ from muscgen.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from muscgen.evaluation.baseline import Change
+    from muscgen.evaluation.making import Making
     from muscgen.evaluation.report import Evaluation
 
 WORSE = 3  # the exit code for a regression
@@ -44,8 +45,8 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Judge these sounds; none are made.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for figures, page and songs.")] = Path("evaluation"),
-    duration: Annotated[float, typer.Option(help="Seconds of each song.")] = 10.0,
-    each: Annotated[int, typer.Option(min=1, max=8, help="Songs of each prompt.")] = 1,
+    duration: Annotated[float | None, typer.Option(help="Seconds of each song; default: 10.")] = None,
+    each: Annotated[int | None, typer.Option(min=1, max=8, help="Songs of each prompt; default: 1.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first song; the others follow.")] = 0,
     reference_most: Annotated[
         int, typer.Option(min=1, help="So many tracks are drawn of a larger reference.")
@@ -72,8 +73,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge a model by its songs, or sounds that are there, against a reference."""
-    with in_words():
-        from muscgen.evaluation.making import Making
+    with in_words(as_json=as_json):
         from muscgen.evaluation.run import Wish
         from muscgen.evaluation.run import evaluate as run
         from muscgen.models.registry import Registry, find
@@ -88,7 +88,7 @@ def evaluate(
             out=out,
             prompts=prompts,
             generated=generated,
-            making=Making(duration, each, seed),
+            making=_making(duration, each, seed, made_here=generated is None),
             reference_most=reference_most,
             embeddings=tuple(_pair(words) for words in embedding or ()),
             clap=clap,
@@ -104,6 +104,21 @@ def evaluate(
             _say(found, changes, out)
         if any(change.worse for change in changes):
             raise typer.Exit(WORSE)
+
+
+def _making(duration: float | None, each: int | None, seed: int, *, made_here: bool) -> Making:
+    from muscgen.evaluation.making import Making
+
+    given = {"duration": duration, "each": each}
+    if not made_here and (of_none := [f"--{name}" for name, value in given.items() if value is not None]):
+        raise InvalidRequest(
+            f"{' and '.join(of_none)} is for songs that are made, and with --generated none are",
+            param="generated",
+        )
+    usual = Making()
+    return Making(
+        usual.duration_s if duration is None else duration, usual.each if each is None else each, seed
+    )
 
 
 def _pair(words: str) -> tuple[str, Path]:

@@ -6,27 +6,41 @@ import re
 from dataclasses import dataclass
 
 _BPM = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)\s*(?:bpm\b|beats per minute)", re.IGNORECASE)
+_SLOWEST_BPM, _FASTEST_BPM = 20, 400  # others are no tempo
 # A lower-case "a" is an article: "a minor change".
-_KEY = re.compile(r"\b([A-G]|[b-g])(#|♯|b|♭| sharp| flat)?[ -](major|minor|maj|min)\b")
+_KEY = re.compile(r"\b([A-G]|[b-g])(#|♯|b|♭|[ -](?i:sharp|flat))?[ -]((?i:major|minor|maj|min))\b")
 _GENRES = re.compile(r"\bdrum\s*(?:and|&|n|'n')\s*bass\b|\bbrass monkey\b", re.IGNORECASE)
 _WORDS = {
     "keyboard": r"pianos?|electric pianos?|rhodes|harpsichord|clavinet|celesta",
     "mallet": r"vibraphones?|marimbas?|xylophones?|glockenspiels?|music box|kalimba|tubular bells",
     "organ": r"organs?|accordions?|harmonium|harmonica",
-    "guitar": r"guitars?|ukulele|banjo",
-    "bass": r"bass(?: guitar)?|basslines?|bass lines?|contrabass|double bass|808s?",
+    "guitar": r"(?<!bass )guitars?|ukulele|banjo",
+    "bass": r"bass lines?|bass(?: guitars?)?(?! drums?\b)|basslines?|contrabass|double bass|808s?",
     "string": r"strings?|violins?|violas?|cellos?|fiddles?|orchestra",
     "voice": r"choirs?|vocals?|voices?|singing",
     "brass": r"brass|trumpets?|trombones?|tubas?|french horns?|horns?",
     "reed": r"sax(?:ophone)?e?s?|clarinets?|oboes?|bassoons?",
     "flute": r"flutes?|piccolos?|recorders?|pan ?pipes?|ocarinas?|tin whistles?",
     "synth": r"synths?|synthesi[sz]ers?|square lead|saw lead|pads?",
-    "drums": r"drums?|drum kits?|percussion|breakbeats?|hi-hats?|kick",
+    "drums": r"drum (?:kit|machine|loop|beat)s?|drums?|percussion|breakbeats?|hi-hats?|kick",
 }
-_FAMILIES = {
-    family: re.compile(rf"\b(no |without (?:any )?)?(?:{words})\b", re.IGNORECASE)
-    for family, words in _WORDS.items()
-}
+_NAMED, _NAMED_LAST = (
+    {family: re.compile(rf"\b(?:{words}){end}", re.IGNORECASE) for family, words in _WORDS.items()}
+    for end in (r"\b", "$")
+)
+
+# What shall not sound: "no X", "no soft X or Y", "without X, Y and Z". Commas lead on to an "or", behind
+# "without" to an "and" too: in "no drums, piano and strings" the piano is wanted.
+_ARTICLE = "(?:(?:any|an?|the|more) )?"
+_NO_ADJECTIVE = "and|n?or|but|with|without|no|any|an?|the|some|more|only|just|plus"
+_ADJECTIVE = rf"(?!(?:{_NO_ADJECTIVE})\b)(?!\w*[^\W\ds]s\b)[\w'-]+"  # nor a plural: "no vocals piano ballad"
+_THING = rf"(?:{_ADJECTIVE} )?\b(?:{'|'.join(_WORDS.values())})\b"
+_UNWANTED = re.compile(
+    rf"\b(?:no|neither) {_ARTICLE}{_THING}(?:(?:, {_THING})*,? n?or {_THING}| (?:and|&) {_THING}|/{_THING})*"
+    rf"|\bwithout {_ARTICLE}{_THING}(?:(?:, {_THING})*,? (?:n?or|and|&) {_THING}|/{_THING})*",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r",? (?:n?or|and|&) |, |/", re.IGNORECASE)
 _CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHIFTS = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 Key = tuple[int, str]  # pitch class from C, "major" or "minor"
@@ -44,19 +58,25 @@ class Asked:
 
 def asked_in(prompt: str) -> Asked:
     """What the words say. A tempo in words ("slow") asks for no number."""
-    words = _GENRES.sub(" ", prompt)
-    bpm = _BPM.search(words)
-    wanted: set[str] = set()
-    unwanted: set[str] = set()
-    for family, pattern in _FAMILIES.items():
-        for found in pattern.finditer(words):
-            (unwanted if found.group(1) else wanted).add(family)
+    words = _GENRES.sub(";", " ".join(prompt.split()))
+    things = [thing for phrase in _UNWANTED.findall(words) for thing in _BETWEEN.split(phrase)]
+    unwanted = {  # by the last word: a bass of synths is no synth
+        family for family, name in _NAMED_LAST.items() if any(name.search(thing) for thing in things)
+    }
+    left = _UNWANTED.sub(";", words)
+    wanted = {family for family, name in _NAMED.items() if name.search(left)}
     return Asked(
-        bpm=float(bpm.group(1)) if bpm else None,
+        bpm=_bpm_in(words),
         key=key_in(words),
         families=frozenset(wanted - unwanted),
         without=frozenset(unwanted),
     )
+
+
+def _bpm_in(words: str) -> float | None:
+    found = _BPM.search(words)
+    bpm = float(found.group(1)) if found else 0.0
+    return bpm if _SLOWEST_BPM <= bpm <= _FASTEST_BPM else None
 
 
 def key_in(words: str) -> Key | None:
@@ -65,5 +85,5 @@ def key_in(words: str) -> Key | None:
     if found is None:
         return None
     letter, shift, mode = found.groups()
-    place = (_CLASSES[letter.upper()] + _SHIFTS[(shift or "").strip()]) % 12
-    return place, "major" if mode.startswith("maj") else "minor"
+    place = (_CLASSES[letter.upper()] + _SHIFTS[(shift or "").lower().strip(" -")]) % 12
+    return place, "major" if mode.lower().startswith("maj") else "minor"

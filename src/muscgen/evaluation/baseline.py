@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from muscgen.data import place as files
 from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.evaluation.measures import Better
 from muscgen.evaluation.report import Evaluation
 
+VERSION = 2  # of what a file holds and of how its figures are measured; 1 had none, and other diversities
+
 
 class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    value: float
+    value: FiniteFloat
     better: Better
-    tolerance: float
+    tolerance: FiniteFloat
 
 
 class Baseline(BaseModel):
@@ -28,6 +30,7 @@ class Baseline(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    version: int = 1
     model: str | None
     revision: str | None
     setting: dict[str, Any]
@@ -49,6 +52,7 @@ def store(evaluation: Evaluation, path: Path) -> None:
     """Durable on return. Raises OSError."""
     card = evaluation.model or {}
     fields = {
+        "version": VERSION,
         "model": card.get("id"),
         "revision": card.get("revision"),
         "setting": evaluation.setting,
@@ -63,13 +67,21 @@ def store(evaluation: Evaluation, path: Path) -> None:
 def read(path: Path) -> Baseline:
     """Raises InvalidRequest."""
     try:
-        return Baseline.model_validate_json(path.read_text("utf-8"))
+        found = Baseline.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}", param="baseline") from error
     except (ValidationError, UnicodeDecodeError) as error:
         raise InvalidRequest(
             f"{path} is no baseline: {error}", param="baseline", suggestion="--store-baseline FILE writes one"
         ) from error
+    if found.version != VERSION:
+        raise InvalidRequest(
+            f"{path} is of version {found.version}, which another muscgen wrote that measured otherwise; "
+            f"this one compares with version {VERSION}",
+            param="baseline",
+            suggestion="--store-baseline anew, of the same model",
+        )
+    return found
 
 
 def check_setting(baseline: Baseline, setting: dict[str, Any], path: Path) -> None:
@@ -82,7 +94,7 @@ def check_setting(baseline: Baseline, setting: dict[str, Any], path: Path) -> No
         raise ConfigurationError(
             f"{path} was measured otherwise: {pairs}",
             param="baseline",
-            suggestion="the same prompts, seeds and reference, or --store-baseline anew",
+            suggestion="the same prompts, seeds, reference and judges' weights, or --store-baseline anew",
         )
 
 
@@ -96,6 +108,5 @@ def _change(name: str, stored: _Stored, evaluation: Evaluation) -> Change:
     if measure is None:
         return Change(name, stored.value, None, worse=True, better=False)
     gain = (measure.value - stored.value) * (1 if stored.better == "higher" else -1)
-    return Change(
-        name, stored.value, measure.value, worse=gain < -stored.tolerance, better=gain > stored.tolerance
-    )
+    worse = not gain >= -stored.tolerance  # what is no number is worse, too
+    return Change(name, stored.value, measure.value, worse=worse, better=gain > stored.tolerance)

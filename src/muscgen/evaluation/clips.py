@@ -11,6 +11,7 @@ import numpy as np
 
 from muscgen import intake, telemetry
 from muscgen.audio import Audio
+from muscgen.data import place as files
 from muscgen.errors import InvalidRequest, UnreadableAudio
 from muscgen.evaluation.prompts import Prompt
 
@@ -21,12 +22,13 @@ SHORTEST_S = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A sound with its name. prompt: what it was made of, where that is known."""
+    """A sound with its name. prompt: what it was made of, where that is known. file: where it lay before."""
 
     name: str
     audio: Audio
     prompt: Prompt | None = None
     seed: int | None = None
+    file: Path | None = None
 
 
 def paths_in(folder: Path, most: int, seed: int, param: str) -> tuple[list[Path], int]:
@@ -60,15 +62,18 @@ def read(path: Path, folder: Path, prompt: Prompt | None = None) -> Clip | None:
     if audio.duration_s < SHORTEST_S:
         telemetry.warning("evaluation.too_short", file=str(path), seconds=audio.duration_s)
         return None
-    return Clip(str(path.relative_to(folder)), audio, prompt)
+    return Clip(str(path.relative_to(folder)), audio, prompt, file=path)
 
 
 def generated(folder: Path, prompts: Sequence[Prompt]) -> list[Clip]:
     """The sounds of a folder, each with the prompt that names it.
 
-    Raises InvalidRequest where there is none, or a named file is not there.
+    Raises InvalidRequest where there is none, or a named file is not there or named twice.
     """
-    by_file = {prompt.file: prompt for prompt in prompts if prompt.file}
+    by_file: dict[str, Prompt] = {}
+    for prompt in prompts:
+        if prompt.file and by_file.setdefault(prompt.file, prompt) is not prompt:
+            raise InvalidRequest(f"two prompts say that {prompt.file} was made of them", param="prompts")
     if prompts and not by_file:
         raise InvalidRequest(
             "none of the prompts says which file was made of it",
@@ -86,6 +91,6 @@ def generated(folder: Path, prompts: Sequence[Prompt]) -> list[Clip]:
 
 
 def digest(paths: Sequence[Path], folder: Path) -> str:
-    """Hex; of names and lengths: whether two folders are likely the same."""
-    words = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in paths]
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+    """Hex; of names and content."""
+    words = [f"{path.relative_to(folder)} {files.sha256_of(path)}" for path in paths]
+    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()

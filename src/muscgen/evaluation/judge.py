@@ -16,7 +16,7 @@ from muscgen.evaluation.adherence import Heard
 from muscgen.evaluation.clips import Clip
 from muscgen.evaluation.embeddings import Embedding
 from muscgen.evaluation.families import FAMILIES
-from muscgen.evaluation.likeness import Nearest
+from muscgen.evaluation.likeness import Nearest, Print
 from muscgen.evaluation.making import Tell
 from muscgen.evaluation.measures import Measure, apart, decibels, share
 from muscgen.evaluation.pretrained import Clap, Classifier
@@ -73,11 +73,13 @@ def judge(clips: Sequence[Clip], reference: Reference, judges: Judges, seed: int
     bad = [_bad(clip.audio) for clip in clips]
     clips = [replace(clip, audio=_finite(clip.audio)) for clip in clips]
     windows = {one.name: [one(clip.audio) for clip in clips] for one in judges.embeddings}
-    songs = []
+    prints, songs = [], []
     for n, clip in enumerate(clips):
-        songs.append(_song(clip, bad[n], reference, judges))
+        prints.append(likeness.printed(clip.name, clip.audio))
+        songs.append(_song(clip, bad[n], prints[n], reference, judges))
         tell("heard", n + 1, len(clips))
-    usual = likeness.usual(reference.prints, seed)
+    pieces = round(float(np.median([len(one.tunes) for one in prints])))
+    usual = likeness.usual(reference.prints, max(1, pieces), seed)
     distances, curves, warnings = _distances(windows, reference, seed)
     measures = {
         **distances,
@@ -105,9 +107,9 @@ def _finite(audio: Audio) -> Audio:
     return Audio(np.nan_to_num(audio.samples, nan=0.0, posinf=0.0, neginf=0.0), audio.sample_rate)
 
 
-def _song(clip: Clip, bad: str, reference: Reference, judges: Judges) -> Song:
+def _song(clip: Clip, bad: str, print_: Print, reference: Reference, judges: Judges) -> Song:
     score = judges.clap.score(clip.audio, clip.prompt.prompt) if judges.clap and clip.prompt else None
-    near = likeness.nearest(likeness.printed(clip.name, clip.audio), reference.prints)
+    near = likeness.nearest(print_, reference.prints)
     return Song(clip, adherence.listen(clip.audio), near, bad, score)
 
 
@@ -192,18 +194,18 @@ def _variety(windows: dict[str, list[Floats]], reference: Reference, seed: int) 
     """How many different songs there are in effect, and among as many tracks of the reference."""
     found = {}
     for name in ("mel", "families"):
-        if name not in windows:
+        if name not in windows or (spread := likeness.spread(reference.means[name])) is None:
             continue
         own = np.stack([part.mean(axis=0) for part in windows[name]])
         tracks = reference.means[name]
         count = min(len(own), len(tracks))
         chosen = np.random.default_rng(seed).choice(len(tracks), count, replace=False)
         found[f"diversity_{name}"] = apart(
-            likeness.effective_number(own),
+            likeness.effective_number(own, spread),
             f"songs that are different in effect, by {name} (Vendi score)",
             "higher",
             songs=len(own),
-            reference=round(likeness.effective_number(tracks[chosen]), 3),
+            reference=round(likeness.effective_number(tracks[chosen], spread), 3),
             reference_tracks=count,
         )
     return found
@@ -227,7 +229,7 @@ def _copies(songs: Sequence[Song], usual: float | None) -> dict[str, Measure]:
             sum(song.nearest.tune > usual for song in songs) / count,
             count,
             "lower",
-            "songs with four seconds nearer to a track than 99 % of the tracks come to another",
+            "songs with four seconds nearer to a track than 99 % of pieces of tracks come to another",
             limit=round(usual, 4),
         )
     return found

@@ -24,6 +24,9 @@ _FRAMES, _STEP = 20, 5  # four seconds, every second
 _LOWEST_HZ, _HIGHEST_HZ = 80.0, 2_000.0
 _COMPARED = 100  # tracks of the reference among each other
 _QUANTILE = 0.99  # of their likeness: what is above it is near
+_SHARP = 4.0  # two clips as far apart as tracks are count as e^-4 alike, half as far as e^-1
+_STILL = 0.1  # of the usual deviation: what hardly moves in the reference is no yardstick
+_EQUAL = 1e-9  # of an embedding's unit: rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,43 +61,62 @@ def nearest(song: Print, tracks: Sequence[Print]) -> Nearest:
     frames = song.recording.frames
     silent = len(np.unique(frames)) < 2  # one silence is as another
     bits = [1.0 if silent else different_bits(track.recording.frames, frames) for track in tracks]
-    tunes = [_alike(song.tunes, track.tunes) for track in tracks]
+    turned = _in_all_keys(song.tunes)
+    tunes = [_alike(turned, track.tunes) for track in tracks]
     recording, tune = int(np.argmin(bits)), int(np.argmax(tunes))
     return Nearest(tracks[recording].name, bits[recording], tracks[tune].name, tunes[tune])
 
 
-def usual(tracks: Sequence[Print], seed: int) -> float | None:
-    """How near a track of the reference comes to the others, in 99 of 100; None of one track."""
-    if len(tracks) < 2:
+def usual(tracks: Sequence[Print], windows: int, seed: int) -> float | None:
+    """How near a piece of a track comes to all the others, in 99 of 100; None of fewer than two with tunes.
+
+    windows: of a piece, as many as a song has; more would find more that is alike.
+    """
+    tunes = [track.tunes for track in tracks if len(track.tunes)]
+    if len(tunes) < 2:
         return None
-    count = min(_COMPARED, len(tracks))
-    chosen = np.random.default_rng(seed).choice(len(tracks), count, replace=False)
-    near = [max(_alike(tracks[n].tunes, tracks[m].tunes) for m in chosen if m != n) for n in chosen]
+    draws = np.random.default_rng(seed)
+    near = []
+    for n in draws.choice(len(tunes), min(_COMPARED, len(tunes)), replace=False):
+        first = draws.integers(0, max(0, len(tunes[n]) - windows) + 1)
+        turned = _in_all_keys(tunes[n][first : first + windows])
+        near.append(max(_alike(turned, other) for m, other in enumerate(tunes) if m != n))
     return float(np.quantile(near, _QUANTILE))
 
 
-def effective_number(vectors: Floats) -> float:
+def spread(tracks: Floats) -> Floats | None:
+    """How far each number [D] of tracks [N, D] goes; None where they are all alike."""
+    if len(tracks) < 2:
+        return None
+    deviation = tracks.std(axis=0, ddof=1)
+    moving = deviation[deviation > _EQUAL]
+    return np.maximum(deviation, _STILL * np.median(moving)) if len(moving) else None
+
+
+def effective_number(vectors: Floats, spread: Floats) -> float:
     """How many different clips there are in effect, 1 to N, of one vector a clip [N, D].
 
-    The Vendi score over cosines: the exponential of the entropy of the kernel's eigenvalues. Friedman and
-    Dieng, "The Vendi Score" (TMLR 2023).
+    spread: of the reference, [D]. The Vendi score, the exponential of the entropy of the kernel's
+    eigenvalues, over a Gaussian kernel: a cosine would know no size, and tell the noise of N equal clips
+    apart. Friedman and Dieng, "The Vendi Score" (TMLR 2023).
     """
-    apart = vectors - vectors.mean(axis=0) if len(vectors) > 1 else vectors
-    unit = apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)
-    values = np.linalg.eigvalsh(unit @ unit.T / len(unit))
+    units = (vectors - vectors.mean(axis=0)) / spread
+    squares = np.mean(units**2, axis=1)
+    apart = squares[:, None] + squares - 2 * units @ units.T / units.shape[1]  # 2 between tracks, in the mean
+    values = np.linalg.eigvalsh(np.exp(-_SHARP / 2 * np.maximum(apart, 0)) / len(units))
     values = values[values > 1e-12]
-    return float(np.exp(-(values * np.log(values)).sum())) if values.size else 1.0
+    return float(np.exp(-(values * np.log(values)).sum()))
 
 
-def _alike(one: Floats, other: Floats) -> float:
-    """The likeness of their nearest four seconds, in whichever key."""
-    if not len(one) or not len(other):
-        return 0.0
-    best = -1.0
-    for shift in range(12):
-        moved = np.roll(one.reshape(len(one), _FRAMES, 12), shift, axis=2).reshape(one.shape)
-        best = max(best, float((moved @ other.T).max()))
-    return best
+def _in_all_keys(tunes: Floats) -> Floats:
+    """[N, frames * 12] -> [12 N, frames * 12]"""
+    keyed = tunes.reshape(len(tunes), _FRAMES, 12)
+    return np.concatenate([np.roll(keyed, shift, axis=2).reshape(tunes.shape) for shift in range(12)])
+
+
+def _alike(turned: Floats, other: Floats) -> float:
+    """The likeness of the nearest four seconds, of one in all keys."""
+    return float((turned @ other.T).max()) if len(turned) and len(other) else 0.0
 
 
 def _tunes(audio: Audio) -> Floats:

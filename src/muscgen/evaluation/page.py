@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from muscgen.evaluation import plots
 from muscgen.evaluation.baseline import Change
 from muscgen.evaluation.judge import JUDGED, Song
 from muscgen.evaluation.measures import Measure
-from muscgen.evaluation.report import SOUNDS, Evaluation, playable, song_dict
+from muscgen.evaluation.report import Evaluation, playable, song_dict, song_file
 from muscgen.finishing.encode import encode
 
 _PLAYERS = 24  # songs within the page; the others are linked
@@ -29,8 +32,8 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: 
 """
 
 
-def page(evaluation: Evaluation, changes: Sequence[Change] = ()) -> str:
-    """HTML that needs nothing from elsewhere, but for the songs beyond the first 24."""
+def page(evaluation: Evaluation, changes: Sequence[Change], folder: Path) -> str:
+    """HTML for a folder that needs nothing from elsewhere, but for the songs beyond the first 24."""
     title = f"Evaluation of {evaluation.model['id'] if evaluation.model else 'sounds in a folder'}"
     judged = evaluation.judgement
     own = [(name, judged.measures[name]) for name in JUDGED if name in judged.measures]
@@ -48,7 +51,7 @@ def page(evaluation: Evaluation, changes: Sequence[Change] = ()) -> str:
         "<h2>All figures</h2>",
         _figures(judged.measures, {change.name: change for change in changes}),
         "<h2>Songs</h2>",
-        _songs(judged.songs),
+        _songs(judged.songs, folder),
         "</body></html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -84,18 +87,19 @@ def _figure(name: str, measure: Measure, change: Change | None) -> str:
     )
 
 
-def _songs(songs: Sequence[Song]) -> str:
+def _songs(songs: Sequence[Song], folder: Path) -> str:
     head = "<tr><th>song</th><th>prompt</th><th>asked</th><th>heard</th><th>nearest</th></tr>"
-    rows = [_song(song, inside=n < _PLAYERS) for n, song in enumerate(songs)]
+    rows = [
+        _song(song, _player(song) if n < _PLAYERS else _link(song, folder)) for n, song in enumerate(songs)
+    ]
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
 
-def _song(song: Song, *, inside: bool) -> str:
+def _song(song: Song, player: str) -> str:
     fields = song_dict(song)
     near, heard = fields["nearest"], fields["heard"]
     cells = (
-        f"{_player(song) if inside else _link(song)}<br>"
-        f'<span class="small">{escape(song.clip.name)}</span>'
+        f'{player}<br><span class="small">{escape(song.clip.name)}</span>'
         + (f'<br><span class="bad">{escape(song.bad)}</span>' if song.bad else ""),
         escape(fields["prompt"] or ""),
         escape(_facts(fields["asked"] or {})),
@@ -120,9 +124,13 @@ def _player(song: Song) -> str:
     return f'<audio controls preload="none" src="data:audio/mpeg;base64,{sound}"></audio>'
 
 
-def _link(song: Song) -> str:
-    name = escape(f"{SOUNDS}/{song.clip.name}.wav", quote=True)
-    return f'<audio controls preload="none" src="{name}"></audio>'
+def _link(song: Song, folder: Path) -> str:
+    """To the song that is written beside the page, or lay somewhere before."""
+    file = song.clip.file
+    name = song_file(song)
+    if file is not None:
+        name = Path(os.path.relpath(file.parent.resolve(), folder.resolve()), file.name)
+    return f'<audio controls preload="none" src="{escape(quote(name.as_posix()), quote=True)}"></audio>'
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403  (its name; torch reads weights alone)
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,14 @@ from muscgen.errors import ConfigurationError
 from muscgen.evaluation.embeddings import Embedding, Plain
 from muscgen.evaluation.spectra import Floats
 from muscgen.intake import fitted
+from muscgen.models.folder import digest
 
 KINDS = ("clap", "mert", "vggish")
 _PIECE_S = 10.0  # what CLAP hears at once
 _NUMBERS = (".safetensors", ".bin", ".pth", ".pt")
+_OF_TRAINING = {"masked_spec_embed"}  # HubertModel's, which nobody uses who listens
+_TOLD = 3  # names of weights that are missing
+_WORDS = (".json", ".txt")  # configurations and vocabularies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,10 +73,10 @@ def clap(folder: Path) -> Clap:
     _check(folder, "clap", "clap")
     from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
-    model = _loaded(ClapModel, folder, "clap")
+    model = _model(ClapModel, folder, "clap")
     extractor = _loaded(ClapFeatureExtractor, folder, "clap")
     tokenizer = _loaded(AutoTokenizer, folder, "clap")
-    return Clap(model.eval(), _Processor(extractor, tokenizer))
+    return Clap(model, _Processor(extractor, tokenizer))
 
 
 def mert(folder: Path) -> Embedding:
@@ -88,7 +93,7 @@ def mert(folder: Path) -> Embedding:
             suggestion="MERT-v1-95M",
         )
     plain = {name: value for name, value in fields.items() if name not in ("auto_map", "model_type")}
-    model = _loaded(HubertModel, folder, "mert", config=HubertConfig.from_dict(plain)).eval()
+    model = _model(HubertModel, folder, "mert", config=HubertConfig.from_dict(plain))
     rate = 24_000 if fields.get("model_type") == "mert_model" else 16_000
 
     def made(audio: Audio) -> Floats:
@@ -145,8 +150,13 @@ def classifier(folder: Path) -> Classifier:
     _check(folder, "classifier")
     from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-    model = _loaded(AutoModelForAudioClassification, folder, "classifier").eval()
+    model = _model(AutoModelForAudioClassification, folder, "classifier", trust_remote_code=False)
     return Classifier(model, _loaded(AutoFeatureExtractor, folder, "classifier"))
+
+
+def revision(folder: Path) -> str:
+    """Hex: of the weights in a folder, and of what says how they are used. Raises OSError."""
+    return digest(sorted(path for path in folder.iterdir() if path.suffix in (*_NUMBERS, *_WORDS)))
 
 
 def kl(reference: Floats, found: Floats) -> float:
@@ -181,24 +191,41 @@ def _check(folder: Path, what: str, *kinds: str) -> None:
             param=what,
             suggestion="a folder with config.json, the weights and what prepares the inputs",
         )
-    kind = str(json.loads(config.read_text("utf-8")).get("model_type", ""))
+    try:
+        kind = str(json.loads(config.read_text("utf-8")).get("model_type", ""))
+    except ValueError as error:
+        raise ConfigurationError(f"{what}: {config} is no JSON: {error}", param=what) from error
     if kinds and kind not in kinds:
         raise ConfigurationError(f"{folder} is a {kind or 'nameless'} model, not {what}", param=what)
 
 
+def _model(kind: Any, folder: Path, what: str, **more: Any) -> Any:  # noqa: ANN401  (transformers')
+    """All of its weights from the folder: transformers would draw those that are not there at random."""
+    model, found = _loaded(kind, folder, what, output_loading_info=True, **more)
+    if missing := sorted(set(found["missing_keys"]) - _OF_TRAINING):
+        raise ConfigurationError(
+            f"{what}: the weights in {folder} lack {', '.join(missing[:_TOLD])}"
+            + (f" and {len(missing) - _TOLD} others" if len(missing) > _TOLD else ""),
+            param=what,
+            suggestion=f"a checkpoint that was trained as {what}",
+        )
+    return model.eval()
+
+
 def _loaded(kind: Any, folder: Path, what: str, **more: Any) -> Any:  # noqa: ANN401  (transformers')
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         return kind.from_pretrained(folder, local_files_only=True, **more)  # nosec B615  a folder
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise ConfigurationError(f"{what}: {folder} cannot be loaded: {error}", param=what) from error
 
 
 def _pieces(audio: Audio, rate: int, seconds: float) -> Sequence[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Mono pieces [T]; a last one that is shorter than a second goes with the one before."""
+    """Mono pieces [T]; a last one that is shorter than a second is left out."""
     samples = fitted(audio, rate=rate, channels=1)[0]
     size = round(seconds * rate)
     starts = [at for at in range(0, len(samples), size) if at == 0 or len(samples) - at >= rate]

@@ -6,7 +6,8 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from io import StringIO
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -49,6 +50,15 @@ class Prompt(BaseModel):
             raise ValueError(f"{', '.join(unknown)}: known are {', '.join(FAMILIES)}")
         return names
 
+    @field_validator("file", "reference")
+    @classmethod
+    def _is_below(cls, name: str) -> str:
+        """As sounds of a folder are called: "./0.wav" is "0.wav"."""
+        path = PurePath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{name!r} is not below the folder; such as 'funk/0.wav'")
+        return str(path) if path.parts else ""
+
     @property
     def asked(self) -> Asked:
         """What is told beside the words goes before what they say."""
@@ -64,10 +74,10 @@ class Prompt(BaseModel):
 def read(path: Path) -> list[Prompt]:
     """At least one. Raises InvalidRequest naming the line and the field."""
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = list(_lines(path, path.read_text("utf-8-sig")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidRequest(f"{path} cannot be read: {error}", param="prompts") from error
-    found = [_prompt(path, line, fields) for line, fields in _lines(path, text)]
+    found = [_prompt(path, line, fields) for line, fields in lines]
     if not found:
         raise InvalidRequest(f"{path} holds no prompt", param="prompts")
     return found
@@ -80,14 +90,16 @@ def digest(prompts: list[Prompt]) -> str:
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    if path.suffix == ".csv":
-        for line, row in enumerate(csv.DictReader(text.splitlines()), 2):
-            yield line, {"prompt": row.get("prompt") or row.get("caption") or ""}
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        table = csv.DictReader(StringIO(text, newline=""))
+        for row in table:
+            yield table.line_num, {"prompt": row.get("prompt") or row.get("caption") or ""}
         return
-    for line, words in enumerate(text.splitlines(), 1):
-        if not words.strip() or (path.suffix != ".jsonl" and words.startswith("#")):
+    for line, words in enumerate(StringIO(text), 1):  # JSON may hold other ends of lines than these
+        if not words.strip() or (ending != ".jsonl" and words.startswith("#")):
             continue
-        yield line, _json(path, line, words) if path.suffix == ".jsonl" else {"prompt": words.strip()}
+        yield line, _json(path, line, words) if ending == ".jsonl" else {"prompt": words.strip()}
 
 
 def _json(path: Path, line: int, words: str) -> dict[str, Any]:

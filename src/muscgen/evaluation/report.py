@@ -49,14 +49,19 @@ def write(evaluation: Evaluation, folder: Path, page: str, *, made_here: bool) -
     if made_here:
         lines = []
         for song in evaluation.judgement.songs:
-            name = f"{song.clip.name}.wav"
-            files.write(folder / SOUNDS / name, encode(playable(song.clip.audio), "wav"))
+            name = song_file(song)
+            files.write(folder / name, encode(playable(song.clip.audio), "wav"))
             prompt = song.clip.prompt or Prompt(prompt="-")
-            fields = prompt.model_dump(exclude_none=True, exclude_defaults=True) | {"file": name}
+            fields = prompt.model_dump(exclude_none=True, exclude_defaults=True) | {"file": name.name}
             lines.append(files.to_line(fields))
         files.write(folder / PROMPTS, b"".join(lines))
     files.write(folder / JSON, json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False).encode())
     files.write(folder / PAGE, page.encode())
+
+
+def song_file(song: Song) -> Path:
+    """Where a song that was made here is written, below the folder."""
+    return Path(SOUNDS, f"{song.clip.name}.wav")
 
 
 def playable(audio: Audio) -> Audio:

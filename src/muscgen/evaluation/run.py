@@ -19,7 +19,7 @@ from muscgen.evaluation.embeddings import Embedding, codec_of, offline
 from muscgen.evaluation.judge import Judges, judge
 from muscgen.evaluation.making import Making, Tell
 from muscgen.evaluation.page import page
-from muscgen.evaluation.pretrained import clap, classifier, embedding
+from muscgen.evaluation.pretrained import clap, classifier, embedding, revision
 from muscgen.evaluation.reference import gathered
 from muscgen.evaluation.report import Evaluation
 from muscgen.models.card import Card
@@ -63,6 +63,7 @@ def evaluate(
             param="prompts",
             suggestion="--prompts FILE, or --generated DIR",
         )
+    _check_judges(wish, asked)
     wanted = [] if card is None or wish.generated else making.planned(card, asked, wish.making)
     more = [embedding(kind, folder) for kind, folder in wish.embeddings]
     served = (
@@ -82,10 +83,22 @@ def evaluate(
             served.close()
     found = Evaluation(None if card is None else card.to_public(), setting, judged)
     changes = [] if stored is None else before.changes(stored, found)
-    report.write(found, wish.out, page(found, changes), made_here=wish.generated is None)
+    report.write(found, wish.out, page(found, changes, wish.out), made_here=wish.generated is None)
     if wish.store_baseline is not None:
         before.store(found, wish.store_baseline)
     return found, changes
+
+
+def _check_judges(wish: Wish, asked: Sequence[prompts.Prompt]) -> None:
+    if wish.clap is not None and not asked:
+        raise InvalidRequest(
+            "CLAP scores songs against their prompts, and there are none",
+            param="clap",
+            suggestion="--prompts FILE, or --embedding clap=DIR for a distance",
+        )
+    kinds = [kind for kind, _ in wish.embeddings]
+    if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+        raise InvalidRequest(f"the embedding {twice[0]} is named twice", param="embedding")
 
 
 def _judges(wish: Wish, served: Served | None, settings: Settings, more: Sequence[Embedding]) -> Judges:
@@ -133,4 +146,11 @@ def _setting(
         "reference": reference,
         "reference_tracks": tracks,
         "embeddings": [one.name for one in embeddings],
+        **{f"weights_{name}": revision(folder) for name, folder in _lent(wish)},
     }
+
+
+def _lent(wish: Wish) -> list[tuple[str, Path]]:
+    """Folders with weights of judges, by what they are for."""
+    own = [("clap_score", wish.clap), ("classifier", wish.classifier)]
+    return [*wish.embeddings, *((name, folder) for name, folder in own if folder is not None)]

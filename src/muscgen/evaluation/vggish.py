@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403  (its name; torch reads weights alone)
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,11 +104,15 @@ def _mel() -> Floats:
 
 def _weights(path: Path) -> Mapping[str, Any]:
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    found: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)  # nosec B614
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)  # nosec B614
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        raise ConfigurationError(f"vggish: {path} cannot be loaded: {error}", param="vggish") from error
     return found
 
 
