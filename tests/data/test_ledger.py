@@ -82,6 +82,12 @@ def test_a_statement_permits_what_it_says_and_no_more(tmp_path):
     assert decided(track(""), "commercial", named).reason is Reason.NOT_FOR_THIS_USE
 
 
+@pytest.mark.parametrize("spelling", ["CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0"])
+def test_a_licence_in_a_statement_forbids_what_it_forbids_in_any_spelling(tmp_path, spelling):
+    entry = decided(track(""), "noncommercial", statements(tmp_path, {"license": spelling}))
+    assert (entry.reason, entry.license) == (Reason.NO_DERIVATIVES, "CC-BY-NC-ND-4.0")
+
+
 def test_sound_that_nothing_licenses_needs_a_statement(tmp_path):
     said = statements(tmp_path, {"tracks": ["t1"], "uses": ["commercial"]})
     assert decided(track(), needs_consent=True).reason is Reason.NO_CONSENT

@@ -24,7 +24,7 @@ from muscgen.data.track import Track
 from muscgen.errors import InvalidRequest
 from muscgen.errors.wrong import first_wrong
 from muscgen.models.terms import Policy
-from muscgen.rights.policies import policy_of, strictest
+from muscgen.rights.policies import policy_of, spelled, strictest
 
 NAMES = ("consent.jsonl", "consent.json")
 TrainingUse = Literal["noncommercial", "commercial"]
@@ -51,7 +51,7 @@ class Statement(BaseModel):
     def spdx(self) -> str:
         """The licence that it names, or one that is called after it."""
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", self.reference).strip("-")
-        return self.license or f"LicenseRef-consent-{slug}"
+        return spelled(self.license) or f"LicenseRef-consent-{slug}"
 
     @property
     def policy(self) -> Policy:
