@@ -91,4 +91,5 @@ def number(text: str) -> float | None:
 
 def within(name: str) -> bool:
     """Whether a name out of a table stays inside the data set's folder."""
-    return bool(name) and "\0" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
+    path = Path(name)
+    return bool(path.parts) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
