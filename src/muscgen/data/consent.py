@@ -5,7 +5,7 @@ A line of consent.jsonl (or an element of a list in consent.json):
     {"reference": "contract-7", "holder": "Ada", "basis": "own", "uses": ["noncommercial", "commercial"],
      "tracks": ["ada/*", "fma-000002"], "attribution": "Ada, 2024", "evidence": "contract of 2024-05-01"}
 
-`tracks` are ids, paths or patterns of paths; `license` may name an SPDX id under which the sound is given. A
+`tracks` are ids, paths or patterns of paths (a path is always one of itself, whatever signs are in it); `license` may name an SPDX id under which the sound is given. A
 statement that is taken back has `"revoked": true`, or is named to `muscgen data revoke`.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -69,16 +70,25 @@ class Statements:
         self._patterns: list[tuple[str, Statement]] = []
         for statement in statements:
             for name in statement.tracks:
+                self._exact.setdefault(_one_spelling(name), []).append(statement)
                 if _PATTERN.search(name):
-                    self._patterns.append((name, statement))
-                else:
-                    self._exact.setdefault(name, []).append(statement)
+                    self._patterns.append((_one_spelling(name), statement))
 
     def of(self, track: Track) -> Statement | None:
         """The statement about a track: one that was revoked before any other, else the first."""
-        found = [*self._exact.get(track.id, ()), *self._exact.get(track.path, ())]
-        found += [statement for pattern, statement in self._patterns if fnmatchcase(track.path, pattern)]
-        return next((statement for statement in found if statement.revoked), found[0] if found else None)
+        return next(iter(self.all_of(track)), None)
+
+    def all_of(self, track: Track) -> tuple[Statement, ...]:
+        """All statements about a track, each once, first the one that holds."""
+        path = _one_spelling(track.path)
+        found = [*self._exact.get(track.id, ()), *self._exact.get(path, ())]
+        found += [statement for pattern, statement in self._patterns if fnmatchcase(path, pattern)]
+        return tuple(sorted(dict.fromkeys(found), key=lambda statement: not statement.revoked))
+
+
+def _one_spelling(name: str) -> str:
+    """An accent may be a sign of its own, or not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def read(path: Path) -> Statements:

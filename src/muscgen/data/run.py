@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from muscgen.data import consent, listing, report, revoking
+from muscgen.data import consent, listing, report, taken_back
 from muscgen.data import place as files
 from muscgen.data.assembly import assemble
 from muscgen.data.consent import Statements, TrainingUse
@@ -94,7 +94,8 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
     job = Job(str(place.folder), wish.sound, wish.codec)
     with place.alone():
         files.sweep(place.folder)
-        rule = Rule(wish.dataset, wish.use, reader.traits, revoking.references(place))
+        taken = taken_back.read(place)
+        rule = Rule(wish.dataset, wish.use, reader.traits, taken.names)
         progress = Progress(began=time.monotonic())
         progress.listed, progress.orders = listing.draft(root, reader, rule, statements, place)
         tell(progress)
@@ -104,7 +105,7 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
             tell(progress)
         with ExitStack() as stack:
             keeping = _keeping(place, root, job, reader, stack)
-            manifest = assemble(place, rule, job, wish.shares, keeping, stack)
+            manifest = assemble(place, rule, job, wish.shares, keeping, taken, stack)
         report.write_attribution(place, manifest.text_attribution)
         files.write(place.run, files.to_line(progress.to_dict()))
     return manifest, progress
