@@ -305,6 +305,14 @@ def test_two_licence_files_of_a_folder_are_both_heard(tmp_path):
     assert claimed(tmp_path) == {"one.wav": ""}
 
 
+@pytest.mark.parametrize("content", [b"path,titr\xe9\nx.wav,One\n", b"path,title\nx.wav,\xe9t\xe9\n"])
+def test_a_table_that_is_no_utf_8_is_refused_by_its_name(tmp_path, content):
+    free(tmp_path, "x.wav")
+    (tmp_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(InvalidRequest, match=r"metadata\.csv is not UTF-8"):
+        read("folder", tmp_path)
+
+
 def test_a_sidecar_that_cannot_be_read_is_told(tmp_path):
     write(tmp_path / "one.wav", 1)
     (tmp_path / "one.json").write_text("{")

@@ -196,10 +196,16 @@ def test_what_names_no_song_is_told(tmp_path, revision):
     (root / "fields.jsonl").write_text("{}")
     (root / "zip.codes.npz").write_bytes(b"PK and nothing")
     (root / "zip.jsonl").write_text("{}")
+    np.savez_compressed(root / "rotten.codes.npz", books=revision, codes=drawn(7), starts=[0])
+    content = bytearray((root / "rotten.codes.npz").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 99] = bytes(99)
+    (root / "rotten.codes.npz").write_bytes(content)
+    (root / "rotten.jsonl").write_text("{}")
     np.savez(root / "back.codes.npz", books=revision, codes=drawn(6), starts=[0, 50, 20])
     (root / "back.jsonl").write_text("{}")
     prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
     told = {entry.path: entry.detail for entry in ledger(tmp_path / "out") if entry.reason == "malformed"}
+    assert told.pop("rotten.codes.npz").startswith("it holds no books, codes, starts")
     assert told.pop("zip.codes.npz").startswith("it holds no books, codes, starts")
     assert told.pop("torn.jsonl line 1").startswith("it is no JSON")
     assert told == {

@@ -87,6 +87,28 @@ def test_codes_that_cannot_be_the_sounds_keep_it_out_with_the_reason(tmp_path, r
     assert words in entry.detail
 
 
+def test_a_damaged_file_of_codes_keeps_the_sound_out(tmp_path, revision):
+    root = song(tmp_path / "songs")
+    path = root / "song.codes.npz"
+    np.savez_compressed(path, books=revision, codes=drawn())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
+    path.write_bytes(content)
+    prepare("folder", root, tmp_path / "out", codec="tiny")
+    [entry] = ledger(tmp_path / "out")
+    assert (entry.reason, entry.sha256 != "") == ("unfit", True)
+    assert "no `books` and `codes`" in entry.detail
+
+
+def test_codes_that_keep_a_sound_out_keep_it_out_of_their_own_codec_alone(tmp_path, revision):
+    root = song(tmp_path / "songs", books=revision, codes=drawn()[:, 1:])
+    prepare("folder", root, tmp_path / "out", codec="tiny")
+    assert prepare("folder", root, tmp_path / "out")[0].tracks == 1
+    assert prepare("folder", root, tmp_path / "out", codec="tiny")[0].tracks == 0
+    _, progress = prepare("folder", root, tmp_path / "out", codec="tiny")
+    assert progress.reused == 1
+
+
 def test_a_file_that_only_calls_itself_codes_keeps_the_sound_out(tmp_path):
     root = song(tmp_path / "songs")
     (root / "song.codes.npz").write_bytes(b"PK and nothing")

@@ -77,6 +77,8 @@ def _judged(line: Drafted, keeping: Keeping, taken: TakenBack) -> Judged:
             entry = entry.out(Reason.REVOKED, "it was taken back under another name or by another consent")
         if entry.is_in and record["reason"] != Reason.PERMITTED:
             entry = entry.out(Reason(record["reason"]), record["detail"])
+    elif entry.is_in:
+        entry = entry.out(Reason.UNREADABLE, "it changed while the set was prepared")
     return Judged(entry, line.music, record)
 
 

@@ -5,8 +5,9 @@ A line of consent.jsonl (or an element of a list in consent.json):
     {"reference": "contract-7", "holder": "Ada", "basis": "own", "uses": ["noncommercial", "commercial"],
      "tracks": ["ada/*", "fma-000002"], "attribution": "Ada, 2024", "evidence": "contract of 2024-05-01"}
 
-`tracks` are ids, paths or patterns of paths (a path is always one of itself, whatever signs are in it); `license` may name an SPDX id under which the sound is given. A
-statement that is taken back has `"revoked": true`, or is named to `muscgen data revoke`.
+`tracks` are ids, paths or patterns of paths (a path always names itself, whatever signs are in it); `license`
+may name an SPDX id under which the sound is given. A statement that is taken back has `"revoked": true`, or
+is named to `muscgen data revoke`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -84,7 +85,7 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
         listing.root_of(wish.path),
         Place(wish.out.absolute()),
     )
-    if place.folder.is_relative_to(root):
+    if Path(os.path.realpath(place.folder)).is_relative_to(os.path.realpath(root)):
         raise InvalidRequest(
             f"{place.folder} lies within the data set itself", param="out", suggestion="elsewhere"
         )
@@ -119,7 +120,7 @@ def _orders(root: Path, place: Place, rule: Rule) -> Iterator[Order]:
 def _keeping(place: Place, root: Path, job: Job, reader: Reader, stack: ExitStack) -> Keeping:
     if job.codec is not None and reader.traits.scores:
         return Scores(place, root, job.codec)
-    return Sounds(place, job, stack)
+    return Sounds(place, root, job, stack, notes=reader.traits.notes)
 
 
 def _check_scores(wish: Wish) -> None:
