@@ -13,7 +13,7 @@ import pytest
 from tiny import MUSCGEN_TINY, random_checkpoint
 from typer.testing import CliRunner
 
-from data.runs import ledger, manifest_of, prepare
+from data.runs import damage, ledger, manifest_of, prepare
 from muscgen.backends.listening import books_revision
 from muscgen.backends.loading import Choice
 from muscgen.cli.app import app
@@ -197,9 +197,7 @@ def test_what_names_no_song_is_told(tmp_path, revision):
     (root / "zip.codes.npz").write_bytes(b"PK and nothing")
     (root / "zip.jsonl").write_text("{}")
     np.savez_compressed(root / "rotten.codes.npz", books=revision, codes=drawn(7), starts=[0])
-    content = bytearray((root / "rotten.codes.npz").read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 99] = bytes(99)
-    (root / "rotten.codes.npz").write_bytes(content)
+    damage(root / "rotten.codes.npz", "codes")
     (root / "rotten.jsonl").write_text("{}")
     np.savez(root / "back.codes.npz", books=revision, codes=drawn(6), starts=[0, 50, 20])
     (root / "back.jsonl").write_text("{}")

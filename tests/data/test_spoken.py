@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from tiny import MUSCGEN_TINY
 
-from data.runs import ledger, manifest_of, prepare
+from data.runs import damage, ledger, manifest_of, prepare
 from data.tunes import tune
 from muscgen.backends.listening import books_revision
 from muscgen.models.checkpoint import Checkpoint
@@ -91,9 +91,7 @@ def test_a_damaged_file_of_codes_keeps_the_sound_out(tmp_path, revision):
     root = song(tmp_path / "songs")
     path = root / "song.codes.npz"
     np.savez_compressed(path, books=revision, codes=drawn())
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
-    path.write_bytes(content)
+    damage(path, "codes")
     prepare("folder", root, tmp_path / "out", codec="tiny")
     [entry] = ledger(tmp_path / "out")
     assert (entry.reason, entry.sha256 != "") == ("unfit", True)
