@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from muscgen.cli import at_service
 from muscgen.cli.app import app
 from muscgen.jobs import EmbeddedServer
 
@@ -47,6 +48,27 @@ def test_a_consent_is_created_listed_shown_and_revoked(home, start):
     assert json.loads(run(home, "consents", "show", name))["revoked_reason"] == "enough"
     kinds = [json.loads(line)["kind"] for line in run(home, "audit", "show", "--json").splitlines()]
     assert kinds == ["consent", "revoke"]
+
+
+class Paged:
+    """A service that has so many consents."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def ask(self, _method, _path, *, params):
+        assert 1 <= params["limit"] <= 200
+        first = int(params.get("cursor", 0))
+        last = min(first + params["limit"], self._count)
+        following = str(last) if last < self._count else None
+        return {"consents": [{"id": n} for n in range(first, last)], "next_cursor": following}
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "found"), [(450, 500, 450), (450, 401, 401), (0, 50, 0), (450, 20, 20)]
+)
+def test_as_many_consents_of_a_service_are_listed_as_are_asked_for(count, limit, found):
+    assert [each["id"] for each in at_service.consents(Paged(count), limit)] == list(range(found))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,17 @@ def prepare(
     more = {"workers": 1} | more
     wish = Wish(dataset=dataset, path=root, use=use, out=out, sound=sound, codec=chosen, **more)
     return run(wish, lambda _: None)
+
+
+def damage(path: Path, name: str) -> None:
+    """Make nonsense of a compressed array in an .npz, which zlib notices before the zip's checksum would."""
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as parts:
+        head = parts.getinfo(f"{name}.npy").header_offset
+    sizes = struct.unpack_from("<HH", content, head + 26)  # of the name, and of what is beside it
+    start = head + 30 + sum(sizes)
+    content[start : start + 20] = b"\xff" * 20
+    path.write_bytes(content)
 
 
 def ledger(out: Path) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 
@@ -80,6 +81,21 @@ def test_a_statement_permits_what_it_says_and_no_more(tmp_path):
     assert decided(track(""), "commercial", both).is_in
     named = statements(tmp_path, {"uses": ["noncommercial", "commercial"], "license": "CC-BY-NC-4.0"})
     assert decided(track(""), "commercial", named).reason is Reason.NOT_FOR_THIS_USE
+
+
+@pytest.mark.parametrize(
+    "name", ["bob/Song [Remix].wav", "bob/What?.wav", "bob/*.wav", "bob/Caf\u00e9 [1].wav"]
+)
+def test_a_path_names_itself_whatever_signs_and_accents_it_has(tmp_path, name):
+    said = statements(tmp_path, {"tracks": [unicodedata.normalize("NFD", name)], "revoked": True})
+    one = Track(id="t2", path=name, group="bob", claims=track().claims)
+    assert decided(one, said=said).reason is Reason.REVOKED
+
+
+@pytest.mark.parametrize("spelling", ["CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0"])
+def test_a_licence_in_a_statement_forbids_what_it_forbids_in_any_spelling(tmp_path, spelling):
+    entry = decided(track(""), "noncommercial", statements(tmp_path, {"license": spelling}))
+    assert (entry.reason, entry.license) == (Reason.NO_DERIVATIVES, "CC-BY-NC-ND-4.0")
 
 
 def test_sound_that_nothing_licenses_needs_a_statement(tmp_path):

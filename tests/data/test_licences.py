@@ -27,6 +27,10 @@ def spdx(kind: str, *texts: str) -> str:
         ("http://www.freemusicarchive.org/FMA_License", ""),
         ("http://evil.example/creativecommons.org/licenses/by/4.0/", ""),
         ("http://creativecommons.org/licenses/by/9.0/", ""),
+        ("https://creativecommons.org/licenses/by/4.0/deed.en?ref=chooser-v1", "CC-BY-4.0"),
+        ("https://creativecommons.org/licenses/by/4.0/ and, for vocals, licenses/by-nc/4.0/", ""),
+        ("https://creativecommons.org/licenses/by/4.0/,creativecommons.org/licenses/by-nc/4.0/", ""),
+        ("https://creativecommons.org/licenses/by/4.0/not-for-training", ""),
     ],
 )
 def test_an_address_names_a_licence(address, found):
@@ -51,6 +55,23 @@ def test_an_address_names_a_licence(address, found):
         ("by me 4.0", ""),
         ("Attribution 4.0, only with permission", ""),
         ("Attribution", ""),  # of which version?
+        ("Creative Commons Zero v1.0 Universal", "CC0-1.0"),
+        ("CC0 1.0 Universal (CC0 1.0) Public Domain Dedication", "CC0-1.0"),
+        ("Attribution 3.0 Österreich", "CC-BY-3.0"),
+        ("CC BY-SA 3.0 DE", "CC-BY-SA-3.0"),
+        ("CC BY 4.0, personal use", ""),
+        ("CC BY 4.0 (AI training forbidden)", ""),
+        ("CC BY 4.0 個人利用のみ", ""),
+        ("CC BY 4.0 non-profit", ""),
+        ("CC BY-NonComm 4.0", ""),
+        ("Attribution - Pas de Modification 4.0 International", ""),
+        ("CC BY 3.0, CC BY 4.0", ""),  # which?
+        ("CC BY 4.0 and CC BY-NC 4.0", "CC-BY-NC-4.0"),
+        ("CC0 / CC BY-NC 4.0", ""),
+        ("CC0, CC BY", ""),
+        ("Zeropage Media", ""),
+        ("Zero rights granted", ""),
+        ("zero-clause bsd", ""),
     ],
 )
 def test_a_title_names_a_licence(title, found):
@@ -90,6 +111,29 @@ def test_a_licences_text_says_its_name_at_the_beginning():
     assert spdx("text", "Creative Commons Legal Code\n\nCC0 1.0 Universal\n\n    NOT A LAW FIRM") == "CC0-1.0"
     assert spdx("text", "My songs. (c) me. See https://creativecommons.org/licenses/by/4.0/.") == "CC-BY-4.0"
     assert spdx("text", "Mine. Nobody may do anything.") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CC BY 4.0 for the stems\nCC BY-NC 4.0 for the mixes",
+        "CC BY 4.0\nCC BY-NC 4.0 for the mixes",
+        "CC BY-NC 4.0\nhttps://creativecommons.org/licenses/by/4.0/",
+        "CC0 1.0\nThe vocals are CC BY 4.0",
+        "https://creativecommons.org/licenses/by/4.0/\nhttps://creativecommons.org/licenses/sampling+/1.0/",
+        "https://creativecommons.org/licenses/by/4.0/, not for commercial use: non-commercial only",
+        "All rights reserved. Only our logo is https://creativecommons.org/licenses/by/4.0/",
+        "CC BY 4.0\nNo training of models on it.",
+    ],
+)
+def test_a_text_that_speaks_of_more_than_one_licence_or_takes_some_of_it_back_is_not_read(text):
+    assert spdx("text", text) == ""
+
+
+def test_a_texts_heading_and_address_confirm_each_other():
+    assert spdx("text", "# Creative Commons Attribution\n<https://creativecommons.org/licenses/by/4.0/>") == (
+        "CC-BY-4.0"
+    )
 
 
 def test_nothing_said_is_unknown_and_permits_nothing():

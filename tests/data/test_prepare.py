@@ -18,7 +18,7 @@ from data.runs import ledger, prepare, records
 from data.tunes import tune, write
 from muscgen.backends.onnx import OnnxBackend
 from muscgen.data.place import Place
-from muscgen.data.splits import Shares
+from muscgen.data.splits import Shares, Splits
 from muscgen.data.work import Sound
 from muscgen.errors import InvalidRequest
 
@@ -259,10 +259,30 @@ def test_shares_that_leave_nothing_are_refused():
         Shares(0.5, 0.5)
 
 
-def test_an_output_inside_the_set_is_refused(tmp_path):
+def test_a_group_that_the_sets_own_splits_tear_apart_trains_where_it_trained_and_else_tests():
+    splits = Splits(Shares())
+    for group, own in (("a", "valid"), ("a", "test"), ("b", "test"), ("b", "valid"), ("c", "valid")):
+        splits.see(group, own)
+    for own in ("valid", "test", "train"):
+        splits.see("d", own)
+    assert [splits.of(group) for group in "abcd"] == ["test", "test", "valid", "train"]
+
+
+def test_an_artist_may_be_written_with_half_a_sign(tmp_path):
     root = folder(tmp_path, "one.wav")
-    with pytest.raises(InvalidRequest, match="within the data set"):
-        prepare("folder", root, root / "out")
+    (root / "one.json").write_text('{"artist": "\\ud83d"}')
+    assert prepare("folder", root, tmp_path / "out")[0].tracks == 1
+
+
+def test_an_output_inside_the_set_is_refused_whatever_it_is_called(tmp_path, monkeypatch):
+    root = folder(tmp_path, "one.wav")
+    (tmp_path / "link").symlink_to(root)
+    for out in (root / "out", tmp_path / "else" / ".." / root.name / "out", tmp_path / "link" / "out"):
+        with pytest.raises(InvalidRequest, match="within the data set"):
+            prepare("folder", root, out)
+    monkeypatch.chdir(root)
+    manifest, _ = prepare("folder", Path(), Path("..") / "beside")
+    assert manifest.tracks == 1
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):

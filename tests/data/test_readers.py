@@ -208,6 +208,111 @@ def test_a_folder_with_everything_beside(tmp_path):
     assert licence_of(found["four.wav"].claims).spdx == ""
 
 
+def claimed(root) -> dict[str, str]:
+    """The licences of a folder's files; empty where they are not known."""
+    return {
+        item.path: licence_of(item.claims).spdx for item in read("folder", root) if isinstance(item, Track)
+    }
+
+
+def free(root, *names):
+    """Sounds under a LICENSE of the whole folder."""
+    for n, name in enumerate(names):
+        write(root / name, n)
+    (root / "LICENSE").write_text("https://creativecommons.org/licenses/by/4.0/")
+    return root
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "bob/x.wav,Hello, World,All rights reserved\n",  # whose comma?
+        'ada/a.wav,One,"CC0-1.0\nbob/x.wav,Two,All rights reserved\n',  # no end of a quote
+        'ada/a.wav,"One,CC0-1.0\nbob/x.wav,"Two",All rights reserved\n',
+        ",Hello,All rights reserved\n",
+        "C:\\songs\\bob\\x.wav,Hello,All rights reserved\n",
+        "BOB/x.wav,Hello,All rights reserved\n",
+        "bob/ x.wav,Hello,All rights reserved\n",
+    ],
+)
+def test_a_row_that_may_be_of_another_file_keeps_those_out_that_no_row_names(tmp_path, rows):
+    root = free(tmp_path, "ada/a.wav", "bob/x.wav")
+    (root / "metadata.csv").write_text("path,title,license\nada/a.wav,One,CC0-1.0\n" * ("ada" not in rows))
+    with (root / "metadata.csv").open("a") as file:
+        file.write(("path,title,license\n" if "ada" in rows else "") + rows)
+    found = claimed(root)
+    assert found["bob/x.wav"] == ""
+    assert "ada" in rows or found["ada/a.wav"] == "CC0-1.0"
+
+
+def test_a_row_is_of_a_file_by_any_of_its_names(tmp_path):
+    root = free(tmp_path / "set", "bob/w.wav", "bob/x.wav", "bob/y.wav", "bob/z.wav")
+    names = ["bob\\w.wav", " bob/x.wav ", "../set/bob/y.wav", str(root / "bob" / "z.wav")]
+    (root / "metadata.csv").write_text("path,license\n" + "".join(f"{name},CC0-1.0\n" for name in names))
+    assert claimed(root) == {f"bob/{name}.wav": "CC0-1.0" for name in "wxyz"}
+
+
+def test_a_file_of_which_two_rows_speak_is_told_of_and_not_taken(tmp_path):
+    root = free(tmp_path, "x.wav", "y.wav")
+    (root / "metadata.csv").write_text("path,license\nx.wav,CC0-1.0\n./x.wav,All rights reserved\n")
+    items = read("folder", root)
+    assert [item.place for item in items if isinstance(item, Flaw)] == [
+        "metadata.csv line 2",
+        "metadata.csv line 3",
+    ]
+    assert claimed(root) == {"y.wav": "CC-BY-4.0"}
+
+
+def test_a_table_that_has_a_column_twice_is_refused(tmp_path):
+    free(tmp_path, "x.wav")
+    (tmp_path / "metadata.csv").write_text("path,license,License\nx.wav,All rights reserved,CC0-1.0\n")
+    with pytest.raises(InvalidRequest, match="has the column 'license' twice"):
+        read("folder", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"license": ["CC-BY-NC-4.0"]}, "CC-BY-NC-4.0"),
+        ({"license": ["CC-BY-4.0", "CC-BY-NC-4.0", "Mine"]}, ""),
+        ({"license": {"name": "All rights reserved"}}, ""),
+        ({"license": False}, ""),
+        ({"License": "All rights reserved"}, ""),
+        ({"licence": "CC-BY-NC-4.0"}, "CC-BY-NC-4.0"),
+        ({"Licence URL": "https://creativecommons.org/licenses/by-nc/4.0/"}, "CC-BY-NC-4.0"),
+        ({"License": "All rights reserved", "license": "CC0-1.0"}, ""),
+        ({"license": None}, "CC-BY-4.0"),
+        ({"license": []}, "CC-BY-4.0"),
+        ({"Artist": "Ada"}, "CC-BY-4.0"),
+    ],
+)
+def test_whatever_a_sidecar_says_of_a_licence_is_heard(tmp_path, said, found):
+    free(tmp_path, "x.wav")
+    (tmp_path / "x.json").write_text(json.dumps(said))
+    assert claimed(tmp_path) == {"x.wav": found}
+
+
+@pytest.mark.parametrize("name", ["License.txt", "license", "LICENCE.md", "licence.TXT"])
+def test_a_licence_file_is_one_in_any_case(tmp_path, name):
+    free(tmp_path, "ada/one.wav", "bob/two.wav")
+    (tmp_path / "bob" / name).write_text("All rights reserved")
+    assert claimed(tmp_path) == {"ada/one.wav": "CC-BY-4.0", "bob/two.wav": ""}
+
+
+def test_two_licence_files_of_a_folder_are_both_heard(tmp_path):
+    free(tmp_path, "one.wav")
+    (tmp_path / "License.md").write_text("CC BY-NC 4.0")
+    assert claimed(tmp_path) == {"one.wav": ""}
+
+
+@pytest.mark.parametrize("content", [b"path,titr\xe9\nx.wav,One\n", b"path,title\nx.wav,\xe9t\xe9\n"])
+def test_a_table_that_is_no_utf_8_is_refused_by_its_name(tmp_path, content):
+    free(tmp_path, "x.wav")
+    (tmp_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(InvalidRequest, match=r"metadata\.csv is not UTF-8"):
+        read("folder", tmp_path)
+
+
 def test_a_sidecar_that_cannot_be_read_is_told(tmp_path):
     write(tmp_path / "one.wav", 1)
     (tmp_path / "one.json").write_text("{")

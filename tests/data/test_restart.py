@@ -16,7 +16,7 @@ from data.runs import ledger, prepare
 from data.tunes import write
 from muscgen.data import pool
 from muscgen.data.place import Place, append, lines, written
-from muscgen.data.preparer import Job
+from muscgen.data.preparer import Job, Preparer
 from muscgen.data.sources import Source
 from muscgen.data.work import Order, Sound
 
@@ -114,6 +114,111 @@ def test_a_file_that_kills_its_worker_is_told_and_the_others_are_prepared(tmp_pa
         f"t{n}": "unreadable" if n in (1, 4) else "permitted" for n in range(6)
     }
     assert found["t1"]["detail"] == "whatever decodes or measures it does not survive it"
+    assert next(lines(Place(tmp_path / "out").record("t1"))) == found["t1"]  # as the ledger will have it
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Tracks are prepared here, where a test can break what prepares them."""
+    monkeypatch.setattr(
+        "muscgen.data.run.on_this_machine", lambda orders, job, _workers: map(Preparer(job), orders)
+    )
+    return monkeypatch
+
+
+def broken(error: BaseException):
+    def fail(*_args, **_more):
+        raise error
+
+    return fail
+
+
+def told(out: Path) -> list[tuple[str, str | None]]:
+    return [(str(entry.reason), entry.split) for entry in ledger(out)]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_track_that_breaks_a_library_is_out_with_its_old_sound_and_tried_again(
+    tmp_path, in_process, before
+):
+    root, out = songs(tmp_path / "songs", 1), tmp_path / "out"
+    if before:
+        prepare("folder", root, out)
+        write(root / "00.wav", 5, 2.0, 32_000)
+    with in_process.context() as patched:
+        patched.setattr("muscgen.data.work.measure", broken(RuntimeError("no beat")))
+        manifest, progress = prepare("folder", root, out)
+    assert (manifest.tracks, progress.bad) == (0, 1)
+    assert told(out) == [("unreadable", None)]
+    assert ledger(out)[0].detail == "RuntimeError: no beat"
+    assert not list(out.glob("clips/*/*.flac"))
+    assert prepare("folder", root, out)[0].tracks == 1
+
+
+def test_a_sound_that_breaks_the_encoder_is_out_and_ends_no_run(tmp_path, in_process):
+    root, out = songs(tmp_path / "songs", 2), tmp_path / "out"
+    with in_process.context() as patched:
+        patched.setattr("muscgen.data.work.soundfile.read", broken(RuntimeError("no frames")))
+        assert prepare("folder", root, out, codec="tiny")[0].tracks == 0
+    assert told(out) == [("unreadable", None)] * 2
+    assert prepare("folder", root, out, codec="tiny")[0].tracks == 2
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_prepared(tmp_path, in_process):
+    root, out = songs(tmp_path / "songs", 2), tmp_path / "out"
+    digests = Source.digests
+
+    def read(source, *, with_sha1):
+        if source.name == "00.wav":
+            raise OSError(5, "Input/output error")
+        return digests(source, with_sha1=with_sha1)
+
+    with in_process.context() as patched:
+        patched.setattr(Source, "digests", read)
+        assert prepare("folder", root, out)[0].tracks == 1
+    assert [(str(entry.reason), entry.detail) for entry in ledger(out)] == [
+        ("unreadable", "it cannot be read: Input/output error"), ("permitted", ""),
+    ]  # fmt: skip
+    assert prepare("folder", root, out)[0].tracks == 2  # the disk is well again
+
+
+def test_a_file_that_changes_while_others_are_prepared_is_out(tmp_path, in_process):
+    root, out = songs(tmp_path / "songs", 2), tmp_path / "out"
+
+    def changed(orders, job, _workers):
+        yield from map(Preparer(job), orders)
+        write(root / "00.wav", 9, 3.0, 32_000)
+
+    in_process.setattr("muscgen.data.run.on_this_machine", changed)
+    assert prepare("folder", root, out)[0].tracks == 1
+    assert told(out)[0] == ("unreadable", None)
+
+
+def test_a_run_killed_after_a_sound_was_written_leaves_no_record_of_another(tmp_path, in_process):
+    root, out = songs(tmp_path / "songs", 1), tmp_path / "out"
+    first, _ = prepare("folder", root, out)
+    before = files(out)
+    with in_process.context() as patched:
+        patched.setattr("muscgen.data.work.measure", broken(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            prepare("folder", root, out, sound=Sound(32_000, 1, -30.0))
+    assert prepare("folder", root, out)[0] == first
+    assert files(out) == before
+
+
+def test_a_run_killed_between_two_shards_leaves_no_manifest_that_speaks_of_the_old_ones(tmp_path, in_process):
+    root, out = songs(tmp_path / "songs", 1), tmp_path / "out"
+    first, _ = prepare("folder", root, out)
+    before = files(out)
+    (root / "00.txt").write_text("a caption")
+    with in_process.context() as patched:
+        patched.setattr("muscgen.data.place.sha256_of", broken(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            prepare("folder", root, out)
+    assert not (out / "manifest.json").exists()
+    (root / "00.txt").unlink()
+    assert prepare("folder", root, out)[0] == first
+    assert files(out) == before
 
 
 class Telling(Source):

@@ -11,7 +11,7 @@ from data.tunes import write
 from muscgen.data.manifest import read
 from muscgen.data.place import Place
 from muscgen.data.report import report, write_attribution
-from muscgen.data.revoking import revoke
+from muscgen.data.revoking import Beside, revoke
 from muscgen.data.trained import register
 from muscgen.errors import ConfigurationError, InvalidRequest
 
@@ -68,6 +68,79 @@ def test_one_track_may_be_taken_back(prepared):
     one = ledger(out)[0]
     assert revoke(Place(out), track=one.id, by="Ada").tracks == (one.id,)
     assert prepare("folder", root, out)[0].tracks == 2
+
+
+def reasons(out):
+    return {entry.path: str(entry.reason) for entry in ledger(out)}
+
+
+def test_a_track_that_was_taken_back_stays_out_wherever_it_lies(prepared):
+    root, out = prepared
+    one = next(entry for entry in ledger(out) if entry.path == "ada/one.wav")
+    revoke(Place(out), track=one.id, by="Ada")
+    (root / "ada" / "one.wav").rename(root / "bob" / "ours.wav")
+    assert prepare("folder", root, out)[0].tracks == 2
+    assert reasons(out)["bob/ours.wav"] == "revoked"
+    assert len(list(out.glob("clips/*/*.flac"))) == 2
+
+
+def test_what_a_consent_covered_is_out_without_it_and_in_by_another(prepared):
+    root, out = prepared
+    revoke(Place(out), consent="contract-ada", by="Ada")
+    (root / "eva").mkdir()
+    (root / "eva" / "LICENSE").write_text("https://creativecommons.org/publicdomain/zero/1.0/")
+    (root / "ada" / "one.wav").rename(root / "eva" / "one.wav")
+    (root / "ada" / "two.wav").rename(root / "bob" / "two.wav")
+    prepare("folder", root, out)
+    assert reasons(out) == {
+        "bob/three.wav": "permitted",
+        "bob/two.wav": "permitted",
+        "eva/one.wav": "revoked",
+    }
+
+
+def test_nobody_trains_on_a_track_that_was_taken_back_under_an_earlier_name(prepared):
+    root, out = prepared
+    one = next(entry for entry in ledger(out) if entry.path == "ada/one.wav")
+    (root / "ada" / "one.wav").rename(root / "ada" / "zero.wav")
+    prepare("folder", root, out)
+    read(out)
+    revoke(Place(out), track=one.id, by="Ada")
+    with pytest.raises(ConfigurationError, match="taken back since"):
+        read(out)
+
+
+def test_each_of_two_consents_to_a_track_can_be_taken_back(tmp_path):
+    root = tmp_path / "songs"
+    for seed, name in enumerate(["one", "two"]):
+        write(root / f"{name}.wav", seed, 2.0, 32_000)
+    given = {"holder": "Ada", "basis": "own", "uses": ["commercial"]}
+    said = [
+        given | {"reference": "words", "tracks": ["*"]},
+        given | {"reference": "music", "tracks": ["on*"]},
+    ]
+    (root / "consent.jsonl").write_text("\n".join(map(json.dumps, said)))
+    prepare("folder", root, tmp_path / "out")
+    assert [entry.consents for entry in ledger(tmp_path / "out")] == [("words", "music"), ("words",)]
+    found = revoke(Place(tmp_path / "out"), consent="music", by="Ada")
+    assert found.tracks == (ledger(tmp_path / "out")[0].id,)
+    assert len(found.manifests) == 1
+    with pytest.raises(ConfigurationError, match="taken back since"):
+        read(tmp_path / "out")
+    prepare("folder", root, tmp_path / "out")
+    assert reasons(tmp_path / "out") == {"one.wav": "revoked", "two.wav": "permitted"}
+    assert "consent music was taken back" in ledger(tmp_path / "out")[0].detail
+
+
+def test_files_of_a_record_are_found_in_earlier_manifests(prepared):
+    root, out = prepared
+    register(out, "ours/one", read(out).sha256, path=out / "model")
+    one = next(entry for entry in ledger(out) if entry.path == "ada/one.wav")
+    (root / "ada" / "one.wav").unlink()
+    prepare("folder", root, out)
+    found = revoke(Place(out), consent="consent_1", by="Ada", beside=Beside(inputs=frozenset({one.sha256})))
+    assert found.tracks == (one.id,)
+    assert [model.model for model in found.models] == ["ours/one"]
 
 
 def test_a_name_that_nothing_has_is_refused_and_a_likely_one_named(prepared):

@@ -13,7 +13,7 @@ import pytest
 from tiny import MUSCGEN_TINY, random_checkpoint
 from typer.testing import CliRunner
 
-from data.runs import ledger, manifest_of, prepare
+from data.runs import damage, ledger, manifest_of, prepare
 from muscgen.backends.listening import books_revision
 from muscgen.backends.loading import Choice
 from muscgen.cli.app import app
@@ -139,11 +139,15 @@ def test_a_song_that_the_codec_cannot_have_said_is_out_with_its_reason(
 
 def test_rights_hold_for_songs_as_for_sounds_and_the_same_codes_are_one_song(tmp_path, revision):
     lines = [said(0), said(1, license="CC-BY-NC-4.0"), said(2, license=""), said(3), said(4)]
-    songs = [drawn(0), drawn(1), drawn(2), drawn(0), drawn(1)]
+    lines += [said(5, License="All rights reserved"), said(6, license={"name": "Mine"})]
+    songs = [drawn(0), drawn(1), drawn(2), drawn(0), drawn(1), drawn(5), drawn(6)]
     root = pack(tmp_path / "songs" / "one", revision, songs, lines)
     prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
     reasons = [str(entry.reason) for entry in ledger(tmp_path / "out")]
-    assert reasons == ["permitted", "not_for_this_use", "unknown_licence", "duplicate", "conflict"]
+    assert reasons == [
+        "permitted", "not_for_this_use", "unknown_licence", "duplicate", "conflict", "unknown_licence",
+        "unknown_licence",
+    ]  # fmt: skip
 
 
 def test_a_licence_of_the_folder_and_an_owners_statement_hold_for_its_packs(tmp_path, revision):
@@ -172,6 +176,16 @@ def test_a_song_that_is_taken_back_leaves_the_next_manifest(tmp_path, revision):
     assert first.id not in held(tmp_path / "out")
 
 
+def test_a_song_that_was_taken_back_stays_out_where_its_pack_has_others_before_it(tmp_path, revision):
+    root = pack(tmp_path / "songs" / "one", revision, [drawn(0), drawn(1)])
+    prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
+    revoke(Place(tmp_path / "out"), track=ledger(tmp_path / "out")[0].id, by="Ada")
+    pack(root / "one", revision, [drawn(2), drawn(0), drawn(1), drawn(3)])
+    prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
+    reasons = [str(entry.reason) for entry in ledger(tmp_path / "out")]
+    assert reasons[1:] == ["revoked", "permitted", "permitted"]
+
+
 def test_what_names_no_song_is_told(tmp_path, revision):
     root = pack(tmp_path / "songs" / "long", revision, [drawn(0)], [said(0), said(1)])
     pack(root / "short", revision, [drawn(1), drawn(2)], [said(0)])
@@ -182,10 +196,14 @@ def test_what_names_no_song_is_told(tmp_path, revision):
     (root / "fields.jsonl").write_text("{}")
     (root / "zip.codes.npz").write_bytes(b"PK and nothing")
     (root / "zip.jsonl").write_text("{}")
+    np.savez_compressed(root / "rotten.codes.npz", books=revision, codes=drawn(7), starts=[0])
+    damage(root / "rotten.codes.npz", "codes")
+    (root / "rotten.jsonl").write_text("{}")
     np.savez(root / "back.codes.npz", books=revision, codes=drawn(6), starts=[0, 50, 20])
     (root / "back.jsonl").write_text("{}")
     prepare("codes", root, tmp_path / "out", codec="tiny", workers=None)
     told = {entry.path: entry.detail for entry in ledger(tmp_path / "out") if entry.reason == "malformed"}
+    assert told.pop("rotten.codes.npz").startswith("it holds no books, codes, starts")
     assert told.pop("zip.codes.npz").startswith("it holds no books, codes, starts")
     assert told.pop("torn.jsonl line 1").startswith("it is no JSON")
     assert told == {

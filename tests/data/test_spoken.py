@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from tiny import MUSCGEN_TINY
 
-from data.runs import ledger, manifest_of, prepare
+from data.runs import damage, ledger, manifest_of, prepare
 from data.tunes import tune
 from muscgen.backends.listening import books_revision
 from muscgen.models.checkpoint import Checkpoint
@@ -85,6 +85,26 @@ def test_codes_that_cannot_be_the_sounds_keep_it_out_with_the_reason(tmp_path, r
     assert (entry.decision, entry.reason) == ("out", "unfit")
     assert "song.codes.npz" in entry.detail
     assert words in entry.detail
+
+
+def test_a_damaged_file_of_codes_keeps_the_sound_out(tmp_path, revision):
+    root = song(tmp_path / "songs")
+    path = root / "song.codes.npz"
+    np.savez_compressed(path, books=revision, codes=drawn())
+    damage(path, "codes")
+    prepare("folder", root, tmp_path / "out", codec="tiny")
+    [entry] = ledger(tmp_path / "out")
+    assert (entry.reason, entry.sha256 != "") == ("unfit", True)
+    assert "no `books` and `codes`" in entry.detail
+
+
+def test_codes_that_keep_a_sound_out_keep_it_out_of_their_own_codec_alone(tmp_path, revision):
+    root = song(tmp_path / "songs", books=revision, codes=drawn()[:, 1:])
+    prepare("folder", root, tmp_path / "out", codec="tiny")
+    assert prepare("folder", root, tmp_path / "out")[0].tracks == 1
+    assert prepare("folder", root, tmp_path / "out", codec="tiny")[0].tracks == 0
+    _, progress = prepare("folder", root, tmp_path / "out", codec="tiny")
+    assert progress.reused == 1
 
 
 def test_a_file_that_only_calls_itself_codes_keeps_the_sound_out(tmp_path):

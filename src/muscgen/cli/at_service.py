@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from muscgen.client import Client
 
 LOOK_S = 0.5  # between two looks at a task
+PAGE = 200  # of a list, at most
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -43,6 +44,19 @@ def follow(client: Client, job_id: str, *, as_json: bool) -> None:
     for event in job.events():
         typer.echo(json.dumps({"id": event.id, "event": event.kind, "data": event.payload}))
     job.wait()
+
+
+def consents(client: Client, limit: int) -> list[dict[str, Any]]:
+    """The key's own, the newest first, page by page."""
+    found: list[dict[str, Any]] = []
+    params: dict[str, str | int] = {}
+    while len(found) < limit:
+        page = client.ask("GET", "consents", params=params | {"limit": min(limit - len(found), PAGE)})
+        found += page["consents"]
+        if page["next_cursor"] is None:
+            break
+        params = {"cursor": page["next_cursor"]}
+    return found
 
 
 def uses(client: Client, consent_id: str) -> list[dict[str, Any]]:

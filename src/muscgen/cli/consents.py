@@ -90,7 +90,7 @@ def list_consents(
         from muscgen.settings import load
 
         if client is not None:
-            documents = client.ask("GET", "consents", params={"limit": min(limit, 200)})["consents"]
+            documents = at_service.consents(client, limit)
         else:
             settings = load(redis_url=redis_url, home=home)
             found, _ = with_consents(settings, lambda consents: consents.of(tenant, limit))

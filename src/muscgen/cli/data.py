@@ -82,12 +82,13 @@ def prepare(
 ) -> None:
     """Read a data set, decide what may be learnt from, write sounds, captions, codes, shards and a ledger."""
     with in_words(as_json=as_json):
-        from muscgen.cli.preparing import bar, check_installed, codec_of, sound_of
+        from muscgen.cli.preparing import bar, check_heard, check_installed, codec_of, sound_of
         from muscgen.data.run import Wish
         from muscgen.data.run import prepare as run
         from muscgen.data.splits import Shares
 
         check_installed(dataset)
+        check_heard(dataset, codec, backend=backend, device=device)
         chosen, heard = codec_of(codec, backend, device, home) if codec else (None, None)
         wish = Wish(
             dataset=dataset,

@@ -34,6 +34,16 @@ def check_installed(dataset: str) -> None:
         )
 
 
+def check_heard(dataset: str, codec: str | None, **chosen: str | None) -> None:
+    """Raises InvalidRequest where a backend or a device is chosen, and no encoder will run."""
+    if codec is not None and dataset != _SCORES:
+        return
+    why = "a set of codes has none" if dataset == _SCORES else "that needs --codec"
+    for name, given in chosen.items():
+        if given is not None:
+            raise InvalidRequest(f"--{name} is for an encoder that hears sounds; {why}", param=name)
+
+
 def codec_of(
     model: str,
     backend: Literal["auto", "onnx", "torch"] | None,

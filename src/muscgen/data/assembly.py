@@ -18,11 +18,12 @@ from muscgen.data.fingerprint import from_text
 from muscgen.data.keeping import Keeping, Record
 from muscgen.data.ledger import RIGHTS, Entry, Reason, Rule
 from muscgen.data.listing import Drafted, drafted
-from muscgen.data.manifest import Codec, Count, Manifest, Shard, keep
+from muscgen.data.manifest import Codec, Count, Manifest, Shard, held_line, keep
 from muscgen.data.place import Place
 from muscgen.data.preparer import Job
 from muscgen.data.shards import ShardWriter
 from muscgen.data.splits import Shares, Splits
+from muscgen.data.taken_back import TakenBack
 from muscgen.data.track import SPLITS, Music, Split
 
 
@@ -45,36 +46,46 @@ class _Known:
 
 
 def assemble(
-    place: Place, rule: Rule, job: Job, shares: Shares, keeping: Keeping, stack: ExitStack
+    place: Place,
+    rule: Rule,
+    job: Job,
+    shares: Shares,
+    keeping: Keeping,
+    taken: TakenBack,
+    stack: ExitStack,
 ) -> Manifest:
     """Write ledger, lists, shards and the manifest; remove what no longer belongs to them.
 
-    stack: with files that take their names when all is written.
+    taken: what was taken back here. stack: with files that take their names when all is written.
     """
     splits = Splits(shares)
-    known = _learn(place, splits, keeping)
+    known = _learn(place, splits, keeping, taken)
     output = _Output(place, rule, job, keeping, stack)
     number = 0
     for line in drafted(place):
-        output.add(_decided(number, _judged(line, keeping), known, splits))
+        output.add(_decided(number, _judged(line, keeping, taken), known, splits))
         number += line.is_there
     return output.finish()
 
 
-def _judged(line: Drafted, keeping: Keeping) -> Judged:
+def _judged(line: Drafted, keeping: Keeping, taken: TakenBack) -> Judged:
     """A line of the draft with what came of its sound or codes."""
     record, entry = keeping.record(line), line.entry
     if record is not None:
         entry = replace(entry, sha256=record["sha256"])
+        if entry.is_in and taken.bars(entry.sha256, entry.consents):
+            entry = entry.out(Reason.REVOKED, "it was taken back under another name or by another consent")
         if entry.is_in and record["reason"] != Reason.PERMITTED:
             entry = entry.out(Reason(record["reason"]), record["detail"])
+    elif entry.is_in:
+        entry = entry.out(Reason.UNREADABLE, "it changed while the set was prepared")
     return Judged(entry, line.music, record)
 
 
-def _learn(place: Place, splits: Splits, keeping: Keeping) -> _Known:
+def _learn(place: Place, splits: Splits, keeping: Keeping, taken: TakenBack) -> _Known:
     known, duplicates = _Known(), Duplicates()
     for number, line in enumerate(drafted(place, with_sound=True)):
-        judged = _judged(line, keeping)
+        judged = _judged(line, keeping, taken)
         entry = judged.entry
         known.ids.append(entry.id)
         if entry.is_in and judged.record is not None:
@@ -141,7 +152,7 @@ class _Output:
         )
         text = audiocraft.to_bytes(info)
         self._shards[split].add(self._keeping.sample(entry, split, text, record))
-        self._tracks.write(files.to_line({"id": entry.id, "sha256": entry.sha256, "consent": entry.consent}))
+        self._tracks.write(files.to_line(held_line(entry)))
         count = self._counts[split]
         self._counts[split] = Count(tracks=count.tracks + 1, seconds=round(count.seconds + duration_s, 3))
         self._licenses[entry.license] += 1

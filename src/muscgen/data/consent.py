@@ -5,14 +5,16 @@ A line of consent.jsonl (or an element of a list in consent.json):
     {"reference": "contract-7", "holder": "Ada", "basis": "own", "uses": ["noncommercial", "commercial"],
      "tracks": ["ada/*", "fma-000002"], "attribution": "Ada, 2024", "evidence": "contract of 2024-05-01"}
 
-`tracks` are ids, paths or patterns of paths; `license` may name an SPDX id under which the sound is given. A
-statement that is taken back has `"revoked": true`, or is named to `muscgen data revoke`.
+`tracks` are ids, paths or patterns of paths (a path always names itself, whatever signs are in it); `license`
+may name an SPDX id under which the sound is given. A statement that is taken back has `"revoked": true`, or
+is named to `muscgen data revoke`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,7 +26,7 @@ from muscgen.data.track import Track
 from muscgen.errors import InvalidRequest
 from muscgen.errors.wrong import first_wrong
 from muscgen.models.terms import Policy
-from muscgen.rights.policies import policy_of, strictest
+from muscgen.rights.policies import policy_of, spelled, strictest
 
 NAMES = ("consent.jsonl", "consent.json")
 TrainingUse = Literal["noncommercial", "commercial"]
@@ -51,7 +53,7 @@ class Statement(BaseModel):
     def spdx(self) -> str:
         """The licence that it names, or one that is called after it."""
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", self.reference).strip("-")
-        return self.license or f"LicenseRef-consent-{slug}"
+        return spelled(self.license) or f"LicenseRef-consent-{slug}"
 
     @property
     def policy(self) -> Policy:
@@ -69,16 +71,25 @@ class Statements:
         self._patterns: list[tuple[str, Statement]] = []
         for statement in statements:
             for name in statement.tracks:
+                self._exact.setdefault(_one_spelling(name), []).append(statement)
                 if _PATTERN.search(name):
-                    self._patterns.append((name, statement))
-                else:
-                    self._exact.setdefault(name, []).append(statement)
+                    self._patterns.append((_one_spelling(name), statement))
 
     def of(self, track: Track) -> Statement | None:
         """The statement about a track: one that was revoked before any other, else the first."""
-        found = [*self._exact.get(track.id, ()), *self._exact.get(track.path, ())]
-        found += [statement for pattern, statement in self._patterns if fnmatchcase(track.path, pattern)]
-        return next((statement for statement in found if statement.revoked), found[0] if found else None)
+        return next(iter(self.all_of(track)), None)
+
+    def all_of(self, track: Track) -> tuple[Statement, ...]:
+        """All statements about a track, each once, first the one that holds."""
+        path = _one_spelling(track.path)
+        found = [*self._exact.get(track.id, ()), *self._exact.get(path, ())]
+        found += [statement for pattern, statement in self._patterns if fnmatchcase(path, pattern)]
+        return tuple(sorted(dict.fromkeys(found), key=lambda statement: not statement.revoked))
+
+
+def _one_spelling(name: str) -> str:
+    """An accent may be a sign of its own, or not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def read(path: Path) -> Statements:

@@ -20,7 +20,7 @@ from muscgen.data.readers.packs import Song
 from muscgen.data.scores import dtype_of, weighed
 from muscgen.data.shards import Held, Sample
 from muscgen.data.track import SPLITS, Split
-from muscgen.data.work import codes_name
+from muscgen.data.work import codes_name, made_of
 
 Record = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Keeping(Protocol):
     ending: str  # of the files of sound; empty where there is none
 
     def record(self, line: Drafted) -> Record | None:
-        """What came of a track's sound or codes; None where nobody looked at it."""
+        """What came of a track's sound or codes; None where nobody looked at it as it is now."""
 
     def fingerprint(self, track_id: str) -> Frames:
         """Of a track that may be another's copy."""
@@ -51,8 +51,8 @@ class Sounds:
 
     ending = "flac"
 
-    def __init__(self, place: Place, job: Job, stack: ExitStack) -> None:
-        self._place, self._job = place, job
+    def __init__(self, place: Place, root: Path, job: Job, stack: ExitStack, *, notes: bool) -> None:
+        self._place, self._root, self._job, self._notes = place, root, job, notes
         self._lists: dict[Split, BinaryIO] = {
             split: stack.enter_context(files.written(place.list_of(split))) for split in SPLITS
         }
@@ -60,7 +60,9 @@ class Sounds:
         self._sounds: set[str] = set()  # names of their codes
 
     def record(self, line: Drafted) -> Record | None:
-        return next(files.lines(self._place.record(line.entry.id)), None) if line.is_there else None
+        if not line.is_there:
+            return None
+        return made_of(line.to_order(self._root, notes=self._notes), self._place, self._job.sound)
 
     def fingerprint(self, track_id: str) -> Frames:
         return from_text(next(files.lines(self._place.record(track_id)))["fingerprint"])

@@ -6,6 +6,7 @@ knows, one that forbids derivatives, one that does not permit the use. What pass
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -72,6 +73,7 @@ class Entry:
     detail: str = ""
     split: Split | None = None
     sha256: str = ""
+    other_consents: tuple[str, ...] = ()  # that cover it, too; left out of the file where there are none
 
     def out(self, reason: Reason, detail: str) -> Entry:
         return replace(self, decision="out", reason=reason, detail=detail)
@@ -80,9 +82,17 @@ class Entry:
     def is_in(self) -> bool:
         return self.decision == "in"
 
+    @property
+    def consents(self) -> tuple[str, ...]:
+        """References of all statements that cover it."""
+        return (self.consent, *self.other_consents) if self.consent else ()
+
     def to_dict(self) -> dict[str, Any]:
         """As the file has it."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        if not self.other_consents:
+            del fields["other_consents"]
+        return fields
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Entry:
@@ -93,6 +103,7 @@ class Entry:
                 "span": None if span is None else (span[0], span[1]),
                 "evidence": tuple(fields["evidence"]),
                 "reason": Reason(fields["reason"]),
+                "other_consents": tuple(fields.get("other_consents", ())),
             }
         )
 
@@ -110,13 +121,14 @@ class Rule:
     revoked: frozenset[str] = frozenset()
 
 
-def enter(track: Track, statement: Statement | None, rule: Rule) -> Entry:
-    """A track with its rights looked at."""
+def enter(track: Track, statement: Statement | None, rule: Rule, others: Iterable[Statement] = ()) -> Entry:
+    """A track with its rights looked at. others: statements that cover it beside the one that holds."""
+    references = tuple(other.reference for other in others)
     licence = licence_of(track.claims) if statement is None else _given(statement)
     policy = policy_of(licence.spdx) if statement is None else statement.policy
     if rule.traits.text_license:
         policy = strictest((policy, policy_of(rule.traits.text_license)))
-    reason, detail = _decided(track, licence, policy, statement, rule)
+    reason, detail = _decided(track, licence, policy, statement, rule, references)
     return Entry(
         id=track.id,
         dataset=rule.dataset,
@@ -136,18 +148,24 @@ def enter(track: Track, statement: Statement | None, rule: Rule) -> Entry:
         reason=reason,
         detail=detail,
         split=track.split,
+        other_consents=references,
     )
 
 
 def _decided(
-    track: Track, licence: Licence, policy: Policy, statement: Statement | None, rule: Rule
+    track: Track,
+    licence: Licence,
+    policy: Policy,
+    statement: Statement | None,
+    rule: Rule,
+    others: tuple[str, ...],
 ) -> tuple[Reason, str]:
-    consent = "" if statement is None else statement.reference
-    if track.id in rule.revoked or consent in rule.revoked or (statement is not None and statement.revoked):
-        return (
-            Reason.REVOKED,
-            f"the consent {consent} was taken back" if consent else "the track was taken back",
-        )
+    given = () if statement is None else (statement.reference, *others)
+    gone = next((name for name in given if name in rule.revoked), "")
+    if gone or (statement is not None and statement.revoked):
+        return Reason.REVOKED, f"the consent {gone or given[0]} was taken back"
+    if track.id in rule.revoked:
+        return Reason.REVOKED, "the track was taken back"
     if rule.traits.needs_consent and statement is None:
         return Reason.NO_CONSENT, "no statement covers the sound, and nothing published licenses it"
     if policy == "unknown":

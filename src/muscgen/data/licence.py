@@ -7,6 +7,7 @@ says which port it was.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -15,24 +16,45 @@ from muscgen.data.track import Claim, ClaimKind
 from muscgen.rights.policies import KNOWN
 
 _URL = re.compile(
-    r"(?:https?://)?(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z0-9+-]+)(?:/(\d\.\d))?(?:/.*)?",
+    r"(?:https?://)?(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z0-9+-]+)(?:/(\d\.\d))?"
+    r"(?:/(?:[a-z]{2}|igo|scotland|rdf|(?:deed|legalcode)(?:\.[\w-]+)?))*/?(?:[?#][\w=&.-]*)?",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"creativecommons\.org/(?:licenses|publicdomain)/", re.IGNORECASE)
 _KINDS = ("by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd")
 _VERSIONS = ("1.0", "2.0", "2.1", "2.5", "3.0", "4.0")
 _SPDX = re.compile(r"cc-(by(?:-(?:nc|sa|nd)){0,2})-(\d\.\d)", re.IGNORECASE)
 _TITLE = re.compile(  # all that titles of these licences are made of, beside a country
     r"\b(?:creative commons|cc0?|by|nc|sa|nd|attribution|non ?commercial|share ?alike|no ?deriv\w*|works?|"
-    r"zero|public domain|mark|dedication|universal|international|unported|generic|licen[cs]e|public|aka|"
-    r"music sharing|intergovernmental organi[sz]ations?|igo|\d\.\d)(?![\w.])"
+    r"zero|public domain|mark|dedication|certification|universal|international|unported|generic|licen[cs]e|"
+    r"public|aka|music sharing|intergovernmental organi[sz]ations?|igo|v?\d\.\d)(?![\w.])"
 )
-_CAVEATS = frozenset(
-    {"no", "not", "only", "except", "reserved", "permission", "limited", "prohibited", "without"}
+_PLACES = (  # countries of Creative Commons' ports, and what stands between their words
+    "argentina armenia australia austria azerbaijan belgium brazil brasil bulgaria canada chile china "
+    "colombia costa rica croatia czech republic denmark danmark deutschland ecuador egypt england espana "
+    "estonia finland france georgia germany greece guatemala hong kong hungary iceland india indonesia "
+    "ireland israel italia italy japan korea luxembourg macedonia mainland malaysia malta mexico moldova "
+    "nederland netherlands new norge norway osterreich peru philippines poland polska portugal puerto "
+    "rico romania schweiz scotland serbia singapore slovenia south africa spain suisse suomi sverige "
+    "sweden switzerland taiwan thailand tunisia turkey uganda ukraine united kingdom states america uk us "
+    "usa vietnam venezuela wales zealand au ca ch de es fr nl nz pl and of the port"
 )
-_COUNTRY_WORDS = 3  # England and Wales
-_VERSION = re.compile(r"\b(\d\.\d)\b")
+_COUNTRIES = frozenset(_PLACES.split())
+_SPOKEN_OF = {  # what a text speaks of, whether or not its lines can be read
+    "zero": re.compile(r"\bcc[\s-]?0\b|/zero/", re.IGNORECASE),
+    "by": re.compile(r"\bcc[\s-]by\b|\battribution\b|/by[/-]", re.IGNORECASE),
+    "nc": re.compile(r"\bnc\b|non[\s-]?comm", re.IGNORECASE),
+    "sa": re.compile(r"\bsa\b|share[\s-]?alike", re.IGNORECASE),
+    "nd": re.compile(r"\bnd\b|no[\s-]?deriv", re.IGNORECASE),
+}
+_CAVEAT = re.compile(
+    r"all rights reserved|personal use|\bonly\b|\bpermission\b|\bexcept\b|\bforbidden\b|\btraining\b|"
+    r"\bnot (?:allowed|permitted)\b|machine learning|\bai\b",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"\bv?(\d\.\d)\b")
 _TEXT_CHARS = 1_000  # a licence's text names itself at its beginning
-_ND = re.compile(r"-ND-")
+_ND = re.compile(r"-ND-", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +156,26 @@ def _by_spdx(text: str) -> Name | None:
 
 def _by_title(text: str) -> Name | None:
     """Words that say more than a licence's name ("... only with permission") are not taken for one."""
-    words = re.sub(r"[^a-z0-9.+]+", " ", text.lower()).strip(" .").replace("cc 0", "cc0")
-    rest = _TITLE.sub(" ", words).split()
-    if len(rest) > _COUNTRY_WORDS or _CAVEATS & {*rest}:
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    words = re.sub(r"(?:[^\w.+]|_)+", " ", plain.lower()).strip(" .").replace("cc 0", "cc0")
+    versions = set(_VERSION.findall(words))
+    if not _COUNTRIES.issuperset(_TITLE.sub(" ", words).split()) or len(versions) > 1:
         return None
-    tokens = set(words.split())
-    if "cc0" in tokens or words.startswith(("zero", "creative commons zero")):
+    version, tokens, kind = "".join(versions), set(words.split()), _kind(words)
+    if "attribution" in tokens or words.startswith(("cc by", "by nc", "by sa", "by nd")):
+        return None if tokens & {"cc0", "zero", "mark", "dedication"} else _known(kind, version)
+    return None if kind != "by" or "by" in tokens or version not in ("", "1.0") else _dedicated(words, tokens)
+
+
+def _dedicated(words: str, tokens: set[str]) -> Name | None:
+    """CC0, and the marks of the public domain."""
+    if "cc0" in tokens or ("zero" in tokens and ("creative commons" in words or tokens & {"cc", "1.0"})):
         return Name("zero")
     if "public domain" in words:
         if "mark" in tokens:
             return Name("mark")
         return Name("pddc") if "dedication" in tokens else None
-    if "attribution" not in tokens and not words.startswith(("cc by", "by nc", "by sa", "by nd")):
-        return None
-    return _known(_kind(words), _version(words))
+    return None
 
 
 def _kind(words: str) -> str:
@@ -162,24 +190,24 @@ def _kind(words: str) -> str:
 
 
 def _by_text(text: str) -> Name | None:
-    """The first thousand characters of a LICENSE file."""
+    """The first thousand characters of a LICENSE file, where they speak of one licence, and add nothing."""
     beginning = text[:_TEXT_CHARS]
-    addresses = {
-        found for word in re.split(r"[\s()<>\"]+", beginning) if (found := _by_url(word.rstrip(".,;")))
-    }
-    if len(addresses) == 1:
-        return addresses.pop()
-    lines = (line.strip(" #*=-\t") for line in beginning.splitlines())
-    return next(filter(None, map(_by_title, lines)), None) if not addresses else None
+    if _CAVEAT.search(beginning):
+        return None
+    words = (word.rstrip(".,;:!") for word in re.split(r"[\s()<>\[\]{}\"'`|]+", beginning))
+    addresses = [_by_url(word) for word in words if _ADDRESS.search(word)]
+    titles = [_by_title(line.strip(" #*=-\t")) for line in beginning.splitlines()]
+    names = {*addresses, *filter(None, titles)}
+    kinds = {name.kind for name in names if name is not None}
+    full = {name for name in names if name is not None and name.spdx} or names
+    if None in names or len(kinds) != 1 or len(full) != 1:
+        return None
+    spoken_of = {part for part, words in _SPOKEN_OF.items() if words.search(beginning)}
+    return full.pop() if spoken_of <= {*kinds.pop().split("-")} else None
 
 
 def _known(kind: str, version: str) -> Name | None:
     return Name(kind, version) if kind in _KINDS and version in ("", *_VERSIONS) else None
-
-
-def _version(words: str) -> str:
-    match = _VERSION.search(words)
-    return match[1] if match else ""
 
 
 def _shortened(text: str) -> str:

@@ -75,7 +75,8 @@ def root_of(path: Path) -> Path:
 
 
 def _entered(track: Track, root: Path, rule: Rule, statements: Statements) -> Drafted:
-    entry, is_there = enter(track, statements.of(track), rule), (root / track.path).is_file()
+    statement, *others = statements.all_of(track) or (None,)
+    entry, is_there = enter(track, statement, rule, filter(None, others)), (root / track.path).is_file()
     if entry.is_in and not is_there:
         entry = entry.out(Reason.MISSING, f"there is no file {track.path}")
     expected = track.expected

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from muscgen.data import place as files
+from muscgen.data import taken_back
+from muscgen.data.ledger import Entry
 from muscgen.data.place import Place
 from muscgen.data.track import Split
 from muscgen.errors import ConfigurationError, InvalidRequest
@@ -101,10 +103,8 @@ def read(folder: Path) -> Manifest:
             param="data",
             suggestion="muscgen data prepare, as before",
         )
-    taken_back = {line.get("track") or line.get("consent") for line in files.lines(place.revoked)}
-    if taken_back and any(
-        {track, consent} & taken_back for track, consent in tracks_of(place, manifest.sha256)
-    ):
+    taken = taken_back.read(place)
+    if taken.names and any(taken.has(*track) for track in tracks_of(place, manifest.sha256)):
         raise ConfigurationError(
             f"a consent was taken back since {folder} was prepared",
             param="data",
@@ -122,10 +122,25 @@ def keep(place: Place, manifest: Manifest, tracks: Path) -> None:
     files.write(place.manifest, manifest.to_bytes())
 
 
-def tracks_of(place: Place, sha256: str) -> Iterator[tuple[str, str]]:
-    """Id and consent of each track of a manifest of this place."""
+class Held(NamedTuple):
+    """A track of a manifest. consents: references of the statements that covered it."""
+
+    id: str
+    consents: tuple[str, ...]
+    sha256: str
+
+
+def held_line(entry: Entry) -> dict[str, Any]:
+    """A track as <manifest>.tracks keeps it."""
+    others = {"other_consents": entry.other_consents} if entry.other_consents else {}
+    return {"id": entry.id, "sha256": entry.sha256, "consent": entry.consent, **others}
+
+
+def tracks_of(place: Place, sha256: str) -> Iterator[Held]:
+    """Each track of a manifest of this place."""
     for line in files.lines(place.manifests / f"{sha256}.tracks"):
-        yield line["id"], line["consent"]
+        consents = (line["consent"], *line.get("other_consents", ()))
+        yield Held(line["id"], tuple(filter(None, consents)), line["sha256"])
 
 
 def history(place: Place) -> list[str]:

@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from muscgen import telemetry
-from muscgen.data.ledger import Reason
 from muscgen.data.place import Place
 from muscgen.data.preparer import Job, Preparer
-from muscgen.data.work import Bench, Order, failed
+from muscgen.data.work import Bench, Order, given_up
 
 AHEAD = 4  # orders a worker that are handed out beforehand
 Record = dict[str, Any]
@@ -137,7 +136,7 @@ class _Loner:
         if not fresh:
             return self.take(order)
         bench = Bench(Place(Path(self._job.out)), self._job.sound)
-        return failed(order, bench, Reason.UNREADABLE, "whatever decodes or measures it does not survive it")
+        return given_up(order, bench, "whatever decodes or measures it does not survive it")
 
     def close(self) -> None:
         if self._pool is not None:

@@ -8,9 +8,8 @@ from typing import Any
 
 from muscgen.backends.listening import books_revision, codec_revision, open_listener
 from muscgen.backends.loading import Choice
-from muscgen.data.ledger import Reason
 from muscgen.data.place import Place
-from muscgen.data.work import Bench, Order, Sound, failed, work
+from muscgen.data.work import Bench, Order, Sound, given_up, work
 from muscgen.errors import InvalidRequest, MuscgenError
 from muscgen.models.checkpoint import Checkpoint
 
@@ -48,14 +47,17 @@ class Preparer:
         self._bench: Bench | None = None
 
     def __call__(self, order: Order) -> dict[str, Any]:
-        """The track's record. What a file does to the libraries is told in it; a full disk ends the run."""
+        """The track's record. What a file does to the libraries is told in it; a full disk ends the run.
+
+        Raises MuscgenError, OSError.
+        """
         bench = self._bench = self._bench or _bench(self._job)
         try:
             return work(order, bench)
         except (OSError, MuscgenError):
             raise
         except Exception as error:  # noqa: BLE001  nobody knows what a crafted file makes of a library
-            return failed(order, bench, Reason.UNREADABLE, f"{type(error).__name__}: {error}")
+            return given_up(order, bench, f"{type(error).__name__}: {error}")
 
 
 def codec_choice(model: str, checkpoint: Path, choice: Choice, cache_dir: Path) -> tuple[CodecChoice, Sound]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from muscgen.data import place as files
+from muscgen.data import taken_back
 from muscgen.data.ledger import Entry
-from muscgen.data.manifest import history, tracks_of
+from muscgen.data.manifest import Held, history, tracks_of
 from muscgen.data.place import Place
 from muscgen.data.trained import Trained, models_of
 from muscgen.errors import InvalidRequest
@@ -62,49 +63,46 @@ def revoke(
             f"{place.folder} holds no prepared data set", param="data", suggestion="muscgen data prepare"
         )
     names = {name for name in (consent, beside.reference) if name}
-    single = {track} if track else _of_files(place, beside.inputs)
+    single = {track} if track else {one.id for _, one in _held(place) if one.sha256 in beside.inputs}
     tracks: set[str] = set()
-    manifests: list[str] = []
-    for entry in _entries(place):
-        if entry.consent in names or entry.id in single:
-            tracks.add(entry.id)
-    for sha256 in history(place):
-        held = {one for one, given in tracks_of(place, sha256) if given in names or one in single}
-        tracks |= held
-        manifests += [sha256] if held else []
+    manifests: dict[str, None] = {}
+    sounds: dict[tuple[str, str], set[str]] = {("consent", name): set() for name in names}
+    sounds |= {("track", name): set() for name in single}
+    for manifest, one in _held(place):
+        covering = [("consent", name) for name in one.consents if name in names]
+        covering += [("track", one.id)] if one.id in single else []
+        for key in covering:
+            sounds[key] |= {one.sha256} - {""}
+        if covering:
+            tracks.add(one.id)
+            manifests |= {manifest: None} if manifest else {}
     if not tracks:
         raise _unknown(place, consent, track)
-    wanted = [{"consent": name} for name in sorted(names)] + [{"track": name} for name in sorted(single)]
-    new = [line for line in wanted if not set(line.values()) & references(place)]
     models = models_of(place, set(manifests), cards)
-    found = Revoked(tuple(sorted(tracks)), tuple(manifests), tuple(models), again=not new)
+    before = taken_back.read(place)
+    again = before.names.issuperset(name for _, name in sounds)
+    found = Revoked(tuple(sorted(tracks)), tuple(manifests), tuple(models), again=again)
     note(found)
-    for line in new:
-        files.append(place.revoked, line | {"by": by, "reason": reason, "at": round(time.time(), 3)})
+    for (kind, name), digests in sorted(sounds.items()):
+        known = before.of_tracks if kind == "track" else before.of_consents
+        if name not in before.names or not known.issuperset(digests):
+            said = {"by": by, "reason": reason, "at": round(time.time(), 3)}
+            files.append(place.revoked, {kind: name, "sha256": sorted(digests)} | said)
     return found
 
 
-def references(place: Place) -> frozenset[str]:
-    """Every consent and track that was taken back here."""
-    return frozenset(
-        name
-        for line in files.lines(place.revoked)
-        for name in (line.get("consent"), line.get("track"))
-        if name
-    )
-
-
-def _entries(place: Place) -> Iterable[Entry]:
-    return map(Entry.from_dict, files.lines(place.ledger))
-
-
-def _of_files(place: Place, inputs: frozenset[str]) -> set[str]:
-    """Tracks whose files have one of these digests."""
-    return {entry.id for entry in _entries(place) if entry.sha256 in inputs} if inputs else set()
+def _held(place: Place) -> Iterator[tuple[str, Held]]:
+    """Every track of the ledger, under "", and of each manifest that was ever made here, under its hash."""
+    for fields in files.lines(place.ledger):
+        entry = Entry.from_dict(fields)
+        yield "", Held(entry.id, entry.consents, entry.sha256)
+    for sha256 in history(place):
+        for one in tracks_of(place, sha256):
+            yield sha256, one
 
 
 def _unknown(place: Place, consent: str, track: str) -> InvalidRequest:
-    known = {fields["consent"] if consent else fields["id"] for fields in files.lines(place.ledger)} - {""}
+    known = {name for _, one in _held(place) for name in (one.consents if consent else (one.id,))}
     near = difflib.get_close_matches(consent or track, known, n=_SHOWN)
     what = f"no track here has the consent {consent!r}" if consent else f"there is no track {track!r}"
     return InvalidRequest(

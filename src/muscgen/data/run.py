@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from muscgen.data import consent, listing, report, revoking
+from muscgen.data import consent, listing, report, taken_back
 from muscgen.data import place as files
 from muscgen.data.assembly import assemble
 from muscgen.data.consent import Statements, TrainingUse
@@ -84,7 +85,7 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
         listing.root_of(wish.path),
         Place(wish.out.absolute()),
     )
-    if place.folder.is_relative_to(root):
+    if Path(os.path.realpath(place.folder)).is_relative_to(os.path.realpath(root)):
         raise InvalidRequest(
             f"{place.folder} lies within the data set itself", param="out", suggestion="elsewhere"
         )
@@ -94,7 +95,8 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
     job = Job(str(place.folder), wish.sound, wish.codec)
     with place.alone():
         files.sweep(place.folder)
-        rule = Rule(wish.dataset, wish.use, reader.traits, revoking.references(place))
+        taken = taken_back.read(place)
+        rule = Rule(wish.dataset, wish.use, reader.traits, taken.names)
         progress = Progress(began=time.monotonic())
         progress.listed, progress.orders = listing.draft(root, reader, rule, statements, place)
         tell(progress)
@@ -104,7 +106,7 @@ def prepare(wish: Wish, tell: Tell) -> tuple[Manifest, Progress]:
             tell(progress)
         with ExitStack() as stack:
             keeping = _keeping(place, root, job, reader, stack)
-            manifest = assemble(place, rule, job, wish.shares, keeping, stack)
+            manifest = assemble(place, rule, job, wish.shares, keeping, taken, stack)
         report.write_attribution(place, manifest.text_attribution)
         files.write(place.run, files.to_line(progress.to_dict()))
     return manifest, progress
@@ -118,7 +120,7 @@ def _orders(root: Path, place: Place, rule: Rule) -> Iterator[Order]:
 def _keeping(place: Place, root: Path, job: Job, reader: Reader, stack: ExitStack) -> Keeping:
     if job.codec is not None and reader.traits.scores:
         return Scores(place, root, job.codec)
-    return Sounds(place, job, stack)
+    return Sounds(place, root, job, stack, notes=reader.traits.notes)
 
 
 def _check_scores(wish: Wish) -> None:

@@ -87,6 +87,9 @@ class ShardWriter:
         key = hashlib.sha256("\n".join(sample.key for sample in self._samples).encode()).hexdigest()
         facts = _known(path, key)
         if facts is None:
+            if path.exists():  # no manifest may speak of a shard that is another
+                self._place.manifest.unlink(missing_ok=True)
+                _side(path).unlink(missing_ok=True)
             with files.written(path) as file:
                 _write(file, self._samples)
             facts = {"sha256": files.sha256_of(path), "bytes": path.stat().st_size}

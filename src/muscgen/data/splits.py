@@ -1,7 +1,8 @@
 """Which tracks a model learns from, and which judge it: all tracks of one group together, always alike.
 
-The set's own splits hold where it has some. A group that they tear apart goes to train as a whole: what
-judges a model must be new to it. Others are drawn by a hash of the group's name.
+The set's own splits hold where it has some. A group that they tear apart goes as a whole to train where it
+has tracks there, else to test: what judges a model must be new to it. Others are drawn by a hash of the
+group's name.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Shares:
 
     def of(self, group: str) -> Split:
         """The same on every machine and in every run."""
-        number = int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()[:8]) / 2**64
+        number = _key(group) / 2**64
         if number < self.test:
             return "test"
         return "valid" if number < self.test + self.valid else "train"
@@ -49,12 +50,14 @@ class Splits:
     def see(self, group: str, own: Split | None) -> None:
         if own is not None:
             key = _key(group)
-            torn = self._own.setdefault(key, own) != own
-            self._own[key] = "train" if torn else own
+            before = self._own.setdefault(key, own)
+            if before != own:
+                self._own[key] = "train" if "train" in (before, own) else "test"
 
     def of(self, group: str) -> Split:
         return self._own.get(_key(group)) or self._shares.of(group)
 
 
 def _key(group: str) -> int:
-    return int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogateescape")).digest()[:8])
+    """Half a sign of a pair is one too: JSON can say it, UTF-8 cannot."""
+    return int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[:8])

@@ -91,8 +91,24 @@ def work(order: Order, bench: Bench) -> dict[str, Any]:
         except NotSpoken as error:
             name = spoken.beside(Path(order.source.name)).name
             record = failed(order, bench, Reason.UNFIT, f"{name}: {error}", record["sha256"])
+            record |= {"codec": [bench.codec, bench.books]}  # another may take them, or leave them
             files.write(bench.place.record(order.id), files.to_line(record))
     return record
+
+
+def given_up(order: Order, bench: Bench, detail: str) -> dict[str, Any]:
+    """The record, on the disk too, of a track that is tried again in the next run."""
+    record = failed(order, bench, Reason.UNREADABLE, detail) | {"again": True}
+    files.write(bench.place.record(order.id), files.to_line(record))
+    return record
+
+
+def made_of(order: Order, place: Place, sound: Sound) -> dict[str, Any] | None:
+    """The record on the disk, if it is of this order and of the file as it is."""
+    found = next(files.lines(place.record(order.id)), None)
+    if found is None or found["key"] != order.key(sound) or found["stamp"] != order.source.stamp():
+        return None
+    return found
 
 
 def codes_name(record: dict[str, Any]) -> str:
@@ -117,8 +133,9 @@ def failed(order: Order, bench: Bench, reason: Reason, detail: str, sha256: str 
 
 def _kept(order: Order, bench: Bench) -> dict[str, Any] | None:
     """The record of an earlier run, if nothing that it follows from has changed."""
-    found = next(files.lines(bench.place.record(order.id)), None)
-    if found is None or found["key"] != order.key(bench.sound) or found["stamp"] != order.source.stamp():
+    found = made_of(order, bench.place, bench.sound)
+    codec = [bench.codec, bench.books]
+    if found is None or "again" in found or found.get("codec", codec) != codec:
         return None
     if "clip" in found and not bench.place.clip(order.id).is_file():
         return None
@@ -128,13 +145,22 @@ def _kept(order: Order, bench: Bench) -> dict[str, Any] | None:
 def _made(order: Order, bench: Bench) -> dict[str, Any]:
     if order.source.stamp() is None:
         return failed(order, bench, Reason.MISSING, f"there is no file {order.source.name}")
-    sha256, sha1 = order.source.digests(with_sha1=bool(order.sha1))
+    try:
+        sha256, sha1 = order.source.digests(with_sha1=bool(order.sha1))
+    except OSError as error:
+        words = f"it cannot be read: {error.strerror}"
+        return failed(order, bench, Reason.UNREADABLE, words) | {"again": True}
     if order.prepare and order.flaw:
         return failed(order, bench, Reason.UNFIT, order.flaw, sha256)
     if order.sha1 and sha1 != order.sha1:
         return failed(order, bench, Reason.WRONG_CHECKSUM, f"its SHA-1 is {sha1}, not {order.sha1}", sha256)
     if not order.prepare:
         return failed(order, bench, Reason.PERMITTED, "", sha256)
+    return _prepared(order, bench, sha256)
+
+
+def _prepared(order: Order, bench: Bench, sha256: str) -> dict[str, Any]:
+    """Leaves the track's clip."""
     try:
         audio = _decoded(order.source)
     except UnreadableAudio as error:
@@ -142,6 +168,7 @@ def _made(order: Order, bench: Bench) -> dict[str, Any]:
     if fault := unfit(audio, order.duration_s):
         return failed(order, bench, *fault, sha256)
     samples, content = _finished(audio, bench.sound)
+    bench.place.record(order.id).unlink(missing_ok=True)  # it is not of what is written now
     files.write(bench.place.clip(order.id), content)
     sha256_clip = hashlib.sha256(content).hexdigest()
     clip = {"sha256": sha256_clip, "bytes": len(content)}

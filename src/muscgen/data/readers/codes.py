@@ -73,10 +73,11 @@ def _song(
     if line is None:
         return Flaw(f"{name}{ENDING} song {number}", f"{name}.jsonl has no line of it")
     try:
-        said = _fields(line)
+        found = _fields(line)
     except ValueError as error:
         return Flaw(place, str(error))
-    artist, file = word(said, "artist"), f"{name}{ENDING}"
+    said, file = named(found), f"{name}{ENDING}"
+    artist = word(said, "artist")
     return Track(
         id=track_id("codes", f"{name.replace('.', '-')} {number}"),
         path=file,
@@ -86,7 +87,7 @@ def _song(
         title=word(said, "title") or f"{Path(name).name} {number}",
         artist=artist,
         url=word(said, "url"),
-        claims=Said(said, place).claims() or licences.of((root / file).parent),
+        claims=Said(found, place).claims() or licences.of((root / file).parent),
         music=music(said),
     )
 
@@ -101,4 +102,4 @@ def _fields(line: bytes) -> dict[str, object]:
         raise ValueError(f"it is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise ValueError("it is no object of fields")
-    return named(found)
+    return found

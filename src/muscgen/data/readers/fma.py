@@ -108,7 +108,7 @@ def _genre_names(path: Path, root: Path) -> Iterator[tuple[int, str]]:
 
 
 def _checksums(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             if match := _CHECKSUM.match(line.strip()):
                 yield int(match[3]), match[1]

@@ -6,16 +6,20 @@ metadata.csv     one row a file: `path` (or file, file_name), and any of the fie
 <name>.codes.npz codes that the sound was made of, see data/spoken.py
 LICENSE(.txt)    holds for the files of its folder and of those below, where they say nothing themselves
 
-The fields are those of said.py.
+The fields are those of said.py. A row that cannot be read may speak of any file: then no file is in that no
+other row names.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import os
+import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from muscgen.data import spoken
 from muscgen.data.readers.files import sounds
@@ -34,24 +38,60 @@ def read(root: Path) -> Iterator[Track | Flaw]:
     """The table's rows in their order, then the files that it does not name. Raises InvalidRequest."""
     if not root.is_dir():
         raise InvalidRequest(f"there is no folder {root}", param="path")
-    licences = Licences(root)
-    listed: set[bytes] = set()  # digests: a hundred thousand paths in 10 MB
-    table = root / TABLE
-    for item in _rows(table, root) if table.is_file() else ():
+    licences, table = Licences(root), root / TABLE
+    named = _named(table, root)
+    for item in _rows(table, root):
         if isinstance(item, Flaw):
             yield item
             continue
         path, said = item
-        listed.add(_mark(path))
-        yield _track(root, path, said, licences)
+        if not within(path):
+            yield Flaw(said.source, f"{path!r} is no file of the folder")
+        elif _mark(path) in named.twice:
+            yield Flaw(said.source, f"{path} is named by another row, too")
+        else:
+            yield _track(root, path, said, licences)
     for path in sounds(root):
-        if _mark(path) not in listed:
-            yield _track(root, path, Said({}, ""), licences)
+        if _mark(path) not in named.once:
+            yield _track(root, path, named.unlisted(path), licences)
+
+
+@dataclass(slots=True)
+class _Named:
+    """What the table names, in digests: a hundred thousand paths in 20 MB."""
+
+    once: set[bytes] = field(default_factory=set)
+    twice: set[bytes] = field(default_factory=set)
+    alike: set[bytes] = field(default_factory=set)
+    flaw: Flaw | None = None
+
+    def unlisted(self, path: str) -> Said:
+        """What the table says of a file that it does not name: nothing, if that is sure."""
+        if self.flaw is not None:
+            return Said({"license": self.flaw.reason}, self.flaw.place)
+        if _mark(_alike(path)) in self.alike:
+            return Said({"license": "its name is spelt otherwise there"}, TABLE)
+        return Said({}, "")
+
+
+def _named(table: Path, root: Path) -> _Named:
+    named = _Named()
+    for item in _rows(table, root):
+        if isinstance(item, Flaw):
+            named.flaw = named.flaw or item
+            continue
+        mark = _mark(item[0])
+        (named.twice if mark in named.once else named.once).add(mark)
+        named.alike.add(_mark(_alike(item[0])))
+    return named
 
 
 def _rows(table: Path, root: Path) -> Iterator[tuple[str, Said] | Flaw]:
+    """Path and fields of each row; a flaw where nobody knows of which file a row is."""
+    if not table.is_file():
+        return
     with opened(table, root) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)  # an unclosed quote is no field that holds the rows after it
         header = [name.strip().lower() for name in next(reader, [])]
         column = next((name for name in _PATH_COLUMNS if name in header), None)
         if column is None:
@@ -60,16 +100,30 @@ def _rows(table: Path, root: Path) -> Iterator[tuple[str, Said] | Flaw]:
                 param="path",
                 suggestion="path,title,license",
             )
+        if twice := next((name for name in header if name and header.count(name) > 1), None):
+            raise InvalidRequest(f"{TABLE} has the column {twice!r} twice", param="path")
         for item in fields(reader, header, TABLE):
             if isinstance(item, Flaw):
                 yield item
                 continue
             line, row = item
-            path = row[column]
-            if not within(path):
-                yield Flaw(f"{TABLE} line {line}", f"{path!r} is no file of the folder")
+            place, path = f"{TABLE} line {line}", row[column].strip()
+            if not path or PureWindowsPath(path).drive:
+                yield Flaw(place, f"{path!r} is no file of the folder")
             else:
-                yield Path(path).as_posix(), Said(row, f"{TABLE} line {line}")
+                yield _as_here(path, root), Said(row, place)
+
+
+def _as_here(path: str, root: Path) -> str:
+    """As the files of the folder are named; what leads out of it begins with `..`."""
+    return os.path.relpath(os.path.normpath(root / path.replace("\\", "/")), root)
+
+
+def _alike(path: str) -> str:
+    """One text for all spellings that one file may have somewhere."""
+    return unicodedata.normalize(
+        "NFC", "/".join(part.strip() for part in path.replace("\\", "/").split("/")).casefold()
+    )
 
 
 def _mark(path: str) -> bytes:
@@ -115,11 +169,14 @@ def _sidecar(path: Path, root: Path) -> Said:
 
 
 def _text(path: Path) -> str:
-    """Empty where there is no such file. Raises ValueError for one that is no text."""
+    """Empty where there is no such file. Raises ValueError for one that is no text, or cannot be read."""
     if not path.is_file():
         return ""
-    with path.open("rb") as file:
-        content = file.read(_MAX_SIDECAR_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_SIDECAR_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror}") from error
     if len(content) > _MAX_SIDECAR_BYTES:
         raise ValueError(f"{path.name} has more than {_MAX_SIDECAR_BYTES} bytes")
     try:

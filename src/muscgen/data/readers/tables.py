@@ -53,7 +53,7 @@ def _line(reader: Iterable[list[str]]) -> int:
 
 @contextmanager
 def opened(path: Path, root: Path) -> Iterator[TextIO]:
-    """Raises InvalidRequest naming the file where it is not there."""
+    """Raises InvalidRequest naming the file where it is not there, or the block reads what is no text."""
     csv.field_size_limit(min(_MAX_FIELD_CHARS, sys.maxsize))
     try:
         file = path.open(encoding="utf-8-sig", newline="")
@@ -62,7 +62,14 @@ def opened(path: Path, root: Path) -> Iterator[TextIO]:
             f"{relative(path, root)} cannot be read in {root}: {error.strerror}", param="path"
         ) from error
     with file:
-        yield file
+        try:
+            yield file
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"{relative(path, root)} is not UTF-8: {error.reason}", param="path"
+            ) from error
+        except csv.Error as error:
+            raise InvalidRequest(f"{relative(path, root)} is no table: {error}", param="path") from error
 
 
 def check_columns(path: Path, header: Sequence[str], needed: Sequence[str], root: Path) -> None:
@@ -91,4 +98,5 @@ def number(text: str) -> float | None:
 
 def within(name: str) -> bool:
     """Whether a name out of a table stays inside the data set's folder."""
-    return bool(name) and "\0" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
+    path = Path(name)
+    return bool(path.parts) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
