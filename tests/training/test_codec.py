@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from muscgen.backends.onnx import OnnxBackend
@@ -152,6 +154,119 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, base, data, learn, from_
     run(parts, base)  # from step 2
     assert lines(tmp_path / "parts") == lines(tmp_path / "whole")
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
+
+
+BOOKS = [f"books.{n}" for n in range(4)]
+
+
+def books(out: Path, step: int) -> torch.Tensor:
+    kept = load_file(out / "checkpoints" / f"step-{step:08d}" / "weights.safetensors")
+    return torch.stack([kept[name] for name in BOOKS])
+
+
+def moved_far(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The share of codes that are not nearly what they were."""
+    return float(((one - other).norm(dim=-1) > 0.1 * other.norm(dim=-1)).double().mean())
+
+
+def plainly(data: Path, out: Path, base: Path, steps: int, **more) -> CodecTraining:
+    saving = Saving(every_steps=1, keep=99, valid_batches=0, sample_s=0)
+    return config(data, out, base, learn="all", from_nothing=True, steps=steps, saving=saving, **more)
+
+
+def stopped(wanted: CodecTraining, base: Path, after: int) -> None:
+    def tell(line):
+        if line.get("step") == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(plan(wanted, card(base)), tell)
+
+
+def test_codes_begin_though_a_run_goes_on_to_fewer_steps(tmp_path, base, data):
+    out = tmp_path / "new"
+    stopped(plainly(data, out, base, steps=20), base, after=5)  # of six without codes
+    run(plainly(data, out, base, steps=7), base)  # would have begun after two
+    assert moved_far(books(out, 5), books(out, 1)) == 0
+    assert moved_far(books(out, 6), books(out, 5)) > 0.9
+
+
+def test_codes_that_have_begun_stay_though_a_run_goes_on_to_more_steps(tmp_path, base, data):
+    out = tmp_path / "new"
+    stopped(plainly(data, out, base, steps=6), base, after=4)  # codes began before the third
+    run(plainly(data, out, base, steps=18), base)  # they would begin before the sixth
+    assert moved_far(books(out, 3), books(out, 2)) > 0.9
+    for step in range(4, 19):
+        assert moved_far(books(out, step), books(out, step - 1)) < 0.1  # but for those that nothing uses
+
+
+def test_a_codec_whose_codes_have_not_begun_does_not_become_a_model(tmp_path, base, data):
+    out = tmp_path / "new"
+    stopped(plainly(data, out, base, steps=20), base, after=3)
+    with pytest.raises(ConfigurationError, match=r"3 steps are done .* without codes") as refusal:
+        run(plainly(data, out, base, steps=3), base)
+    assert (refusal.value.param, refusal.value.suggestion) == ("steps", "more than 3")
+    assert not (out / "card.toml").exists()
+
+
+def test_an_older_run_goes_on_with_codes_as_far_as_it_seems(tmp_path, base, data):
+    """Its state says nothing of them."""
+    for name in ("whole", "old"):
+        stopped(plainly(data, tmp_path / name, base, steps=6), base, after=3)
+    state = tmp_path / "old" / "checkpoints" / "step-00000003" / "state.json"
+    fields = json.loads(state.read_text())
+    state.write_text(json.dumps({name: fields[name] for name in ("steps", "config", "manifests")}))
+    for name in ("whole", "old"):
+        run(plainly(data, tmp_path / name, base, steps=6), base)
+    assert weights(tmp_path / "old") == weights(tmp_path / "whole")
+
+
+TOGETHER = """
+import sys
+from hashlib import sha256
+from pathlib import Path
+from accelerate import Accelerator
+from training.sets import card
+from training.test_codec import Saving, config
+from muscgen.training.codec_loop import _Loop, plan
+base, data, out = map(Path, sys.argv[1:])
+new = {"learn": "all", "from_nothing": True, "steps": 8, "saving": Saving(valid_batches=0, sample_s=0)}
+accelerator = Accelerator(cpu=True)
+loop = _Loop(plan(config(data, out, base, **new), card(base)), accelerator, lambda _: None)
+loop.run()
+learnt = b"".join(weight.detach().numpy().tobytes() for weight in loop._weights.values())
+print("learnt", accelerator.num_processes, sha256(learnt).hexdigest())
+accelerator.end_training()
+"""
+
+
+def test_two_processes_learn_one_codec(tmp_path, base, data):
+    """Codes begin before the third step, and are moved before the sixth."""
+    words = [sys.executable, "-c", TOGETHER, str(base), str(data), str(tmp_path / "out")]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    common = {"PYTHONPATH": ":".join(sys.path), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    common |= {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            words,
+            env=common | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        told = [process.communicate(timeout=200) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], told
+    learnt = [line for out, _ in told for line in out.splitlines() if line.startswith("learnt")]
+    assert len(learnt) == 2
+    assert len(set(learnt)) == 1
+    assert learnt[0].split()[1] == "2"
 
 
 KILLED = """

@@ -139,6 +139,23 @@ def test_what_is_rendered_is_learnt_and_judged(tmp_path, base, data):
     assert [line["step"] for line in log if "right" in line] == [1, 11, 21, 31, 40]
 
 
+def test_as_many_windows_are_rendered_as_asked_where_a_batch_is_small(base, data):
+    def counts(rendered, batch):
+        wanted = config(
+            data, data.parent / "never", base, rendered=rendered, optimiser=Optimiser(batch=batch)
+        )
+        planned = plan(wanted, card(base))
+        source = Source(wanted, Checkpoint(base).config, planned.data[0].clips, planned.tracks)
+        found = [source.train(step, 0).sound for step in range(60)]
+        return [0 if sound is None else len(sound) for sound in found]
+
+    few = counts(0.1, 4)
+    assert set(few) == {0, 1}
+    assert np.mean(few) == pytest.approx(0.4, abs=0.15)
+    assert counts(0.1, 4) == few
+    assert set(counts(0.5, 2)) == {1}
+
+
 def test_a_run_in_two_parts_with_all_of_it_is_the_run_in_one(tmp_path, base, data):
     more = {
         "rendered": 0.5, "hearing": Hearing(share=0.7), "steps": 4,

@@ -220,6 +220,22 @@ def read_manifest(folder: Path) -> str:
     return manifests.read(folder).sha256
 
 
+def test_trainings_take_the_settings_that_are_written_for_them(tmp_path, beside):
+    from tinysong import settings
+    from tinysong.scales import SCALES
+
+    from muscgen.training.codec_config import CodecTraining
+    from muscgen.training.config import Config, read_as
+
+    path, given = tmp_path / "some.toml", {"out": tmp_path, "data": (tmp_path,), "id": "ours/tiny"}
+    for scale in SCALES.values():
+        path.write_text(settings.singing(scale.lm))
+        assert read_as(Config, path, method="full", **given).stages
+        for sound in (True, False):
+            path.write_text(settings.listening(scale.ears, sound=sound))
+            assert bool(read_as(CodecTraining, path, learn="encoder", **given).rendered) is sound
+
+
 def test_a_stage_that_there_is_not_is_refused(tmp_path):
     words = [sys.executable, RECIPE / "make.py", "--out", tmp_path / "out", "--only", "songs,dinner"]
     told = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, timeout=100)

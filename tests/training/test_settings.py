@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from muscgen.data.manifest import Codec, Count, Manifest
 from muscgen.errors import ConfigurationError, InvalidRequest, LicenceRefused
 from muscgen.models.card import read_card
 from muscgen.models.config import read_config
+from muscgen.models.terms import Stated
 from muscgen.training import memory
 from muscgen.training.batches import IGNORED, Batches, Shape
 from muscgen.training.clips import Clip
 from muscgen.training.codec_config import CodecTraining
-from muscgen.training.config import Config, Lora, Words, read
+from muscgen.training.config import Config, Lora, Words, read, read_as
 from muscgen.training.licensing import computed
 from muscgen.training.log import picture
 
@@ -34,8 +36,19 @@ def test_a_file_and_options_make_one_configuration(tmp_path):
     found = read(path, steps=9, optimiser__learning_rate=0.5, base=None)
     assert (found.steps, found.optimiser.batch, found.learning_rate, found.lora.rank) == (9, 3, 0.5, 4)
     assert read(path).learning_rate == 2e-4
-    assert read(path, method="full").learning_rate == 1e-5
-    assert read(path, method="full", from_nothing=True).learning_rate == 1e-4
+    assert read(None, **USUAL, method="full").learning_rate == 1e-5
+    assert read(None, **USUAL, method="full", from_nothing=True).learning_rate == 1e-4
+
+
+def test_a_folder_gives_its_name_to_a_model_that_has_none(tmp_path):
+    path = tmp_path / "training.toml"
+    path.write_text('id = "ours/one"\nout = "out"\ndata = ["a"]\n')
+    out = tmp_path / "polka"
+    assert read(path, out=out).id == "ours/one"
+    assert read(path, out=out).digest == read(path).digest  # it goes on with what was begun without an option
+    assert read(path, out=out, id="ours/two").id == "ours/two"
+    path.write_text('out = "out"\ndata = ["a"]\n')
+    assert read(path, out=out).id == "polka"
 
 
 @pytest.mark.parametrize(
@@ -48,11 +61,35 @@ def test_a_file_and_options_make_one_configuration(tmp_path):
         ({"data": ()}, "data"),
         ({"id": "../x y"}, "id"),
         ({"from_nothing": True, "method": "lora"}, "method is full"),
+        ({"method": "full", "lora": {"rank": 4}}, "lora is of an adapter"),
+        ({"optimiser": {"betas": (0.9, 1.0)}}, r"optimiser\.betas\.1"),
+        ({"optimiser": {"learning_rate": float("nan")}}, r"optimiser\.learning_rate"),
+        ({"optimiser": {"clip": float("inf")}}, r"optimiser\.clip"),
+        ({"optimiser": 3, "optimiser__batch": 2}, "optimiser: "),
+        ({"optimiser": [], "optimiser__batch": 2}, "optimiser: "),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_field(wrong, field):
     with pytest.raises(InvalidRequest, match=field):
         read(None, **USUAL | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"learn": "encoder", "losses": {"mel": 2.0}}, "losses are of a decoder's sound"),
+        ({"learn": "decoder", "losses": {"commit": 0.5}}, r"losses\.commit is of an encoder"),
+        ({"learn": "decoder", "exchange": 0.1}, "exchange is of pairs"),
+        ({"learn": "all", "exchange": 0.1}, "exchange is of pairs"),
+        ({"learn": "all", "losses": {"wave": float("inf")}}, r"losses\.wave"),
+        ({"hearing": {"tilt_db": float("nan")}}, r"hearing\.tilt_db"),
+    ],
+)
+def test_what_a_codec_would_not_heed_is_refused_by_its_field(wrong, said):
+    with pytest.raises(InvalidRequest, match=said):
+        read_as(CodecTraining, None, **USUAL | wrong)
+    rest = {"learn": "decoder", "losses": {"mel": 2.0}}
+    assert read_as(CodecTraining, None, **USUAL | rest).losses.mel == 2.0
 
 
 def test_what_may_change_between_a_run_and_its_continuation():
@@ -141,9 +178,33 @@ def test_a_licence_is_as_strict_as_its_strictest_part(base, tmp_path):
     assert computed(closed, [manifest()]).policy == "noncommercial-only"
 
 
-def test_a_base_that_permits_no_derivatives_is_refused(base, tmp_path):
+@pytest.mark.parametrize(
+    ("license_", "licences", "whole"),
+    [
+        (
+            "MIT OR Apache-2.0",
+            ["CC-BY-NC-4.0"],
+            "MIT AND CC-BY-NC-4.0 OR Apache-2.0 AND CC-BY-NC-4.0",
+        ),
+        ("MIT AND CC0-1.0 OR MIT", ["CC0-1.0", ""], "MIT AND CC0-1.0"),
+        ("mit", ["CC-BY-4.0 AND CC0-1.0", "MIT OR CC0-1.0"], "MIT AND CC-BY-4.0 AND CC0-1.0"),
+        ("apache-2.0", ["MIT OR ISC"], "Apache-2.0 AND MIT OR Apache-2.0 AND ISC"),
+    ],
+)
+def test_no_choice_of_a_licence_is_without_what_the_data_asks_for(base, tmp_path, license_, licences, whole):
+    found = computed(base_card(base, tmp_path, license_), [manifest(one) for one in licences])
+    assert found.license == whole
+
+
+def test_a_licence_in_parentheses_is_left_as_it_is(base, tmp_path):
+    told = replace(base_card(base, tmp_path, "(MIT OR X-1) AND Y-1"), stated=Stated(policy="allow"))
+    assert computed(told, [manifest()]).license == "((MIT OR X-1) AND Y-1) AND CC-BY-4.0"
+
+
+@pytest.mark.parametrize("license_", ["CC-BY-NC-ND-4.0", "cc-by-nc-nd-4.0", "MIT OR Cc-By-Nd-4.0"])
+def test_a_base_that_permits_no_derivatives_is_refused(base, tmp_path, license_):
     with pytest.raises(LicenceRefused, match="may not be trained further"):
-        computed(base_card(base, tmp_path, "CC-BY-NC-ND-4.0"), [manifest()])
+        computed(base_card(base, tmp_path, license_), [manifest()])
 
 
 def test_a_codecs_memory_grows_with_what_it_hears_and_what_learns(base):
@@ -181,6 +242,18 @@ def test_memory_is_said_and_what_helps(base):
         memory.check(needed, 10**9, wanted)
     assert "method lora" in refusal.value.suggestion
     assert "gradient_checkpointing" in refusal.value.suggestion
+    assert "optimiser.batch 1 (and accumulate)" in refusal.value.suggestion
+
+
+def test_where_there_are_stages_theirs_are_the_windows_that_would_help(base):
+    stages = [{"share": 1, "window_s": 30.0, "batch": 8}, {"share": 1, "window_s": 2.0, "batch": 1}]
+    wanted = Config.model_validate(USUAL | {"stages": stages, "optimiser": {"batch": 1}})
+    needed = memory.needs(10**9, 10**9, read_config(base), wanted, [(8, 1500)], memory.How())
+    with pytest.raises(ConfigurationError, match="are free") as refusal:
+        memory.check(needed, 10**9, wanted)
+    assert "stages.batch 1 (and accumulate)" in refusal.value.suggestion
+    assert "a shorter stages.window_s" in refusal.value.suggestion
+    assert "optimiser" not in refusal.value.suggestion
 
 
 def test_a_picture_of_losses():
@@ -261,7 +334,7 @@ def test_a_finetuning_that_cannot_be_is_refused_before_any_work(tmp_path, words,
 @pytest.mark.timeout(300)
 def test_a_language_model_from_nothing(tmp_path, base, data):
     settings = tmp_path / "training.toml"
-    settings.write_text("[saving]\nsample_s = 0.0\nvalid_batches = 0\n")
+    settings.write_text('id = "ours/new"\n[saving]\nsample_s = 0.0\nvalid_batches = 0\n')
     done = run(
         *(
             "train",
@@ -283,3 +356,5 @@ def test_a_language_model_from_nothing(tmp_path, base, data):
     told = json.loads(done.stdout)
     assert told["loss"] == pytest.approx(np.log(2048), abs=0.3)  # it knows nothing yet
     assert read_card(tmp_path / "new").adapter is None
+    assert told["model"] == "ours/new"  # the file's, though a folder was given
+    assert "Samples of every save" not in (tmp_path / "new" / "MODEL.md").read_text()

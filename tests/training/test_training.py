@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from muscgen.engine import Engine, Song
 from muscgen.errors import ConfigurationError, InvalidRequest
 from muscgen.models.card import read_card
 from muscgen.request import Sampling
+from muscgen.training.batches import exchanged
 from muscgen.training.clips import prepared
 from muscgen.training.config import Optimiser, Saving
 from muscgen.training.loop import plan, train
@@ -182,7 +184,8 @@ def test_what_is_made_says_what_it_was_made_of(tmp_path, base, data):
     assert len(samples) == 1
     assert {"prompt", "bad", "lufs", "silence", "file"} == set(samples[0])
     assert (out / "loss.svg").read_text().startswith("<svg")
-    assert {"valid", "valid_shuffled", "bad_samples"} <= set(lines(out)[-1])
+    assert {"valid", "bad_samples"} <= set(lines(out)[-1])
+    assert "Samples of every save" in (out / "MODEL.md").read_text()
 
 
 def prepared_manifest(data: Path) -> str:
@@ -254,6 +257,71 @@ def test_a_checkpoint_of_another_configuration_is_not_gone_on_with(tmp_path, bas
     run(config(data, tmp_path / "out", base, steps=2), base)
     with pytest.raises(ConfigurationError, match="another configuration"):
         run(config(data, tmp_path / "out", base, steps=2, seed=5), base)
+
+
+def test_a_checkpoint_over_another_base_is_not_gone_on_with(tmp_path, base, data):
+    """One of the same codec, whose codes fit."""
+    other = shutil.copytree(base, tmp_path / "other")
+    rewrite(other / "model.safetensors", "enc_to_dec_proj.bias", 1.0)
+    out = tmp_path / "out"
+    run(config(data, out, base, steps=2), base)
+    wanted = config(data, out, base, steps=2)
+    with pytest.raises(ConfigurationError, match="another base"):
+        run(wanted, other)
+    state = out / "checkpoints" / "step-00000002" / "state.json"
+    old = json.loads(state.read_text())
+    state.write_text(json.dumps({name: old[name] for name in ("steps", "config", "manifests")}))
+    assert run(wanted, other)["step"] == 2  # states of old said nothing of it
+
+
+def rewrite(path: Path, name: str, more: float) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(path)
+    save_file(weights | {name: weights[name] + more}, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_base_is_not_written_over(tmp_path, base, data, method):
+    link = tmp_path / "link"
+    link.symlink_to(base)
+    for out in (base, base / ".." / base.name, link):
+        with pytest.raises(InvalidRequest, match="own folder") as refusal:
+            plan(config(data, out, base, method=method, id="ours/one"), card(base))
+        assert refusal.value.param == "out"
+
+
+def test_a_step_whose_numbers_are_none_ends_the_run_and_harms_no_checkpoint(tmp_path, base, data):
+    out = tmp_path / "out"
+    wanted = config(
+        data, out, base, method="full", steps=9,
+        optimiser=Optimiser(batch=2, learning_rate=1e30, warmup_steps=0),
+        saving=Saving(every_steps=1, keep=1, sample_s=0, valid_batches=0),
+    )  # fmt: skip
+    with pytest.raises(ConfigurationError, match=r"step 2 has loss (nan|inf).* step 1$") as refusal:
+        run(wanted, base)
+    assert "steps 1 makes a model" in refusal.value.suggestion
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-00000001"]
+    assert [line["step"] for line in lines(out)] == [1]
+    assert not (out / "card.toml").exists()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_validation_is_also_under_captions_of_others(tmp_path, base, data, batch):
+    saving = Saving(every_steps=9, sample_s=0, valid_batches=3)
+    wanted = config(data, tmp_path / "out", base, steps=1, saving=saving, optimiser=Optimiser(batch=batch))
+    planned = plan(wanted, card(base))
+    assert "valid_shuffled" not in train(planned, lambda _: None)  # there is one caption
+    more = [replace(one, clips=one.clips | {"valid": one.clips["train"]}) for one in planned.data]
+    there = config(data, tmp_path / "more", base, steps=1, saving=saving, optimiser=Optimiser(batch=batch))
+    figures = train(replace(planned, config=there, data=more), lambda _: None)
+    assert figures["valid_shuffled"] != figures["valid"]
+
+
+def test_captions_are_exchanged_for_others():
+    assert exchanged(("a", "b", "c"), ("d",)) == ("b", "c", "a")
+    assert exchanged(("a", "a"), ("a", "b", "c")) == ("b", "b")
+    assert exchanged(("a",), ("a", "b")) == ("b",)
 
 
 def test_a_set_that_was_revoked_is_not_trained_on(tmp_path, base, data):

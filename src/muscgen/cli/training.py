@@ -53,7 +53,7 @@ class Usual:
         return {
             "data": tuple(self.data or ()),
             "out": self.out,
-            "id": self.model_id or (self.out and self.out.absolute().name),
+            "id": self.model_id,
             "steps": self.steps,
             "optimiser__batch": self.batch,
             "optimiser__learning_rate": self.learning_rate,

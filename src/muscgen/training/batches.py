@@ -87,6 +87,17 @@ def with_facts(clip: Clip) -> str:
     return ". ".join([clip.caption.rstrip("."), ", ".join(more)]) if more else clip.caption
 
 
+def exchanged(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """For each of a batch's texts the next that is not the same: behind it, before it, or of the others.
+
+    One that is alone stays.
+    """
+    return tuple(
+        next((other for other in (*texts[n + 1 :], *texts[:n], *others) if other != text), text)
+        for n, text in enumerate(texts)
+    )
+
+
 def together(cuts: Sequence[Codes], shape: Shape) -> NDArray[np.int64]:
     """Cuts [K, F] of any length as labels of one length [B, S, K]."""
     patterns = [DelayPattern(shape.delays, codes.shape[1]) for codes in cuts]

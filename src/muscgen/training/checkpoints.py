@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -39,11 +39,25 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """steps: how many are done. config, manifests: what it must be gone on with."""
+    """steps: how many are done. config, manifests, base: what it must be gone on with.
+
+    base: its revision; older states have none, and are gone on with whatever the base is.
+    books: whether a new codec's codebooks have begun; None where nothing is said of it.
+    """
 
     steps: int
     config: str
     manifests: tuple[str, ...]
+    base: str = ""
+    books: bool | None = None
+
+    def differs(self, wanted: State) -> str:
+        """What a run is not the same in that goes on with this; empty where it is."""
+        if self.config != wanted.config:
+            return "configuration"
+        if self.manifests != wanted.manifests:
+            return "data"
+        return "base" if self.base and self.base != wanted.base else ""
 
 
 class Checkpoints:
@@ -81,26 +95,25 @@ class Checkpoints:
             int(path.parent.name.removeprefix("step-")) for path in self._folder.glob(f"step-*/{_STATE}")
         )
 
-    def resume(self, wanted: State, learnt: Learnt) -> int:
-        """Put the newest checkpoint's numbers in place; returns its steps, 0 where there is none.
+    def resume(self, wanted: State, learnt: Learnt) -> State:
+        """Put the newest checkpoint's numbers in place; returns how far it is, `wanted` where there is none.
 
-        Raises ConfigurationError where it belongs to another configuration or other data.
+        Raises ConfigurationError where it belongs to another configuration, other data or another base.
         """
         for leftover in self._folder.glob(f"{TEMPORARY}*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if not (found := self.all()):
-            return 0
+            return wanted
         path = self._path(found[-1])
         state = _state(path)
-        if state.config != wanted.config or state.manifests != wanted.manifests:
-            what = "configuration" if state.config != wanted.config else "data"
+        if what := state.differs(wanted):
             raise ConfigurationError(
                 f"{path} was made with another {what}",
                 param="out",
                 suggestion="another out, or what it was made with",
             )
         _restore(path, learnt)
-        return state.steps
+        return replace(wanted, steps=state.steps, books=state.books)
 
     def _path(self, steps: int) -> Path:
         return self._folder / f"step-{steps:08d}"
@@ -109,7 +122,13 @@ class Checkpoints:
 def _state(path: Path) -> State:
     try:
         fields = json.loads((path / _STATE).read_text("utf-8"))
-        return State(int(fields["steps"]), str(fields["config"]), tuple(fields["manifests"]))
+        return State(
+            int(fields["steps"]),
+            str(fields["config"]),
+            tuple(fields["manifests"]),
+            str(fields.get("base", "")),
+            fields.get("books"),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointInvalid(f"{path / _STATE}: {error!r}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -107,6 +107,13 @@ def _prepared(folder: Path, codec: str) -> Prepared:
             suggestion="muscgen data prepare ... --codec BASE",
         )
     clips: dict[Split, list[Clip]] = {"train": [], "valid": [], "test": []}
+    for split, path in shards(folder, manifest):
+        clips[split] += _clips(path)
+    return Prepared(folder, manifest, clips)
+
+
+def shards(folder: Path, manifest: Manifest) -> Iterator[tuple[Split, Path]]:
+    """Where they lie, and whose they are. Raises ConfigurationError for one that is not the manifest's."""
     for shard in manifest.shards:
         path = Place(folder).shards / shard.name
         if not path.is_file() or path.stat().st_size != shard.bytes:
@@ -115,8 +122,7 @@ def _prepared(folder: Path, codec: str) -> Prepared:
                 param="data",
                 suggestion="muscgen data prepare, as before",
             )
-        clips[shard.split] += _clips(path)
-    return Prepared(folder, manifest, clips)
+        yield shard.split, path
 
 
 def _clips(path: Path) -> list[Clip]:

@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from muscgen.training.config import Optimiser, Saving
+from muscgen.training.config import Optimiser, Part, Saving
 
 Decibel = Annotated[float, Field(ge=-120, le=60)]
 Cut = Annotated[float, Field(ge=200, le=24_000)]  # hertz
@@ -16,23 +16,19 @@ Learn = Literal["encoder", "decoder", "all"]
 _MAY_CHANGE = {"saving", "steps", "out"}  # between a run and the one that goes on with it
 
 
-class Losses(BaseModel):
+class Losses(Part):
     """Weights of what is made small. wave, mel: of sound; commit: of encoder and codebooks to each other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     wave: float = Field(default=0.1, ge=0, description="Mean difference of samples.")
     mel: float = Field(default=1.0, ge=0, description="Log-mel bands at five resolutions.")
     commit: float = Field(default=0.25, ge=0)
 
 
-class Hearing(BaseModel):
+class Hearing(Part):
     """What happens to the sound of pairs before the encoder hears it, so that it hears foreign sound too.
 
     share: how many windows are changed; their level, noise and cut-off are drawn from these ranges.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     share: float = Field(default=0.0, ge=0, le=1)
     gain_db: tuple[Decibel, Decibel] = (-12.0, 6.0)
@@ -50,15 +46,13 @@ class Hearing(BaseModel):
         return self
 
 
-class CodecTraining(BaseModel):
+class CodecTraining(Part):
     """What learns, and from what.
 
     learn: `encoder` learns the data's codes from the sound that the base's own decoder makes of them: exact
     pairs; `decoder` to make the data's sound of the base's codes; the language model fits both. `all` learns
     encoder, codebooks and decoder from the data's sound: no language model fits it yet.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")
     out: Path
@@ -92,6 +86,12 @@ class CodecTraining(BaseModel):
         if self.learn != "encoder" and (self.rendered or self.hearing.share):
             which = "rendered" if self.rendered else "hearing"
             raise ValueError(f"{which} is of pairs: learn is encoder then")
+        if self.learn != "encoder" and "exchange" in self.model_fields_set:
+            raise ValueError("exchange is of pairs: learn is encoder then")
+        if self.learn == "encoder" and "losses" in self.model_fields_set:
+            raise ValueError("losses are of a decoder's sound: learn is decoder or all then")
+        if self.learn == "decoder" and "commit" in self.losses.model_fields_set:
+            raise ValueError("losses.commit is of an encoder and its codebooks: learn is all then")
         if self.front_rate != 1 and (self.learn != "encoder" or self.from_nothing):
             raise ValueError("front_rate is of a base's front: learn is encoder then, and from_nothing false")
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +20,26 @@ from muscgen.audio import Audio
 from muscgen.backends.listening import codec_revision
 from muscgen.data import place as files
 from muscgen.data.manifest import read
-from muscgen.data.place import Place
 from muscgen.data.trained import descends, register
-from muscgen.errors import ConfigurationError, InvalidRequest
+from muscgen.errors import InvalidRequest
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.models.config import ModelConfig
-from muscgen.training import memory, output, sounds
+from muscgen.training import codec_books, memory, output, sounds
 from muscgen.training.checkpoints import State
-from muscgen.training.clips import Prepared, frames, prepared
+from muscgen.training.clips import Prepared, frames, prepared, shards
 from muscgen.training.codec_config import CodecTraining
 from muscgen.training.codec_model import Codec, Windows
 from muscgen.training.codec_windows import Source
 from muscgen.training.licensing import computed
-from muscgen.training.model import quiet, refuse_adapter, trainable
+from muscgen.training.model import quiet, refuse_adapter, refuse_own_folder, trainable
 from muscgen.training.samples import keep
 from muscgen.training.turns import Tell, Turns
 
 _SAMPLED = 1 << 42  # a step that no training reaches: what samples are drawn by
-_PLAIN = 0.3  # of the steps of a codec from nothing: without codes
 _SAMPLES = 2
 _TOLD = 10  # every so many steps, the share of codes that are heard right
 _DECODING = 8  # threads that read sound, at most
-_REFRESH_STEPS, _REFRESHED = 5, 0.7  # codes that are not used are moved; not any more towards the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,14 @@ class Run:
 
     @property
     def state(self) -> State:
-        return State(0, self.config.digest, tuple(one.manifest.sha256 for one in self.data))
+        manifests = tuple(one.manifest.sha256 for one in self.data)
+        return State(0, self.config.digest, manifests, self.base.revision)
 
 
 def plan(config: CodecTraining, base: Card) -> Run:
     """Raises whatever stands in the way: data, licence, a base that cannot be trained."""
     refuse_adapter(base)
+    refuse_own_folder(base, config.out)
     if not (base.path / "config.json").is_file():
         raise InvalidRequest(
             f"{config.base} is in audiocraft's layout; transformers reads its own only", param="base"
@@ -79,8 +78,8 @@ def plan(config: CodecTraining, base: Card) -> Run:
     if config.learn != "encoder" or config.rendered:
         rate, channels = checkpoint.config.codec.sample_rate, checkpoint.config.decoder.channels
         for split in ("train", "valid"):
-            shards = [shard for one in data for shard in _shards(one, split)]
-            tracks[split] = sounds.sounds(shards, rate, channels, everywhere=config.learn != "encoder")
+            there = [path for one in data for of, path in shards(one.folder, one.manifest) if of == split]
+            tracks[split] = sounds.sounds(there, rate, channels, everywhere=config.learn != "encoder")
         if not tracks["train"]:
             raise InvalidRequest("the data holds no sound of a track to train on", param="data")
     computed(base, [one.manifest for one in data])
@@ -135,6 +134,7 @@ class _Loop(Turns[CodecTraining, Windows]):
         self._weights = trainable(codec)
         self._say(codec, config)
         self.codec = self._prepare(codec, lambda name: front if codec.is_front(name) else 1.0)
+        self._state = replace(self._state, books=codec_books.begun(run.config, self._state))
 
     def _batch(self, step: int, place: int) -> Windows:
         return self._source.train(step, place)
@@ -156,18 +156,20 @@ class _Loop(Turns[CodecTraining, Windows]):
     def _books(self, step: int) -> bool:
         """See to the codebooks before a step of a new codec; whether it goes without them.
 
-        All processes hear the same sound for it. A codec from nothing first learns without codes: else its
-        encoder soon says the same of everything.
+        The main process does, by its chances; the others are told, for only gradients are shared.
         """
-        config, codec = self._config, self._accelerator.unwrap_model(self.codec)
-        if config.learn != "all":
-            return False
-        begins = round(_PLAIN * config.steps) if config.from_nothing else 0
-        if config.from_nothing and step == begins:
-            codec.begin_books(self._source.for_books().to(self._accelerator.device))
-        elif step >= begins and step % _REFRESH_STEPS == 0 and step < _REFRESHED * config.steps:
-            codec.refresh_books(self._batch(step, 0).to(self._accelerator.device).sound)
-        return step < begins
+        from accelerate.utils import broadcast
+
+        accelerator, state = self._accelerator, self._state
+        if change := codec_books.due(self._config, step, begun=bool(state.books)):
+            codec, device = accelerator.unwrap_model(self.codec), accelerator.device
+            if accelerator.is_main_process and change == "begin":
+                codec.begin_books(self._source.for_books().to(device))
+            elif accelerator.is_main_process:
+                codec.refresh_books(self._batch(step, 0).to(device).sound)
+            broadcast([book.data for book in codec.books])
+            self._state = replace(state, books=True)
+        return not self._state.books
 
     @torch.no_grad()
     def _judged(self) -> dict[str, float]:
@@ -262,22 +264,6 @@ def _made(config: CodecTraining) -> output.Made:
         limits=limits,
         sampled=bool(config.saving.sample_s),
     )
-
-
-def _shards(one: Prepared, split: str) -> list[Path]:
-    """Raises ConfigurationError for one that is not the manifest's."""
-    found = []
-    for shard in one.manifest.shards:
-        path = Place(one.folder).shards / shard.name
-        if not path.is_file() or path.stat().st_size != shard.bytes:
-            raise ConfigurationError(
-                f"{path} is not the shard that the manifest speaks of",
-                param="data",
-                suggestion="muscgen data prepare, as before",
-            )
-        if shard.split == split:
-            found.append(path)
-    return found
 
 
 def _loaded(base: Path) -> Any:  # noqa: ANN401  (transformers' model)

@@ -46,7 +46,7 @@ class Source:
         config, chances = self._config, sounds.draws(self._config.seed, step, place)
         if config.learn != "encoder":
             return self._sound("train", config.optimiser.batch, chances)
-        rendered = round(config.rendered * config.optimiser.batch)
+        rendered = _count(config.rendered * config.optimiser.batch, chances)
         return self._paired("train", rendered, chances, config.hearing)
 
     def valid(self, n: int) -> Windows:
@@ -118,3 +118,9 @@ class Source:
             codes[:, channel :: self._channels] for channel in range(self._channels)
         ]
         return torch.from_numpy(np.concatenate(rows).astype(np.int64))
+
+
+def _count(wanted: float, chances: np.random.Generator) -> int:
+    """A whole number, in the mean the one that is wanted. One that is whole costs no chance."""
+    whole, part = divmod(round(wanted, 9), 1)
+    return int(whole) + (bool(part) and bool(chances.random() < part))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,14 +14,17 @@ from muscgen.errors.wrong import first_wrong
 
 M = TypeVar("M", bound=BaseModel)
 Method = Literal["lora", "full"]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 _MAY_CHANGE = {"saving", "steps", "out"}  # between a run and the one that goes on with it
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Part(BaseModel):
+    """Of settings: none that nobody knows, no number that is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Lora(_Part):
+class Lora(Part):
     """After what works for MusicGen: facts and sources in docs/training.md."""
 
     rank: int = Field(default=16, ge=1, le=512)
@@ -30,7 +33,7 @@ class Lora(_Part):
     heads: bool = Field(default=True, description="Also adapt the embeddings of codes and the heads.")
 
 
-class Optimiser(_Part):
+class Optimiser(Part):
     """AdamW. learning_rate: null takes 2e-4 for LoRA, 1e-5 for a base's own weights, 1e-4 from nothing."""
 
     batch: int = Field(default=4, ge=1, description="Windows at once on each device.")
@@ -39,7 +42,7 @@ class Optimiser(_Part):
     warmup_steps: int = Field(default=20, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     least: float = Field(default=0.1, ge=0, le=1, description="Share of the rate at a cosine's end.")
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0, description="Of the gradient's norm.")
     average: float = Field(
@@ -50,7 +53,7 @@ class Optimiser(_Part):
     )
 
 
-class Stage(_Part):
+class Stage(Part):
     """A part of a run, with windows of its own. share: of the steps, beside the other stages' shares.
 
     openings: the share of windows that begin where their song does; the others begin anywhere.
@@ -62,14 +65,14 @@ class Stage(_Part):
     openings: float = Field(default=0.0, ge=0, le=1)
 
 
-class Words(_Part):
+class Words(Part):
     """What becomes of captions. drop: the share without any, from which guidance learns its other side."""
 
     drop: float = Field(default=0.1, ge=0, le=1)
     add_facts: float = Field(default=0.25, ge=0, le=1, description="How often tempo and key are added.")
 
 
-class Saving(_Part):
+class Saving(Part):
     """Every so many steps: a checkpoint, the loss of validation, samples."""
 
     every_steps: int = Field(default=200, ge=1)
@@ -79,7 +82,7 @@ class Saving(_Part):
     valid_batches: int = Field(default=4, ge=0)
 
 
-class Config(_Part):
+class Config(Part):
     """base: a model's id, or a folder. data: what `muscgen data prepare` wrote. id: of what is made."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")
@@ -113,6 +116,8 @@ class Config(_Part):
     def _goes_together(self) -> Self:
         if self.from_nothing and self.method == "lora":
             raise ValueError("from_nothing trains all weights: method is full then")
+        if "lora" in self.model_fields_set and self.method != "lora":
+            raise ValueError("lora is of an adapter: method is lora then")
         if self.learn_text and self.method == "lora":
             raise ValueError("learn_text trains the text encoder's own weights: method is full then")
         if self.text_rate != 1 and not self.learn_text:
@@ -147,7 +152,9 @@ def read(path: Path | None, **given: Any) -> Config:  # noqa: ANN401  (what the 
 
 
 def read_as(kind: type[M], path: Path | None, **given: Any) -> M:  # noqa: ANN401
-    """The file's values under those that are given and not None; dots reach into parts.
+    """The file's values under those that are given and not None; `part__name` reaches into a part.
+
+    Where neither says an id, it is the name of the folder `out` that is given.
 
     Raises InvalidRequest naming the field.
     """
@@ -157,9 +164,13 @@ def read_as(kind: type[M], path: Path | None, **given: Any) -> M:  # noqa: ANN40
             continue
         part, _, inner = name.partition("__")
         if inner:
-            values.setdefault(part, {})[inner] = value
+            within = values.setdefault(part, {})
+            if isinstance(within, dict):  # else it is refused below, by its name
+                within[inner] = value
         else:
             values[part] = value
+    if given.get("out"):
+        values.setdefault("id", Path(given["out"]).absolute().name)
     try:
         return kind.model_validate(values)
     except ValidationError as error:

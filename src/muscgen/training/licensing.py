@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, product
 
 from muscgen.data.manifest import Manifest
 from muscgen.errors import LicenceRefused
@@ -11,14 +13,15 @@ from muscgen.models.card import Card
 from muscgen.models.terms import Policy, shipped
 from muscgen.request import Use
 from muscgen.rights import licensed
-from muscgen.rights.policies import strictest
+from muscgen.rights.policies import spelled, strictest
 
 _TRACKS = "; tracks: ATTRIBUTION.md"
+_NO_DERIVATIVES = re.compile(r"-ND\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """license: an SPDX expression of all parts."""
+    """license: an SPDX expression of all parts, whichever choices they leave."""
 
     license: str
     policy: Policy
@@ -30,22 +33,35 @@ class Computed:
 def computed(base: Card, manifests: Sequence[Manifest]) -> Computed:
     """Raises LicenceRefused where the base's licence permits no derivatives, or is not known."""
     terms = licensed(base)
-    if "-ND" in base.license or terms.policy == "unknown":
+    if _NO_DERIVATIVES.search(base.license) or terms.policy == "unknown":
         raise LicenceRefused(
             f"{base.id} may not be trained further: {base.license or 'no licence'} does not permit it",
             param="base",
         )
-    parts = [part for manifest in manifests for part in manifest.license.split(" AND ") if part]
-    names = list(dict.fromkeys([*base.license.split(" AND "), *sorted(parts)]))
     policies = [terms.policy, *(_policy(manifest) for manifest in manifests)]
     policy = strictest(policies)
     return Computed(
-        license=" AND ".join(names),
+        license=_joined(spelled(base.license), [one.license for one in manifests if one.license]),
         policy=policy,
         uses=tuple(use for use in terms.uses if use != "commercial" or policy != "noncommercial-only"),
         attribution=f"{base.attribution.removesuffix(_TRACKS)}{_TRACKS}",
         training_data="; ".join([*filter(None, [_known(base)]), *map(_described, manifests)]),
     )
+
+
+def _joined(base: str, data: Sequence[str]) -> str:
+    """All of them at once, whichever choices are made."""
+    found = []
+    for own, *others in product(_choices(base), *map(_choices, data)):
+        found.append(" AND ".join(dict.fromkeys([*own, *sorted(chain(*others))])))
+    return " OR ".join(dict.fromkeys(found))
+
+
+def _choices(expression: str) -> list[tuple[str, ...]]:
+    """What each of them asks for: AND binds tighter than OR. Parentheses are left as they are."""
+    if "(" in expression:
+        return [(f"({expression})",)]
+    return [tuple(choice.split(" AND ")) for choice in expression.split(" OR ")]
 
 
 def _known(base: Card) -> str:

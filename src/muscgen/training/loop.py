@@ -18,12 +18,12 @@ from muscgen.data.trained import descends, register
 from muscgen.models.card import Card
 from muscgen.models.checkpoint import Checkpoint
 from muscgen.training import memory, output
-from muscgen.training.batches import Batches, Shape, Windows, with_facts
+from muscgen.training.batches import Batches, Shape, Windows, exchanged, with_facts
 from muscgen.training.checkpoints import State
 from muscgen.training.clips import Clip, Prepared, frames, prepared
 from muscgen.training.config import Config, Stage, Words
 from muscgen.training.licensing import computed
-from muscgen.training.model import load, refuse_adapter, tokenizer, trainable
+from muscgen.training.model import load, refuse_adapter, refuse_own_folder, tokenizer, trainable
 from muscgen.training.samples import listen
 from muscgen.training.speaker import Lesson, Speaker
 from muscgen.training.texts import Texts
@@ -42,13 +42,15 @@ class Run:
 
     @property
     def state(self) -> State:
-        return State(0, self.config.digest, tuple(one.manifest.sha256 for one in self.data))
+        manifests = tuple(one.manifest.sha256 for one in self.data)
+        return State(0, self.config.digest, manifests, self.base.revision)
 
 
 def plan(config: Config, base: Card) -> Run:
     """Raises whatever stands in the way: data, licence, a base that cannot be trained."""
     if not config.from_nothing:
         refuse_adapter(base)
+    refuse_own_folder(base, config.out)
     data = prepared(config.data, codec_revision(Checkpoint(base.path)))
     computed(base, [one.manifest for one in data])
     return Run(config, base, data)
@@ -93,6 +95,7 @@ class _Loop(Turns[Config, Lesson]):
         self._judges = (
             self._drawn("valid", valid, Words(drop=0.0, add_facts=1.0)) if self._clips["valid"] else None
         )
+        self._captions = tuple(dict.fromkeys(map(with_facts, self._clips["valid"])))
         self._words = Texts(tokenizer(run.base.path), checkpoint.config.text.max_tokens)
         self.model = load(run.base.path, config)
         self._weights, self._halves = trainable(self.model), _halves(config)
@@ -128,21 +131,23 @@ class _Loop(Turns[Config, Lesson]):
 
     @torch.no_grad()
     def _judged(self) -> dict[str, float]:
-        """Losses of validation under the windows' own captions and under each other's.
+        """Losses of validation under the windows' own captions, and under others where there are others.
 
         Their difference is what the model makes of words.
         """
         if self._judges is None or not self._config.saving.valid_batches:
             return {}
         self._speaker.eval()
-        own, exchanged = 0.0, 0.0
-        for n in range(self._config.saving.valid_batches):
+        count, total = self._config.saving.valid_batches, dict[str, float]()
+        for n in range(count):
             windows = self._judges.at(n, 0)
-            own += float(self._loss(self._lesson(windows)))
-            texts = (*windows.texts[1:], windows.texts[0])
-            exchanged += float(self._loss(self._lesson(Windows(windows.labels, texts))))
-        count = self._config.saving.valid_batches
-        return {"valid": round(own / count, 6), "valid_shuffled": round(exchanged / count, 6)}
+            found = {"valid": windows}
+            if len(self._captions) > 1:
+                others = exchanged(windows.texts, (*self._captions[n:], *self._captions[:n]))
+                found["valid_shuffled"] = Windows(windows.labels, others)
+            for name, one in found.items():
+                total[name] = total.get(name, 0.0) + float(self._loss(self._lesson(one)))
+        return {name: round(loss / count, 6) for name, loss in total.items()}
 
     def _heard(self, steps: int) -> dict[str, Any]:
         saving = self._config.saving

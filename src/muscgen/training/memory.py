@@ -109,14 +109,16 @@ def check(need: Needs, free: int | None, config: Config | CodecTraining) -> None
     """Raises ConfigurationError where it will not fit, with what would help."""
     if free is None or need.total <= free * _ROOM:
         return
+    stages = config.stages if isinstance(config, Config) else ()
+    batch, window_s = ("stages.batch", "stages.window_s") if stages else ("optimiser.batch", "window_s")
     helps = []
-    if config.optimiser.batch > 1:
-        helps.append("optimiser.batch 1 (and accumulate)")
+    if max([stage.batch for stage in stages] or [config.optimiser.batch]) > 1:
+        helps.append(f"{batch} 1 (and accumulate)")
     if isinstance(config, Config) and not config.gradient_checkpointing:
         helps.append("gradient_checkpointing")
     if isinstance(config, Config) and config.method == "full":
         helps.append("method lora")
-    helps.append("a shorter window_s")
+    helps.append(f"a shorter {window_s}")
     raise ConfigurationError(
         f"this training needs about {need}; {_said(free)} are free",
         param="memory",

@@ -30,6 +30,12 @@ def refuse_adapter(base: Card) -> None:
         )
 
 
+def refuse_own_folder(base: Card, out: Path) -> None:
+    """Raises InvalidRequest: what comes out would be written over what it is made of."""
+    if out.resolve() == base.path.resolve():
+        raise InvalidRequest(f"out is {base.id}'s own folder, {out}", param="out", suggestion="another")
+
+
 def load(base: Path, config: Config) -> Any:  # noqa: ANN401  (transformers' or peft's model)
     """The base with what is to be trained requiring gradients. Raises InvalidRequest for a melody model."""
     checkpoint = Checkpoint(base)

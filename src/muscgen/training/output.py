@@ -49,7 +49,8 @@ class Made:
         adapter = config.method == "lora"
         how = "a LoRA adapter" if adapter else "all weights of the language model"
         how += " and its text encoder" if config.learn_text else ""
-        return cls(config.id, config.out, config.base, config.steps, how, adapter, sampled=True)
+        sampled = bool(config.saving.sample_s)
+        return cls(config.id, config.out, config.base, config.steps, how, adapter, sampled=sampled)
 
 
 def write(

@@ -9,13 +9,13 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
 
-from muscgen import telemetry
 from muscgen.errors import ConfigurationError
 from muscgen.training.ahead import Ahead, Place
 from muscgen.training.average import Average
@@ -124,7 +124,8 @@ class Turns(ABC, Generic[C, B]):
             fused=device.type == "cuda",
         )
         self.average = Average(self._weights, optimiser.average)
-        self._done = self._checkpoints.resume(self._state, self._learnt())
+        self._state = self._checkpoints.resume(self._state, self._learnt())
+        self._done = self._state.steps
         if self._done > self._config.steps:
             raise ConfigurationError(
                 f"{self._done} steps are done in {self._config.out}, which is more than {self._config.steps}",
@@ -152,26 +153,40 @@ class Turns(ABC, Generic[C, B]):
         return Taken(step, rate, figures, norm)
 
     def _settle(self, taken: list[Taken], *, saves: bool) -> None:
-        """Into the log, and told; with what a save finds, in the last line."""
-        lines = [_line(one) for one in taken]
+        """Into the log, and told; with what a save finds, in the last line.
+
+        Raises ConfigurationError after a step whose numbers are none: it is neither kept nor gone on from.
+        """
         took_s = (time.monotonic() - self._since) / len(taken)
-        for line in lines:
-            line["took_s"] = round(took_s, 4)
-            if not math.isfinite(line["loss"]):
-                telemetry.warning("training.not_finite", step=line["step"])
-        if saves:
-            lines[-1] |= self._save(taken[-1].step + 1)
+        lines = [_line(one) | {"took_s": round(took_s, 4)} for one in taken]
+        good = list(takewhile(_finite, lines))
+        if saves and len(good) == len(lines):
+            good[-1] |= self._save(taken[-1].step + 1)
         if self._accelerator.is_main_process:
-            self._log.add(*lines)
-        for line in lines:
+            self._log.add(*good)
+        for line in good:
             self._tell(line)
+        if len(good) < len(lines):
+            self._give_up(lines[len(good)])
         self._since = time.monotonic()
+
+    def _give_up(self, line: Line) -> NoReturn:
+        left = "there is no checkpoint yet"
+        helps = "a lower learning_rate or more warmup_steps, in another out"
+        if kept := self._checkpoints.all():
+            left = f"the last checkpoint is that of step {kept[-1]}"
+            helps += f"; steps {kept[-1]} makes a model of it"
+        raise ConfigurationError(
+            f"step {line['step']} has loss {line['loss']:g} and gradient {line['gradient']:g}; {left}",
+            param="optimiser.learning_rate",
+            suggestion=helps,
+        )
 
     def _save(self, steps: int) -> dict[str, Any]:
         """A checkpoint, validation, samples; by the main process, while the others wait."""
         main = self._accelerator.is_main_process
         if main:
-            self._checkpoints.save(State(steps, self._state.config, self._state.manifests), self._learnt())
+            self._checkpoints.save(replace(self._state, steps=steps), self._learnt())
         with self.average.worn():
             found: dict[str, Any] = self._judged()
             if main:
@@ -189,6 +204,10 @@ def _line(taken: Taken) -> Line:
         "rate": taken.rate,
         "gradient": round(float(taken.norm), 5),
     }
+
+
+def _finite(line: Line) -> bool:
+    return math.isfinite(line["loss"]) and math.isfinite(line["gradient"])
 
 
 def schedule(step: int, steps: int, optimiser: Optimiser) -> float:
