@@ -15,7 +15,7 @@ from muscgen.errors import CheckpointInvalid, LicenceRefused
 from muscgen.models.registry import Registry
 from muscgen.models.terms import shipped
 from muscgen.rights import Acceptances, Rules, check, licensed
-from muscgen.rights.policies import policy_of
+from muscgen.rights.policies import all_of, policy_of
 from muscgen.rights.table import table
 from muscgen.settings import Settings
 from muscgen.worker.loader import load_model
@@ -55,6 +55,22 @@ def test_every_musicgen_is_known_and_for_no_commercial_use():
 )
 def test_a_licence_has_a_policy_and_what_nobody_knows_is_refused(expression, stated, policy):
     assert policy_of(expression, stated) == policy
+
+
+@pytest.mark.parametrize(
+    ("expressions", "first", "found"),
+    [
+        (["MIT", "CC-BY-4.0"], "", "CC-BY-4.0 AND MIT"),
+        (["MIT", "CC-BY-4.0 AND MIT"], "Apache-2.0", "Apache-2.0 AND CC-BY-4.0 AND MIT"),
+        (["CC-BY-4.0 OR MIT", "ISC"], "", "CC-BY-4.0 AND ISC OR ISC AND MIT"),
+        (["CC-BY-NC-4.0"], "MIT OR ISC", "MIT AND CC-BY-NC-4.0 OR ISC AND CC-BY-NC-4.0"),
+        (["(MIT OR ISC) AND X11"], "", "((MIT OR ISC) AND X11)"),
+        (["", "MIT"], "", "MIT"),
+        ([], "", ""),
+    ],
+)
+def test_of_several_licences_all_are_asked_for_whichever_choices_they_leave(expressions, first, found):
+    assert all_of(expressions, first) == found
 
 
 @pytest.mark.parametrize("use", ["research", "noncommercial", "commercial"])

@@ -25,6 +25,7 @@ from muscgen.data.shards import ShardWriter
 from muscgen.data.splits import Shares, Splits
 from muscgen.data.taken_back import TakenBack
 from muscgen.data.track import SPLITS, Music, Split
+from muscgen.rights.policies import all_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,7 @@ class _Output:
         written = [shard for split in SPLITS for shard in self._shards[split].close()]
         self._stack.close()
         traits, codec = self._rule.traits, self._job.codec
-        names = (
-            sorted({*self._licenses, *traits.text_license.split(" AND ")} - {""}) if self._licenses else []
-        )
+        licenses = [*self._licenses, traits.text_license] if self._licenses else []
         manifest = Manifest(
             dataset=self._rule.dataset,
             use=self._rule.use,
@@ -178,7 +177,7 @@ class _Output:
                 codebooks=codec.codebooks,
                 vocabulary=codec.vocabulary,
             ),
-            license=" AND ".join(names),
+            license=all_of(licenses),
             licenses=dict(sorted(self._licenses.items())),
             text_license=traits.text_license,
             text_attribution=traits.text_attribution,

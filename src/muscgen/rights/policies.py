@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, product
 from types import MappingProxyType
 
 from muscgen.models.terms import POLICIES, Policy
@@ -47,6 +48,24 @@ def policy_of(expression: str, stated: Policy | None = None) -> Policy:
 def spelled(expression: str) -> str:
     """With known ids as SPDX spells them: upper and lower case are one there."""
     return " ".join(_SPELLED.get(word.lower(), word) for word in expression.split())
+
+
+def all_of(expressions: Iterable[str], first: str = "") -> str:
+    """One expression that asks for all of them, whichever choices they leave: AND binds tighter than OR.
+
+    first: whose parts stand at the beginning; the others' are sorted. Parentheses are left as they are.
+    """
+    found = []
+    for own, *others in product(_choices(first), *map(_choices, dict.fromkeys(expressions))):
+        found.append(" AND ".join(dict.fromkeys([*own, *sorted(chain(*others))])))
+    return " OR ".join(dict.fromkeys(found))
+
+
+def _choices(expression: str) -> list[tuple[str, ...]]:
+    """What each of them asks for."""
+    if "(" in expression:
+        return [(f"({expression})",)]
+    return [tuple(filter(None, choice.split(" AND "))) for choice in expression.split(" OR ")]
 
 
 def strictest(policies: Iterable[Policy]) -> Policy:

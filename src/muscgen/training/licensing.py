@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, product
 
 from muscgen.data.manifest import Manifest
 from muscgen.errors import LicenceRefused
@@ -13,7 +12,7 @@ from muscgen.models.card import Card
 from muscgen.models.terms import Policy, shipped
 from muscgen.request import Use
 from muscgen.rights import licensed
-from muscgen.rights.policies import spelled, strictest
+from muscgen.rights.policies import all_of, spelled, strictest
 
 _TRACKS = "; tracks: ATTRIBUTION.md"
 _NO_DERIVATIVES = re.compile(r"-ND\b", re.IGNORECASE)
@@ -41,27 +40,12 @@ def computed(base: Card, manifests: Sequence[Manifest]) -> Computed:
     policies = [terms.policy, *(_policy(manifest) for manifest in manifests)]
     policy = strictest(policies)
     return Computed(
-        license=_joined(spelled(base.license), [one.license for one in manifests if one.license]),
+        license=all_of((one.license for one in manifests), first=spelled(base.license)),
         policy=policy,
         uses=tuple(use for use in terms.uses if use != "commercial" or policy != "noncommercial-only"),
         attribution=f"{base.attribution.removesuffix(_TRACKS)}{_TRACKS}",
         training_data="; ".join([*filter(None, [_known(base)]), *map(_described, manifests)]),
     )
-
-
-def _joined(base: str, data: Sequence[str]) -> str:
-    """All of them at once, whichever choices are made."""
-    found = []
-    for own, *others in product(_choices(base), *map(_choices, data)):
-        found.append(" AND ".join(dict.fromkeys([*own, *sorted(chain(*others))])))
-    return " OR ".join(dict.fromkeys(found))
-
-
-def _choices(expression: str) -> list[tuple[str, ...]]:
-    """What each of them asks for: AND binds tighter than OR. Parentheses are left as they are."""
-    if "(" in expression:
-        return [(f"({expression})",)]
-    return [tuple(choice.split(" AND ")) for choice in expression.split(" OR ")]
 
 
 def _known(base: Card) -> str:
