@@ -151,13 +151,13 @@ _TAUGHT = Teaching(
     steps=10_000, batch=48, frames=150, windows=8, learning_rate=1.6e-3, composed=1_200, exchanged=600
 )  # on CPUs at every scale but a try's
 _CONTINUED = Continuing(
-    steps=2_000,
-    batch=12,
+    steps=1_650,
+    batch=6,
     fewest=100,
     most=600,
     frames=300,
     whole=1_400,
-    learning_rate=4e-4,
+    learning_rate=3e-4,
     composed=2_000,
     rendered=600,
 )
