@@ -2,7 +2,6 @@
 
 PROMPT  ?= upbeat funk with slap bass and drums, 125 bpm, A minor
 SECONDS ?= 10
-SEED    ?= 7
 OUT     ?= out
 PYTEST  ?= -n 2
 
@@ -21,8 +20,8 @@ DEV  := .venv/.dev
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20 SEED=8
-	@$(BIN)/muscgen demo --seconds $(SECONDS) --seed $(SEED) --out "$$OUT" -- "$$PROMPT"
+demo: $(BASE)  ## a song from one command: PROMPT="..." SECONDS=20 SEED=9
+	@$(BIN)/muscgen demo --seconds $(SECONDS) --seed $(or $(SEED),8) --out "$$OUT" -- "$$PROMPT"
 
 serve: $(BASE)  ## the service on http://127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/muscgen serve
