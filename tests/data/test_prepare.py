@@ -259,13 +259,20 @@ def test_shares_that_leave_nothing_are_refused():
         Shares(0.5, 0.5)
 
 
-def test_a_group_that_the_sets_own_splits_tear_apart_trains_where_it_trained_and_else_tests():
-    splits = Splits(Shares())
-    for group, own in (("a", "valid"), ("a", "test"), ("b", "test"), ("b", "valid"), ("c", "valid")):
-        splits.see(group, own)
-    for own in ("valid", "test", "train"):
-        splits.see("d", own)
-    assert [splits.of(group) for group in "abcd"] == ["test", "test", "valid", "train"]
+def test_a_group_that_the_sets_own_splits_tear_apart_trains_where_it_trained_and_else_judges():
+    splits, backwards = Splits(Shares()), Splits(Shares())
+    torn = [f"instrument {n}" for n in range(20)]
+    for group in torn:
+        for own in ("valid", "test", "valid"):
+            splits.see(group, own)
+        for own in ("test", "valid"):
+            backwards.see(group, own)
+    splits.see("whole", "valid")
+    for own in ("valid", "test", "train", "valid"):
+        splits.see("learnt", own)
+    assert {splits.of(group) for group in torn} == {"valid", "test"}
+    assert [splits.of(group) for group in torn] == [backwards.of(group) for group in torn]
+    assert (splits.of("whole"), splits.of("learnt")) == ("valid", "train")
 
 
 def test_an_artist_may_be_written_with_half_a_sign(tmp_path):

@@ -1,8 +1,8 @@
 """Which tracks a model learns from, and which judge it: all tracks of one group together, always alike.
 
 The set's own splits hold where it has some. A group that they tear apart goes as a whole to train where it
-has tracks there, else to test: what judges a model must be new to it. Others are drawn by a hash of the
-group's name.
+has tracks there, else to valid or to test: what judges a model must be new to it. Which of both, and where
+others belong, is drawn by a hash of the group's name.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Shares:
 
 
 DEFAULT_SHARES = Shares()
+_JUDGES: tuple[Split, Split] = ("valid", "test")
 
 
 class Splits:
@@ -52,7 +53,7 @@ class Splits:
             key = _key(group)
             before = self._own.setdefault(key, own)
             if before != own:
-                self._own[key] = "train" if "train" in (before, own) else "test"
+                self._own[key] = "train" if "train" in (before, own) else _JUDGES[key % 2]
 
     def of(self, group: str) -> Split:
         return self._own.get(_key(group)) or self._shares.of(group)
