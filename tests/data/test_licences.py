@@ -111,6 +111,12 @@ def test_a_licences_text_says_its_name_at_the_beginning():
     assert spdx("text", "Creative Commons Legal Code\n\nCC0 1.0 Universal\n\n    NOT A LAW FIRM") == "CC0-1.0"
     assert spdx("text", "My songs. (c) me. See https://creativecommons.org/licenses/by/4.0/.") == "CC-BY-4.0"
     assert spdx("text", "Mine. Nobody may do anything.") == ""
+    legal = (
+        "By exercising the Licensed Rights, in a manner requiring permission, for informational purposes only"
+    )
+    name = "Creative Commons Attribution 4.0 International Public License"
+    assert spdx("text", f"{name}\n\n{legal}") == "CC-BY-4.0"
+    assert spdx("text", f"{name}. No training. {legal}") == ""
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,20 @@ def test_a_row_that_may_be_of_another_file_keeps_those_out_that_no_row_names(tmp
     assert "ada" in rows or found["ada/a.wav"] == "CC0-1.0"
 
 
+@pytest.mark.parametrize("row", [",,\n", " , ,\n", "\n", "7:30.wav,Half past,CC0-1.0\n"])
+def test_a_row_that_is_empty_or_looks_like_a_drive_keeps_none_out(tmp_path, row):
+    root = free(tmp_path, "7:30.wav", "bob/x.wav")
+    (root / "metadata.csv").write_text(f"path,title,license\n{row}")
+    assert claimed(root)["bob/x.wav"] == "CC-BY-4.0"
+
+
+def test_rows_after_one_that_cannot_be_read_are_read(tmp_path):
+    root = free(tmp_path, "a.wav", "b.wav", "c.wav")
+    rows = 'a.wav,"The "Best" Song",CC0-1.0\nb.wav,Two,CC0-1.0\n'
+    (root / "metadata.csv").write_text(f"path,title,license\n{rows}")
+    assert claimed(root) == {"a.wav": "", "b.wav": "CC0-1.0", "c.wav": ""}
+
+
 def test_a_row_is_of_a_file_by_any_of_its_names(tmp_path):
     root = free(tmp_path / "set", "bob/w.wav", "bob/x.wav", "bob/y.wav", "bob/z.wav")
     names = ["bob\\w.wav", " bob/x.wav ", "../set/bob/y.wav", str(root / "bob" / "z.wav")]

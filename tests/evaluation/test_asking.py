@@ -58,6 +58,13 @@ def test_words_ask_for_tempo_key_and_instruments(words, asked):
         ("no vocals piano ballad", "keyboard", "voice"),
         ("no vocals, drum and bass, piano", "keyboard", "voice"),
         ("piano no. 2 with guitar", "guitar keyboard", ""),
+        ("no vocals and acoustic guitar", "guitar", "voice"),
+        ("ambient without drums, warm pads & soft piano", "keyboard synth", "drums"),
+        ("techno without vocals, deep bass and hi-hats", "bass drums", "voice"),
+        ("clean guitar, no distorted guitar", "guitar", ""),
+        ("female vocals, no male vocals, no electric piano", "voice", "keyboard"),
+        ("jazz trio piano bass drums", "bass drums keyboard", ""),
+        ("no " + ", ".join(["electric piano"] * 100), "", "keyboard"),  # and that at once
     ],
 )
 def test_a_no_reaches_over_an_adjective_and_along_a_list(words, wanted, unwanted):

@@ -41,9 +41,14 @@ def test_what_is_beyond_its_tolerance_or_no_number_is_worse(stored, better, now,
     assert (change.worse, change.better) == (worse, is_better)
 
 
-def test_a_figure_that_is_no_number_is_none_to_compare_with(stored):
-    with pytest.raises(InvalidRequest, match="finite number"):
+def test_a_figure_that_is_no_number_is_none_to_compare_with(stored, tmp_path):
+    with pytest.raises(ConfigurationError, match="key: no number"):
         stored(float("nan"))
+    stored(0.5)
+    path = tmp_path / "before.json"
+    path.write_text(path.read_text().replace("0.5", "NaN"))
+    with pytest.raises(InvalidRequest, match="finite number"):
+        baseline.read(path)
 
 
 @pytest.mark.parametrize("setting", [{"prompts": "aa", "weights_clap": "cc"}, {"prompts": "aa"}])

@@ -239,6 +239,8 @@ def test_terms_that_the_manifest_does_not_say_are_refused(house, run, web, field
 def test_terms_that_a_manifest_says_are_accepted_and_then_pulled(house, run, folder, web, monkeypatch):
     manifest = json.loads((folder / MANIFEST).read_text()) | {"license": "CC-BY-NC-4.0"}
     (folder / MANIFEST).write_text(json.dumps(manifest))
+    refused = run("pull", "ours/lofi", "--from", web, "--license", "CC-BY-NC-4.0", expect=2)
+    assert f"muscgen models accept ours/lofi --from {web}" in refused
     run("accept", "ours/lofi", "--from", web, "--yes")
     assert "is here now" in run("pull", "ours/lofi", "--from", web, "--license", "CC-BY-NC-4.0")
     assert "--from was not asked" in run("pull", "ours/lofi", "--from", web)
@@ -249,8 +251,31 @@ def test_terms_that_a_manifest_says_are_accepted_and_then_pulled(house, run, fol
     monkeypatch.setenv("MUSCGEN_MODELS_FROM", web.removesuffix("/lofi"))
     run("withdraw", "ours/lofi")
     run("accept", "ours/lofi", "--yes")
+    assert "--from hub" in run("pull", "ours/techno", expect=1)
     assert "is here now" in run("pull", "ours/lofi")
     assert "--from" not in run("pull", "ours/lofi")
+
+
+def test_a_new_version_comes_under_what_its_manifest_says_now(house, run, folder, web):
+    run("pull", "ours/lofi", "--from", web)
+    manifest = json.loads((folder / MANIFEST).read_text()) | {"attribution": "Us and Ada"}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    run("pull", "ours/lofi", "--from", web, "--revision", _sha256(folder / MANIFEST))
+    assert Registry(house.models).get("ours/lofi").attribution == "Us and Ada"
+
+
+def test_a_model_that_is_known_comes_from_a_mirror_that_names_another_for_it(
+    house, run, weights, folder, web
+):
+    """Another licence is refused."""
+    mirror = shutil.copytree(weights, folder.parent / "mirror")
+    origin = web.replace("lofi", "mirror")
+    house.accept()
+    run("manifest", mirror, "--id", SMALL, "--license", "MIT")
+    with pytest.raises(InvalidRequest, match="says license = 'MIT'"):
+        house.pull(origin=origin)
+    run("manifest", mirror, "--id", SMALL, "--license", "CC-BY-NC-4.0", "--attribution", "Whoever mirrors")
+    assert house.pull(origin=origin).card.attribution != "Whoever mirrors"
 
 
 def _sha256(path: Path) -> str:

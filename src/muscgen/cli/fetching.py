@@ -15,6 +15,7 @@ from muscgen.cli.server import there
 from muscgen.cli.steps import say, telling
 from muscgen.cli.words import FAILED, in_words
 from muscgen.cli.words import say as say_one
+from muscgen.errors import SourceMissing
 
 ModelId = Annotated[str, typer.Argument(metavar="ID")]
 License = Annotated[str | None, typer.Option("--license", help="SPDX, of a model that no card is known of.")]
@@ -61,7 +62,11 @@ def pull(
         place, patience = origin or origin_of(model, settings.models_from), Patience()
         said = Said(license_, license_url, attribution)
         manifest = partial(published, model, place, revision, patience)
-        terms = terms_of(model, settings.models_path, said, manifest, anew=revision is not None)
+        try:
+            terms = terms_of(model, settings.models_path, said, manifest, anew=revision is not None)
+        except SourceMissing as error:
+            hub = "--from hub, if it is there: MUSCGEN_MODELS_FROM names another place"
+            raise SourceMissing(error.detail, suggestion=None if origin else hub) from error
         wish = Wish(terms, revision, place)
         with telling(as_json=as_json) as tell:
             pulled = pull(wish, settings.models_path, Rules(settings), patience, tell)

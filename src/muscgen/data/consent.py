@@ -84,7 +84,8 @@ class Statements:
         path = _one_spelling(track.path)
         found = [*self._exact.get(track.id, ()), *self._exact.get(path, ())]
         found += [statement for pattern, statement in self._patterns if fnmatchcase(path, pattern)]
-        return tuple(sorted(dict.fromkeys(found), key=lambda statement: not statement.revoked))
+        each = {id(statement): statement for statement in found}  # by itself: its tracks may be a million
+        return tuple(sorted(each.values(), key=lambda statement: not statement.revoked))
 
 
 def _one_spelling(name: str) -> str:

@@ -27,7 +27,7 @@ _SPDX = re.compile(r"cc-(by(?:-(?:nc|sa|nd)){0,2})-(\d\.\d)", re.IGNORECASE)
 _TITLE = re.compile(  # all that titles of these licences are made of, beside a country
     r"\b(?:creative commons|cc0?|by|nc|sa|nd|attribution|non ?commercial|share ?alike|no ?deriv\w*|works?|"
     r"zero|public domain|mark|dedication|certification|universal|international|unported|generic|licen[cs]e|"
-    r"public|aka|music sharing|intergovernmental organi[sz]ations?|igo|v?\d\.\d)(?![\w.])"
+    r"public|deed|aka|music sharing|intergovernmental organi[sz]ations?|igo|v?\d\.\d)(?![\w.])"
 )
 _PLACES = (  # countries of Creative Commons' ports, and what stands between their words
     "argentina armenia australia austria azerbaijan belgium brazil brasil bulgaria canada chile china "
@@ -36,8 +36,8 @@ _PLACES = (  # countries of Creative Commons' ports, and what stands between the
     "ireland israel italia italy japan korea luxembourg macedonia mainland malaysia malta mexico moldova "
     "nederland netherlands new norge norway osterreich peru philippines poland polska portugal puerto "
     "rico romania schweiz scotland serbia singapore slovenia south africa spain suisse suomi sverige "
-    "sweden switzerland taiwan thailand tunisia turkey uganda ukraine united kingdom states america uk us "
-    "usa vietnam venezuela wales zealand au ca ch de es fr nl nz pl and of the port"
+    "sweden switzerland taiwan thailand tunisia turkey uganda ukraine united kingdom states "
+    "america uk us usa viet nam vietnam venezuela wales zealand au ca ch de es fr nl nz pl and of the port"
 )
 _COUNTRIES = frozenset(_PLACES.split())
 _SPOKEN_OF = {  # what a text speaks of, whether or not its lines can be read
@@ -51,6 +51,9 @@ _CAVEAT = re.compile(
     r"all rights reserved|personal use|\bonly\b|\bpermission\b|\bexcept\b|\bforbidden\b|\btraining\b|"
     r"\bnot (?:allowed|permitted)\b|machine learning|\bai\b",
     re.IGNORECASE,
+)
+_LEGAL_TEXT = re.compile(  # Creative Commons' own words behind the name
+    r"Creative Commons Corporation|By exercising the Licensed Rights|Section 1\b", re.IGNORECASE
 )
 _VERSION = re.compile(r"\bv?(\d\.\d)\b")
 _TEXT_CHARS = 1_000  # a licence's text names itself at its beginning
@@ -191,7 +194,7 @@ def _kind(words: str) -> str:
 
 def _by_text(text: str) -> Name | None:
     """The first thousand characters of a LICENSE file, where they speak of one licence, and add nothing."""
-    beginning = text[:_TEXT_CHARS]
+    beginning = _LEGAL_TEXT.split(text[:_TEXT_CHARS])[0]
     if _CAVEAT.search(beginning):
         return None
     words = (word.rstrip(".,;:!") for word in re.split(r"[\s()<>\[\]{}\"'`|]+", beginning))

@@ -63,7 +63,7 @@ def revoke(
             f"{place.folder} holds no prepared data set", param="data", suggestion="muscgen data prepare"
         )
     names = {name for name in (consent, beside.reference) if name}
-    single = {track} if track else {one.id for _, one in _held(place) if one.sha256 in beside.inputs}
+    single = {track} if track else _of_files(place, beside.inputs)
     tracks: set[str] = set()
     manifests: dict[str, None] = {}
     sounds: dict[tuple[str, str], set[str]] = {("consent", name): set() for name in names}
@@ -89,6 +89,11 @@ def revoke(
             said = {"by": by, "reason": reason, "at": round(time.time(), 3)}
             files.append(place.revoked, {kind: name, "sha256": sorted(digests)} | said)
     return found
+
+
+def _of_files(place: Place, inputs: frozenset[str]) -> set[str]:
+    """Tracks whose files have one of these digests."""
+    return {one.id for _, one in _held(place) if one.sha256 in inputs} if inputs else set()
 
 
 def _held(place: Place) -> Iterator[tuple[str, Held]]:

@@ -15,7 +15,7 @@ _WORDS = {
     "mallet": r"vibraphones?|marimbas?|xylophones?|glockenspiels?|music box|kalimba|tubular bells",
     "organ": r"organs?|accordions?|harmonium|harmonica",
     "guitar": r"(?<!bass )guitars?|ukulele|banjo",
-    "bass": r"bass lines?|bass(?: guitars?)?(?! drums?\b)|basslines?|contrabass|double bass|808s?",
+    "bass": r"bass lines?|bass(?: guitars?)?(?! drum\b)|basslines?|contrabass|double bass|808s?",
     "string": r"strings?|violins?|violas?|cellos?|fiddles?|orchestra",
     "voice": r"choirs?|vocals?|voices?|singing",
     "brass": r"brass|trumpets?|trombones?|tubas?|french horns?|horns?",
@@ -30,16 +30,21 @@ _NAMED, _NAMED_LAST = (
 )
 
 # What shall not sound: "no X", "no soft X or Y", "without X, Y and Z". Commas lead on to an "or", behind
-# "without" to an "and" too: in "no drums, piano and strings" the piano is wanted.
+# "without" to an "and" too: in "no drums, piano and strings" the piano is wanted. An "and" leads on to bare
+# names: in "no vocals and acoustic guitar" the guitar is.
 _ARTICLE = "(?:(?:any|an?|the|more) )?"
 _NO_ADJECTIVE = "and|n?or|but|with|without|no|any|an?|the|some|more|only|just|plus"
 _ADJECTIVE = rf"(?!(?:{_NO_ADJECTIVE})\b)(?!\w*[^\W\ds]s\b)[\w'-]+"  # nor a plural: "no vocals piano ballad"
-_THING = rf"(?:{_ADJECTIVE} )?\b(?:{'|'.join(_WORDS.values())})\b"
+_BARE = rf"(?:{'|'.join(_WORDS.values())})\b"
+_THING = rf"(?>(?:{_ADJECTIVE} )?\b{_BARE})"  # atomic: "electric piano" is one, in whichever way
+_NO = rf"\b(?:no|neither) {_ARTICLE}"
+_WITHOUT = rf"\bwithout {_ARTICLE}"
 _UNWANTED = re.compile(
-    rf"\b(?:no|neither) {_ARTICLE}{_THING}(?:(?:, {_THING})*,? n?or {_THING}| (?:and|&) {_THING}|/{_THING})*"
-    rf"|\bwithout {_ARTICLE}{_THING}(?:(?:, {_THING})*,? (?:n?or|and|&) {_THING}|/{_THING})*",
+    rf"{_NO}{_THING}(?:(?:, {_THING})*,? n?or {_THING}| (?:and|&) {_BARE}|/{_THING})*"
+    rf"|{_WITHOUT}{_THING}(?:(?:, {_THING})*,? n?or {_THING}|(?:, {_BARE})*,? (?:and|&) {_BARE}|/{_THING})*",
     re.IGNORECASE,
 )
+_BEGINNING = re.compile(f"{_NO}|{_WITHOUT}", re.IGNORECASE)
 _BETWEEN = re.compile(r",? (?:n?or|and|&) |, |/", re.IGNORECASE)
 _CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHIFTS = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
@@ -59,12 +64,15 @@ class Asked:
 def asked_in(prompt: str) -> Asked:
     """What the words say. A tempo in words ("slow") asks for no number."""
     words = _GENRES.sub(";", " ".join(prompt.split()))
-    things = [thing for phrase in _UNWANTED.findall(words) for thing in _BETWEEN.split(phrase)]
-    unwanted = {  # by the last word: a bass of synths is no synth
-        family for family, name in _NAMED_LAST.items() if any(name.search(thing) for thing in things)
-    }
+    phrases = (_BEGINNING.sub("", phrase) for phrase in _UNWANTED.findall(words))
+    things = [thing for phrase in phrases for thing in _BETWEEN.split(phrase)]
     left = _UNWANTED.sub(";", words)
     wanted = {family for family, name in _NAMED.items() if name.search(left)}
+    whole = {family for family, name in _NAMED.items() if any(map(name.fullmatch, things))}
+    kinds = {  # by the last word: a bass of synths is no synth
+        family for family, name in _NAMED_LAST.items() if any(map(name.search, things))
+    }
+    unwanted = whole | (kinds - wanted)  # "acoustic guitar, no electric guitar" is one with a guitar
     return Asked(
         bpm=_bpm_in(words),
         key=key_in(words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,10 @@ class Change:
 
 
 def store(evaluation: Evaluation, path: Path) -> None:
-    """Durable on return. Raises OSError."""
-    card = evaluation.model or {}
+    """Durable on return. Raises OSError, ConfigurationError where a figure is no number."""
+    card, measures = evaluation.model or {}, evaluation.judgement.measures
+    if wrong := [name for name, measure in measures.items() if not math.isfinite(measure.value)]:
+        raise ConfigurationError(f"{', '.join(wrong)}: no number, so no baseline", param="store_baseline")
     fields = {
         "version": VERSION,
         "model": card.get("id"),
@@ -58,7 +61,7 @@ def store(evaluation: Evaluation, path: Path) -> None:
         "setting": evaluation.setting,
         "measures": {
             name: {"value": measure.value, "better": measure.better, "tolerance": measure.tolerance}
-            for name, measure in evaluation.judgement.measures.items()
+            for name, measure in measures.items()
         },
     }
     files.write(path, json.dumps(fields, indent=2, ensure_ascii=False).encode() + b"\n")

@@ -202,7 +202,9 @@ def _check(folder: Path, what: str, *kinds: str) -> None:
 def _model(kind: Any, folder: Path, what: str, **more: Any) -> Any:  # noqa: ANN401  (transformers')
     """All of its weights from the folder: transformers would draw those that are not there at random."""
     model, found = _loaded(kind, folder, what, output_loading_info=True, **more)
-    if missing := sorted(set(found["missing_keys"]) - _OF_TRAINING):
+    if missing := sorted(
+        name for name in found["missing_keys"] if name.rpartition(".")[2] not in _OF_TRAINING
+    ):
         raise ConfigurationError(
             f"{what}: the weights in {folder} lack {', '.join(missing[:_TOLD])}"
             + (f" and {len(missing) - _TOLD} others" if len(missing) > _TOLD else ""),

@@ -23,7 +23,7 @@ from muscgen.models.card import CARD
 from muscgen.models.record import Place
 
 FOLDER = ".first"
-_NO_PART_OF_IT = {*NOTICES, CARD}  # what is read of a model is not in these; a card is judged by the gate
+_NO_PART_OF_IT = {*NOTICES, CARD, "generation_config.json"}  # read of no model; a card is judged by the gate
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin")
 
 

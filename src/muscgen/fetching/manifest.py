@@ -18,14 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from muscgen.artifacts.files import write
 from muscgen.errors import CheckpointInvalid, FilesWrong, InvalidRequest
 from muscgen.errors.wrong import first_wrong
-from muscgen.fetching.plan import MOST_FILES, Item
+from muscgen.fetching.plan import MANIFEST, MOST_FILES, Item
 from muscgen.fetching.select import select
 from muscgen.fetching.shelf import check_id
 from muscgen.fetching.terms import check_said, in_spdx
 from muscgen.models.card import CARD, card_fields
 from muscgen.models.terms import Said, Terms
 
-MANIFEST = "muscgen-manifest.json"
 MOST_BYTES = 1_000_000
 
 

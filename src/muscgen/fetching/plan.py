@@ -15,6 +15,7 @@ from muscgen.models.record import Place
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+@=-]{0,120}")
 _DEEPEST = 3
 MOST_FILES = 1_000
+MANIFEST = "muscgen-manifest.json"  # in a folder that models are pulled from
 
 
 @dataclass(frozen=True, slots=True)

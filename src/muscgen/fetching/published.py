@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import httpx
 
 from muscgen.errors import ConfigurationError, FilesWrong, SourceMissing, SourceRefused
-from muscgen.fetching.manifest import MANIFEST, MOST_BYTES, Manifest, manifest_of, read_manifest
-from muscgen.fetching.plan import Item, Plan, Stream, Transient
+from muscgen.fetching.manifest import MOST_BYTES, Manifest, manifest_of, read_manifest
+from muscgen.fetching.plan import MANIFEST, Item, Plan, Stream, Transient
 from muscgen.fetching.terms import check_said
 from muscgen.fetching.web import Web, shown
 from muscgen.models.card import CARD, read_card
@@ -74,9 +74,9 @@ class Published:
         return Plan(self._folder.place, self._folder.address, self._revision or "", commit, manifest.items())
 
     def _check(self, manifest: Manifest, terms: Terms) -> None:
-        there = manifest.said._asdict()
-        permitted = {name: getattr(terms, name) for name, said in there.items() if said is not None}
-        check_said(Said(**permitted), there, f"{self._folder.address}/{MANIFEST}")
+        if manifest.license is not None:
+            there = {"license": manifest.license}
+            check_said(Said(terms.license), there, f"{self._folder.address}/{MANIFEST}")
 
     def read(self, item: Item, start: int) -> AbstractContextManager[Stream]:
         return self._folder.read(item.source, start)

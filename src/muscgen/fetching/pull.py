@@ -15,11 +15,11 @@ from typing import Literal
 
 from muscgen import telemetry
 from muscgen.artifacts.files import write
-from muscgen.errors import CheckpointInvalid, FilesWrong, InvalidRequest
+from muscgen.errors import CheckpointInvalid, FilesWrong, InvalidRequest, LicenceRefused
 from muscgen.fetching.download import PARTS, fetch
 from muscgen.fetching.first import First, first_of, note_first
 from muscgen.fetching.patience import Patience, patiently
-from muscgen.fetching.places import open_source
+from muscgen.fetching.places import HUB, open_source
 from muscgen.fetching.plan import Item, Plan, Source
 from muscgen.fetching.shelf import Shelf
 from muscgen.fetching.web import shown
@@ -97,7 +97,7 @@ def pull(wish: Wish, models_path: Path, rules: Rules, patience: Patience, tell: 
     shelf = Shelf(models_path)
     place = shelf.place(wish.model)
     _check_free(wish, place, models_path)
-    rules.allow(wish.terms)
+    _check_rights(wish, rules)
 
     def waiting() -> None:
         telemetry.event("fetch.waits", model=wish.model)
@@ -153,6 +153,18 @@ def _here(wish: Wish, place: Path, models_path: Path) -> Pulled | None:
         if wish.holds:
             raise
         return None
+
+
+def _check_rights(wish: Wish, rules: Rules) -> None:
+    """Raises LicenceRefused; what a URL's manifest says is accepted where it is said."""
+    try:
+        rules.allow(wish.terms)
+    except LicenceRefused as error:
+        accept = f"muscgen models accept {wish.model}"
+        if not isinstance(wish.origin, str) or wish.origin == HUB or accept not in (error.suggestion or ""):
+            raise
+        there = str(error.suggestion).replace(accept, f"{accept} --from {shown(wish.origin)}", 1)
+        raise LicenceRefused(error.detail, param=error.param, suggestion=there) from error
 
 
 def _unharmed(here: Pulled) -> Pulled:

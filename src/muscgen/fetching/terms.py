@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from muscgen.errors import CheckpointInvalid, InvalidRequest, ModelNotFound
+from muscgen.fetching.plan import MANIFEST
 from muscgen.models.card import Card
 from muscgen.models.record import RECORD
 from muscgen.models.registry import card_of, folders_by_id
@@ -41,13 +42,17 @@ def standing(
     """The card of the model as it is here, else the shipped one, else what is said, and published where it is
     not said.
 
-    anew: its files are fetched over, so one here that cannot be read is as none. Raises ModelNotFound where
-    nobody says a licence, InvalidRequest where something else is said than there, what `published` does.
+    anew: its files are fetched over, so one here that cannot be read is as none, and what is published of the
+    new ones goes before the card of those here. Raises ModelNotFound where nobody says a licence,
+    InvalidRequest where something else is said than there, what `published` does.
     """
     found = known(model, models_path, anew=anew)
-    if found is None:
-        said = _filled(said, published()) if None in said else in_spdx(said)
-        found = said.terms(model)
+    if found is None or (anew and model not in shipped()):
+        there = published()
+        if found is None or there.license is not None:
+            both = _filled(there, said)
+            check_said(said, both._asdict(), MANIFEST)
+            found = both.terms(model)
     if found is None:
         raise ModelNotFound(
             f"no card is known for {model!r}, so its licence has to be said",
@@ -86,9 +91,10 @@ def in_spdx(said: Said) -> Said:
     return said if said.license is None else said._replace(license=spelled(said.license))
 
 
-def _filled(said: Said, published: Said) -> Said:
-    both = zip(said, published, strict=True)
-    return in_spdx(Said(*(there if here is None else here for here, there in both)))
+def _filled(first: Said, second: Said) -> Said:
+    """What the first says, and where it says nothing what the second does."""
+    both = zip(first, second, strict=True)
+    return in_spdx(Said(*(other if one is None else one for one, other in both)))
 
 
 def _with_what_to_do(error: CheckpointInvalid, model: str, models_path: Path) -> CheckpointInvalid:

@@ -110,7 +110,8 @@ class Checkpoints:
             raise ConfigurationError(
                 f"{path} was made with another {what}",
                 param="out",
-                suggestion="another out, or what it was made with",
+                suggestion="another out, or what it was made with; an earlier version called what it made "
+                "after the folder even where a file gave an id: --id says so",
             )
         _restore(path, learnt)
         return replace(wanted, steps=state.steps, books=state.books)

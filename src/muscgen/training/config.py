@@ -117,7 +117,7 @@ class Config(Part):
         if self.from_nothing and self.method == "lora":
             raise ValueError("from_nothing trains all weights: method is full then")
         if "lora" in self.model_fields_set and self.method != "lora":
-            raise ValueError("lora is of an adapter: method is lora then")
+            raise ValueError("lora is of an adapter, and all weights learn: leave it out, or method is lora")
         if self.learn_text and self.method == "lora":
             raise ValueError("learn_text trains the text encoder's own weights: method is full then")
         if self.text_rate != 1 and not self.learn_text:

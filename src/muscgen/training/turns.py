@@ -157,8 +157,9 @@ class Turns(ABC, Generic[C, B]):
 
         Raises ConfigurationError after a step whose numbers are none: it is neither kept nor gone on from.
         """
-        took_s = (time.monotonic() - self._since) / len(taken)
-        lines = [_line(one) | {"took_s": round(took_s, 4)} for one in taken]
+        lines = [_line(one) for one in taken]  # the device is waited for, and then is the time
+        took_s = round((time.monotonic() - self._since) / len(taken), 4)
+        lines = [line | {"took_s": took_s} for line in lines]
         good = list(takewhile(_finite, lines))
         if saves and len(good) == len(lines):
             good[-1] |= self._save(taken[-1].step + 1)
@@ -172,10 +173,11 @@ class Turns(ABC, Generic[C, B]):
 
     def _give_up(self, line: Line) -> NoReturn:
         left = "there is no checkpoint yet"
-        helps = "a lower learning_rate or more warmup_steps, in another out"
+        helps = "a lower learning_rate or more warmup_steps"
         if kept := self._checkpoints.all():
             left = f"the last checkpoint is that of step {kept[-1]}"
-            helps += f"; steps {kept[-1]} makes a model of it"
+            model = f"; steps {kept[-1]} makes a model of it" if self._state.books is not False else ""
+            helps += f", in another out{model}"
         raise ConfigurationError(
             f"step {line['step']} has loss {line['loss']:g} and gradient {line['gradient']:g}; {left}",
             param="optimiser.learning_rate",

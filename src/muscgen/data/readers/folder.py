@@ -15,11 +15,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from muscgen.data import spoken
 from muscgen.data.readers.files import sounds
@@ -30,6 +31,7 @@ from muscgen.errors import InvalidRequest
 
 TRAITS = Traits()
 TABLE = "metadata.csv"
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _PATH_COLUMNS = ("path", "file", "file_name")
 _MAX_SIDECAR_BYTES = 1_000_000
 
@@ -68,7 +70,7 @@ class _Named:
     def unlisted(self, path: str) -> Said:
         """What the table says of a file that it does not name: nothing, if that is sure."""
         if self.flaw is not None:
-            return Said({"license": self.flaw.reason}, self.flaw.place)
+            return Said({"license": f"unsure, as the table is there: {self.flaw.reason}"}, self.flaw.place)
         if _mark(_alike(path)) in self.alike:
             return Said({"license": "its name is spelt otherwise there"}, TABLE)
         return Said({}, "")
@@ -108,7 +110,7 @@ def _rows(table: Path, root: Path) -> Iterator[tuple[str, Said] | Flaw]:
                 continue
             line, row = item
             place, path = f"{TABLE} line {line}", row[column].strip()
-            if not path or PureWindowsPath(path).drive:
+            if not path or _DRIVE.match(path):
                 yield Flaw(place, f"{path!r} is no file of the folder")
             else:
                 yield _as_here(path, root), Said(row, place)

@@ -28,23 +28,26 @@ def rows(path: Path, needed: Sequence[str], root: Path) -> Iterator[tuple[int, R
         yield from fields(reader, header, relative(path, root))
 
 
-def fields(reader: Iterable[list[str]], header: Sequence[str], name: str) -> Iterator[tuple[int, Row] | Flaw]:
-    """Rows as dictionaries; one of another width is a flaw."""
-    try:
-        for values in reader:
-            if not values:
-                continue
-            if len(values) != len(header):
-                reason = f"{len(values)} fields, not {len(header)}"
-                yield Flaw(f"{name} line {_line(reader)}", reason)
-                continue
-            yield _line(reader), dict(zip(header, values, strict=True))
-    except csv.Error as error:
-        yield Flaw(f"{name} line {_line(reader)}", str(error))
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"{name} is not UTF-8 after line {_line(reader)}: {error.reason}", param="path"
-        ) from error
+def fields(reader: Iterator[list[str]], header: Sequence[str], name: str) -> Iterator[tuple[int, Row] | Flaw]:
+    """Rows as dictionaries; one of another width, or that cannot be read, is a flaw. Empty ones are none."""
+    while True:
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Flaw(f"{name} line {_line(reader)}", str(error))
+            continue
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"{name} is not UTF-8 after line {_line(reader)}: {error.reason}", param="path"
+            ) from error
+        if not any(map(str.strip, values)):
+            continue
+        if len(values) != len(header):
+            yield Flaw(f"{name} line {_line(reader)}", f"{len(values)} fields, not {len(header)}")
+            continue
+        yield _line(reader), dict(zip(header, values, strict=True))
 
 
 def _line(reader: Iterable[list[str]]) -> int:
