@@ -94,7 +94,7 @@ def _segments(path: Path, root: Path) -> Iterator[Row | Flaw]:
             yield item if isinstance(item, Flaw) else item[1]
 
 
-def _spaced(file: TextIO) -> Iterable[list[str]]:
+def _spaced(file: TextIO) -> Iterator[list[str]]:
     return csv.reader(file, skipinitialspace=True)
 
 
