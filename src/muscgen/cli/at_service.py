@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,28 +49,23 @@ def follow(client: Client, job_id: str, *, as_json: bool) -> None:
 
 
 def consents(client: Client, limit: int) -> list[dict[str, Any]]:
-    """The key's own, the newest first, page by page."""
-    found: list[dict[str, Any]] = []
-    params: dict[str, str | int] = {}
-    while len(found) < limit:
-        page = client.ask("GET", "consents", params=params | {"limit": min(limit - len(found), PAGE)})
-        found += page["consents"]
-        if page["next_cursor"] is None:
-            break
-        params = {"cursor": page["next_cursor"]}
-    return found
+    """The key's own, the newest first."""
+    return list(islice(_paged(client, "consents", "consents", limit=min(limit, PAGE)), limit))
 
 
 def uses(client: Client, consent_id: str) -> list[dict[str, Any]]:
     """All that a consent was used for."""
-    found: list[dict[str, Any]] = []
-    params: dict[str, str | int] = {}
+    return list(_paged(client, f"consents/{consent_id}/made", "made"))
+
+
+def _paged(client: Client, path: str, field: str, **params: str | int) -> Iterator[dict[str, Any]]:
+    """A list of the service's, page by page."""
     while True:
-        page = client.ask("GET", f"consents/{consent_id}/made", params=params)
-        found += page["made"]
+        page = client.ask("GET", path, params=params)
+        yield from page[field]
         if page["next_cursor"] is None:
-            return found
-        params = {"cursor": page["next_cursor"]}
+            return
+        params["cursor"] = page["next_cursor"]
 
 
 def model_line(model: dict[str, Any]) -> str:
