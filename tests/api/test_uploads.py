@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from muscgen.artifacts import is_upload_of, upload_expires_at
+from muscgen.errors import JobNotFound
 from muscgen.intake import confined
 from muscgen.jobs.keys import born_at, new_job_id
 from muscgen.models.registry import Registry
@@ -251,6 +252,9 @@ async def test_a_job_owns_what_it_listens_to(able, role):
 async def test_a_job_that_is_about_to_be_one_owns_already(service, monkeypatch):
     owner = new_job_id(MODEL)
     assert born_at(owner) == pytest.approx(time.time(), abs=5)
+    with pytest.raises(JobNotFound):  # not expired, nor anything else
+        await service.queue.get(owner)
+    assert await service.queue.holder(owner) is None
     assert await owns(service.queue, owner), f"it is {time.time()}, and {owner} of {born_at(owner)}"
     later = time.time() + 400
     monkeypatch.setattr(time, "time", lambda: later)

@@ -10,6 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from muscgen.audio import Audio
+from muscgen.data.compiled import RATE_HZ, librosa
 from muscgen.data.ledger import Reason
 from muscgen.finishing.checks import SILENT_DB, flat_samples, silence_ratio, window_levels_db
 from muscgen.finishing.loudness import integrated, true_peak_db
@@ -19,7 +20,7 @@ MOSTLY_SILENT = 0.95  # a muted mallet of NSynth sounds for a tenth of its 4 s
 CLIPPED_SHARE = 0.01  # in flat tops: loud masters have some, and 1 % is heard as distortion
 DURATION_TOLERANCE_S = 2.0  # encoders pad, and tables round
 DURATION_TOLERANCE = 0.05
-_RATE_HZ, _HOP = 22_050, 512  # librosa's own
+_HOP = 512  # librosa's own
 _LONGEST_S = 120.0
 _SHORTEST_MUSIC_S = 4.0
 _PULSE = 0.15  # of the onsets' autocorrelation at the tempo: below it there is none to speak of
@@ -48,7 +49,7 @@ def measure(audio: Audio, *, notes: bool) -> Measured:
     """notes: of single notes tempo and key are left out. Mono or stereo."""
     loudness, peak = integrated(audio), true_peak_db(audio)
     mono = np.empty(0, np.float32) if notes else _for_librosa(audio)
-    music = len(mono) >= _SHORTEST_MUSIC_S * _RATE_HZ
+    music = len(mono) >= _SHORTEST_MUSIC_S * RATE_HZ
     return Measured(
         duration_s=round(audio.duration_s, 3),
         loudness_lufs=round(loudness, 2) if math.isfinite(loudness) else None,
@@ -80,15 +81,14 @@ def unfit(audio: Audio, expected_s: float | None) -> tuple[Reason, str] | None:
 
 def tempo_bpm(mono: NDArray[np.float32]) -> float | None:
     """Beats a minute of a sound at 22,050 Hz, to a whole number; None where no pulse stands out."""
-    import librosa
-
-    onsets = librosa.onset.onset_strength(y=mono, sr=_RATE_HZ)
+    library = librosa()
+    onsets = library.onset.onset_strength(y=mono, sr=RATE_HZ)
     if onsets.std() < 1e-6:
         return None
-    guess = float(librosa.feature.tempo(onset_envelope=onsets, sr=_RATE_HZ)[0])
+    guess = float(library.feature.tempo(onset_envelope=onsets, sr=RATE_HZ)[0])
     if guess <= 0:
         return None
-    frames_a_minute = 60 * _RATE_HZ / _HOP
+    frames_a_minute = 60 * RATE_HZ / _HOP
     period, pulse = _period(onsets, frames_a_minute / guess)
     return float(round(frames_a_minute / period)) if pulse >= _PULSE else None
 
@@ -118,9 +118,7 @@ def _period(onsets: NDArray[np.float32], guess: float) -> tuple[float, float]:
 
 def key_of(mono: NDArray[np.float32]) -> str:
     """`A minor`; empty where no key fits. The key whose profile correlates best with the chroma."""
-    import librosa
-
-    chroma = librosa.feature.chroma_cens(y=mono, sr=_RATE_HZ).mean(axis=1)
+    chroma = librosa().feature.chroma_cens(y=mono, sr=RATE_HZ).mean(axis=1)
     if chroma.std() < 1e-6:
         return ""
     scores = {
@@ -137,4 +135,4 @@ def _for_librosa(audio: Audio) -> NDArray[np.float32]:
     count = round(_LONGEST_S * audio.sample_rate)
     start = max(0, (audio.samples.shape[1] - count) // 2)
     mono = audio.samples[:, start : start + count].mean(axis=0)
-    return np.asarray(soxr.resample(mono, audio.sample_rate, _RATE_HZ), np.float32)
+    return np.asarray(soxr.resample(mono, audio.sample_rate, RATE_HZ), np.float32)
