@@ -57,9 +57,7 @@ def remove(model: str, models_path: Path, patience: Patience, cache_path: Path) 
         raise InvalidRequest(f"{model} comes with muscgen, and goes with it", param="model")
     shelf = Shelf(models_path)
     with shelf.alone(model, patience, lambda: telemetry.warning("remove.waits", model=model)):
-        folder = folder_called(
-            model, models_path
-        )  # only now: who had the lock may have put it there, or away
+        folder = folder_called(model, models_path)  # who had the lock may have put it there, or away
         gone = shelf.clear(model)
         if folder is None and not gone:
             raise _unknown(model, models_path)

@@ -30,7 +30,7 @@ def open_source(terms: Terms, origin: str | Path | None, revision: str | None, p
         return Hub(terms.id, revision or "main", patience=patience)
     if isinstance(origin, Path):
         return Here(origin, terms.id, terms)
-    return Published(_folder(origin), terms.id, revision, terms)
+    return Published(_folder(origin), terms.id, revision, terms.license)
 
 
 def origin_of(model: str, models_from: str) -> str | None:

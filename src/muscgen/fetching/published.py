@@ -42,13 +42,13 @@ class Folder(Protocol):
 class Published:
     """A folder with a manifest. revision: the manifest's SHA-256, where it has to be a certain one.
 
-    terms: under which it was permitted; where the manifest says others, nothing is fetched.
+    license: under which it was permitted; where the manifest says another one, nothing is fetched.
     """
 
     def __init__(
-        self, folder: Folder, model: str, revision: str | None = None, terms: Terms | None = None
+        self, folder: Folder, model: str, revision: str | None = None, license_: str | None = None
     ) -> None:
-        self._folder, self._model, self._revision, self._terms = folder, model, revision, terms
+        self._folder, self._model, self._revision, self._license = folder, model, revision, license_
 
     def manifest(self) -> tuple[Manifest, str]:
         """It, and its SHA-256. Raises Transient, SourceMissing, SourceRefused, FilesWrong."""
@@ -69,14 +69,10 @@ class Published:
 
     def plan(self) -> Plan:
         manifest, commit = self.manifest()
-        if self._terms is not None:
-            self._check(manifest, self._terms)
-        return Plan(self._folder.place, self._folder.address, self._revision or "", commit, manifest.items())
-
-    def _check(self, manifest: Manifest, terms: Terms) -> None:
         if manifest.license is not None:
-            there = {"license": manifest.license}
-            check_said(Said(terms.license), there, f"{self._folder.address}/{MANIFEST}")
+            where = f"{self._folder.address}/{MANIFEST}"
+            check_said(Said(self._license), {"license": manifest.license}, where)
+        return Plan(self._folder.place, self._folder.address, self._revision or "", commit, manifest.items())
 
     def read(self, item: Item, start: int) -> AbstractContextManager[Stream]:
         return self._folder.read(item.source, start)
